@@ -4,3 +4,10 @@ PROGRAMS += known-count
 known-count_SRC := $(addprefix workloads/,known-count.c known-engine.c known-libaio.c known-manifest.c \
 	known-mmap.c known-plan.c known-queue.c known-sync.c known-uring.c)
 known-count_LIBS := -luring -laio -lpthread
+
+# What tests with a real kernel share: loop devices on memory, programs run, reports read.
+GROUND_SRC := $(addprefix tracer/tests/,ground-check.c ground-loop.c ground-place.c ground-run.c ground-trace.c)
+
+TESTS += test-known-count
+test-known-count_SRC := workloads/tests/test-known-count.c $(GROUND_SRC)
+test-known-count_LIBS := -ljansson

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ground-check.h"
+#include "ground-place.h"
+#include "ground-trace.h"
+#include "tracer/base/cleanup.h"
+
+enum { ATTACH_MS = 30000, END_MS = 30000 };
+
+static void start(struct trace *t, const char *fmt, va_list ap)
+{
+	static unsigned int nr;
+	char words[768];
+	int err;
+
+	*t = (struct trace){};
+	snprintf(t->file, sizeof(t->file), "%s", place_path("trace-%u.json", nr++));
+	vsnprintf(words, sizeof(words), fmt, ap);
+	err = proc_start(&t->proc, "iopath trace --json -o %s %s", t->file, words);
+	check_evidence(t->proc.line);
+	check_same("starting the tracer", err, 0);
+}
+
+static void take_line(struct trace *t, const char *line)
+{
+	json_error_t e;
+	json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &e);
+
+	if (object)
+		json_array_append_new(t->lines, object);
+	else
+		check_text("a line of the report", line, e.text);
+}
+
+void trace_read(struct trace *t)
+{
+	_cleanup_fclose_ FILE *f = fopen(t->file, "re");
+	_cleanup_free_ char *line = NULL;
+	size_t cap = 0, nr;
+
+	json_decref(t->lines);
+	t->lines = json_array();
+	while (f && getline(&line, &cap, f) > 0)
+		take_line(t, line);
+	nr = json_array_size(t->lines);
+	t->summary = nr ? json_array_get(t->lines, nr - 1) : NULL;
+	if (t->summary && (!text_at(t->summary, "type") || strcmp(text_at(t->summary, "type"), "summary")))
+		t->summary = NULL;
+}
+
+static bool finish(struct trace *t, int status, int want)
+{
+	bool fine = check_same("status of the tracer", status, want);
+
+	trace_read(t);
+	fine &= check_true("the last line is a summary", t->summary);
+	if (!fine)
+		printf("      stderr: %s\n", t->proc.err.text);
+	return fine;
+}
+
+bool trace_command(struct trace *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	start(t, fmt, ap);
+	va_end(ap);
+	if (!finish(t, proc_wait(&t->proc, ATTACH_MS + END_MS), 0))
+		return false;
+	t->manifest = json_loads(t->proc.out.text, 0, NULL);
+	return true;
+}
+
+bool trace_begin(struct trace *t, const char *fmt, ...)
+{
+	va_list ap;
+	bool ready;
+
+	va_start(ap, fmt);
+	start(t, fmt, ap);
+	va_end(ap);
+	ready = proc_until(&t->proc, "iopath: ready", ATTACH_MS);
+	if (!check_true("says \"iopath: ready\"", ready))
+		printf("      stderr: %s\n", t->proc.err.text);
+	return ready;
+}
+
+bool trace_end(struct trace *t, int sig)
+{
+	proc_signal(&t->proc, sig);
+	return finish(t, proc_wait(&t->proc, END_MS), 0);
+}
+
+void trace_free(struct trace *t)
+{
+	proc_free(&t->proc);
+	if (t->file[0])
+		unlink(t->file);
+	json_decref(t->lines);
+	json_decref(t->manifest);
+	*t = (struct trace){};
+}
+
+json_t *json_at(json_t *object, const char *path)
+{
+	while (object && *path) {
+		size_t len = strcspn(path, ".");
+		char key[64];
+
+		snprintf(key, sizeof(key), "%.*s", (int)len, path);
+		object = json_object_get(object, key);
+		path += len + (path[len] == '.');
+	}
+	return object;
+}
+
+int64_t number_at(json_t *object, const char *path)
+{
+	json_t *n = json_at(object, path);
+
+	return json_is_number(n) ? (int64_t)json_number_value(n) : -1;
+}
+
+const char *text_at(json_t *object, const char *path)
+{
+	return json_string_value(json_at(object, path));
+}
+
+/* The element of an array whose members have these texts; @key2 may be NULL. */
+static json_t *find(json_t *array, const char *key, const char *is, const char *key2, const char *is2)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(array, i, row) {
+		const char *a = text_at(row, key), *b = key2 ? text_at(row, key2) : NULL;
+
+		if (a && !strcmp(a, is) && (!key2 || (b && !strcmp(b, is2))))
+			return row;
+	}
+	return NULL;
+}
+
+json_t *trace_device(const struct trace *t, const char *device)
+{
+	return find(json_at(t->summary, "devices"), "name", device, NULL, NULL);
+}
+
+json_t *trace_device_op(const struct trace *t, const char *device, const char *op)
+{
+	return find(json_at(trace_device(t, device), "ops"), "op", op, NULL, NULL);
+}
+
+json_t *trace_operation(const struct trace *t, const char *kind, const char *via)
+{
+	return find(json_at(t->summary, "operations"), "kind", kind, "via", via);
+}
+
+static int64_t count_of(json_t *row)
+{
+	return row ? number_at(row, "count") : 0;
+}
+
+int64_t trace_device_count(const struct trace *t, const char *device, const char *op)
+{
+	return count_of(trace_device_op(t, device, op));
+}
+
+int64_t trace_operation_count(const struct trace *t, const char *kind, const char *via)
+{
+	return count_of(trace_operation(t, kind, via));
+}
+
+int64_t manifest_number(json_t *manifest, const char *op, const char *member)
+{
+	json_t *row = find(json_at(manifest, "ops"), "op", op, NULL, NULL);
+
+	return row ? number_at(row, member) : 0;
+}
+
+void check_device(const struct trace *t, const char *device, const char *op, int64_t count, int64_t bytes)
+{
+	json_t *row = trace_device_op(t, device, op);
+	char what[64];
+
+	snprintf(what, sizeof(what), "%s requests of %s", op, device);
+	check_same(what, count_of(row), count);
+	snprintf(what, sizeof(what), "%s bytes of %s", op, device);
+	check_same(what, row ? number_at(row, "bytes") : 0, bytes);
+	if (row)
+		check_stages(row);
+}
+
+void check_operation(const struct trace *t, const char *kind, const char *via, int64_t count, int64_t bytes)
+{
+	json_t *row = trace_operation(t, kind, via);
+	char what[64];
+
+	snprintf(what, sizeof(what), "%s operations through %s", kind, via);
+	check_same(what, count_of(row), count);
+	snprintf(what, sizeof(what), "%s bytes through %s", kind, via);
+	check_same(what, row ? number_at(row, "bytes") : 0, bytes);
+	if (row)
+		check_stages(row);
+}
+
+void check_coverage(const struct trace *t)
+{
+	json_t *lost = json_at(t->summary, "coverage.lost"), *n;
+	const char *cause;
+	char what[64];
+
+	check_true("losses are listed", json_object_size(lost) > 0);
+	json_object_foreach(lost, cause, n) {
+		snprintf(what, sizeof(what), "lost by %s", cause);
+		if (!json_is_null(n))
+			check_same(what, json_integer_value(n), 0);
+	}
+	check_same("in flight at the end", number_at(t->summary, "coverage.in_flight"), 0);
+	check_same("finished of those seen", number_at(t->summary, "coverage.finished"),
+		   number_at(t->summary, "coverage.seen"));
+}
+
+static void check_stage(const char *name, json_t *stage, int64_t count)
+{
+	int64_t sum = number_at(stage, "sum_ns"), n = number_at(stage, "count"), max = number_at(stage, "max_ns");
+	int64_t p50 = number_at(stage, "p50_ns"), p99 = number_at(stage, "p99_ns"), p999 = number_at(stage, "p999_ns");
+	char what[64];
+
+	snprintf(what, sizeof(what), "count of stage %s", name);
+	check_between(what, n, 0, count);
+	if (n <= 0)
+		return;
+	snprintf(what, sizeof(what), "sum of stage %s", name);
+	check_between(what, sum, max, max * n);
+	snprintf(what, sizeof(what), "mean of stage %s", name);
+	check_between(what, number_at(stage, "mean_ns"), sum / n - 1, sum / n + 1);
+	snprintf(what, sizeof(what), "percentiles of stage %s in order", name);
+	check_true(what, 0 <= p50 && p50 <= p99 && p99 <= p999 && p999 <= max);
+}
+
+void check_stages(json_t *row)
+{
+	json_t *stages = json_at(row, "stages"), *stage;
+	int64_t sum = 0, total = number_at(stages, "total.sum_ns"), count = number_at(row, "count");
+	const char *name;
+
+	json_object_foreach(stages, name, stage) {
+		if (json_is_null(stage))
+			continue;
+		check_stage(name, stage, count);
+		if (strcmp(name, "total") && number_at(stage, "sum_ns") > 0)
+			sum += number_at(stage, "sum_ns");
+	}
+	check_same("count of the total", number_at(stages, "total.count"), count);
+	check_between("sum of the stages", sum, total - total / 1000 - count, total + total / 1000 + count);
+}
+
+void check_summary_shape(const struct trace *t, const char *tier)
+{
+	static const char *const losses[] = { "ring_full", "map_full", "no_start", "time_backwards", "recursion" };
+	char path[64];
+
+	check_same("schema", number_at(t->summary, "schema"), 1);
+	check_text("tier", text_at(t->summary, "tier"), tier);
+	for (size_t i = 0; i < ARRAY_SIZE(losses); i++) {
+		snprintf(path, sizeof(path), "coverage.lost.%s", losses[i]);
+		check_true(path, json_at(t->summary, path));
+	}
+	check_between("cost.user_cpu_ns", number_at(t->summary, "cost.user_cpu_ns"), 1, INT64_MAX);
+	check_between("cost.maps_bytes", number_at(t->summary, "cost.maps_bytes"), 1, INT64_MAX);
+	check_between("cost.rss_bytes", number_at(t->summary, "cost.rss_bytes"), 1, INT64_MAX);
+}
