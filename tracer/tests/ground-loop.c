@@ -150,6 +150,21 @@ int loop_make(struct loop *l, uint64_t bytes)
 	return loop_make_on(l, memory);
 }
 
+const char *loop_need(struct loop *l, uint64_t bytes)
+{
+	static char why[96];
+	const char *no = place_ready();
+	int err;
+
+	if (no || l->fd >= 0)
+		return no;
+	err = loop_make(l, bytes);
+	if (!err)
+		return NULL;
+	snprintf(why, sizeof(why), "no loop device: %s", strerror(-err));
+	return why;
+}
+
 int loop_set_scheduler(struct loop *l, const char *name)
 {
 	int err = remember(l);

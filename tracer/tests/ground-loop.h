@@ -22,6 +22,11 @@ struct loop {
 int loop_make(struct loop *l, uint64_t bytes);
 /* The same on a file that is there; takes @backing over. */
 int loop_make_on(struct loop *l, int backing);
+/*
+ * For the device that all tests of a program share: made by the first call,
+ * which is the one that finds l->fd < 0. NULL, or the reason to skip.
+ */
+const char *loop_need(struct loop *l, uint64_t bytes);
 void loop_remove(struct loop *l);
 /* -ENOENT: the kernel does not offer that scheduler. *l must stay where it is until loop_remove(). */
 int loop_set_scheduler(struct loop *l, const char *name);

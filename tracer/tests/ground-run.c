@@ -197,6 +197,12 @@ bool proc_until(struct proc *p, const char *word, int timeout_ms)
 	return strstr(p->err.text, word);
 }
 
+void proc_close_out(struct proc *p)
+{
+	closep(&p->out_fd);
+	p->out_fd = -1;
+}
+
 void proc_signal(struct proc *p, int sig)
 {
 	if (p->pid > 0)

@@ -39,6 +39,8 @@ int proc_start(struct proc *p, const char *fmt, ...) __attribute__((format(print
 int proc_start_as(struct proc *p, uid_t uid, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Until @word is on stderr; false when it ended or the time was up first. */
 bool proc_until(struct proc *p, const char *word, int timeout_ms);
+/* Stop reading its stdout: its next write there fails. */
+void proc_close_out(struct proc *p);
 void proc_signal(struct proc *p, int sig);
 /* To its end; returns status. After the timeout it is killed. */
 int proc_wait(struct proc *p, int timeout_ms);

@@ -21,20 +21,9 @@ enum { N = 211, DEVICE_BYTES = 64 << 20 };
 
 static struct loop loop = { .fd = -1 };
 
-/* The device that all tests here share; NULL, or why there is none. */
 static const char *need_loop(void)
 {
-	static char why[96];
-	const char *no = place_ready();
-	int err;
-
-	if (no || loop.fd >= 0)
-		return no;
-	err = loop_make(&loop, DEVICE_BYTES);
-	if (!err)
-		return NULL;
-	snprintf(why, sizeof(why), "no loop device: %s", strerror(-err));
-	return why;
+	return loop_need(&loop, DEVICE_BYTES);
 }
 
 static uint64_t splitmix(uint64_t seed, uint64_t index)

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is traced and what is not: filters by device, process, thread, name and
+ * operation; the COMMAND, its children and its status; the ways to end.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "ground-check.h"
+#include "ground-loop.h"
+#include "ground-place.h"
+#include "ground-trace.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+enum { N = 211, M = 307, SIZE = 4096, DEVICE_BYTES = 64 << 20 };
+
+static struct loop loop = { .fd = -1 }, other = { .fd = -1 };
+
+static const char *need_loops(void)
+{
+	const char *why = loop_need(&loop, DEVICE_BYTES);
+
+	return why ? why : loop_need(&other, DEVICE_BYTES);
+}
+
+static void run_known(const struct loop *l, int count, const char *more)
+{
+	struct proc p = {};
+
+	check_same("status of the generator",
+		   proc_line(&p, "known-count --target %s --count %d --direct %s", l->path, count, more), 0);
+	proc_free(&p);
+}
+
+TEST(by_device)
+{
+	static const char *const tiers[] = { "block", "full" };
+	const char *why = need_loops();
+
+	if (why)
+		TEST_SKIP(why);
+	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
+		struct trace t;
+
+		check_case("tier %s: --dev %s, I/O on %s too", tiers[i], loop.name, other.name);
+		if (trace_begin(&t, "--tier %s --dev %s", tiers[i], loop.name)) {
+			run_known(&loop, N, "");
+			run_known(&other, M, "");
+			if (trace_end(&t, SIGINT)) {
+				check_device(&t, loop.name, "read", N, N * SIZE);
+				check_same("requests of the other device",
+					   trace_device_count(&t, other.name, "read"), 0);
+				if (i)
+					check_operation(&t, "read", "syscall", N, N * SIZE);
+				check_coverage(&t);
+			}
+		}
+		trace_free(&t);
+	}
+}
+
+TEST(of_two_devices)
+{
+	const char *why = need_loops();
+	struct trace t;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("--dev %s --dev %s", loop.name, other.path);
+	if (trace_begin(&t, "--tier vfs --dev %s --dev %s", loop.name, other.path)) {
+		run_known(&loop, N, "");
+		run_known(&other, M, "--op write");
+		if (trace_end(&t, SIGTERM)) {
+			check_device(&t, loop.name, "read", N, N * SIZE);
+			check_device(&t, other.name, "write", M, M * SIZE);
+			check_operation(&t, "read", "syscall", N, N * SIZE);
+			check_operation(&t, "write", "syscall", M, M * SIZE);
+			check_coverage(&t);
+		}
+	}
+	trace_free(&t);
+}
+
+/* Two generators that wait to be told: @a is traced by @filter, @b is not. */
+static void pair_case(const char *tier, const char *filter, const char *a_words, const char *b_words, int64_t count)
+{
+	struct proc a = {}, b = {};
+	struct trace t = {};
+	char words[64];
+
+	check_case("tier %s: --%s", tier, filter);
+	proc_start(&a, "known-count --target %s --count %d --direct --wait %s", loop.path, N, a_words);
+	proc_start(&b, "known-count --target %s --count %d --direct --wait %s", loop.path, M, b_words);
+	snprintf(words, sizeof(words), "--%s %d", filter, (int)a.pid);
+	if (proc_until(&a, "ready", 5000) && proc_until(&b, "ready", 5000) &&
+	    trace_begin(&t, "--tier %s --dev %s %s", tier, loop.name, words)) {
+		proc_signal(&a, SIGUSR1);
+		proc_signal(&b, SIGUSR1);
+		check_same("status of the generators", proc_wait(&a, 20000) | proc_wait(&b, 20000), 0);
+		if (trace_end(&t, SIGINT)) {
+			check_device(&t, loop.name, "read", count, count * SIZE);
+			check_coverage(&t);
+		}
+	}
+	proc_free(&a);
+	proc_free(&b);
+	trace_free(&t);
+}
+
+TEST(by_process_and_thread)
+{
+	const char *why = need_loops();
+
+	if (why)
+		TEST_SKIP(why);
+	pair_case("block", "pid", "", "", N);
+	pair_case("full", "pid", "--threads 3", "", N);
+	pair_case("vfs", "pid", "--engine io_uring --depth 8", "--engine io_uring", N);
+	/* worker threads of the kernel's belong to the process they work for */
+	pair_case("vfs", "pid", "--engine io_uring_punt --depth 8", "--engine io_uring_punt --depth 8", N);
+	pair_case("vfs", "pid", "--engine sqpoll", "--engine sqpoll", N);
+	pair_case("full", "pid", "--engine libaio --depth 8", "--engine libaio", N);
+	/* 211 = 71 + 70 + 70, the first of them on the main thread */
+	pair_case("block", "tid", "--threads 3", "", 71);
+	pair_case("vfs", "tid", "--threads 3", "--threads 3", 71);
+}
+
+TEST(by_name)
+{
+	const char *why = need_loops();
+	struct trace t;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("--comm known-count, fio beside it");
+	if (trace_begin(&t, "--tier vfs --dev %s --comm known-count", loop.name)) {
+		struct proc fio = {};
+
+		run_known(&loop, N, "");
+		proc_line(&fio, "fio --name=x --filename=%s --rw=randread --bs=4k --direct=1 --size=8m --number_ios=%d",
+			  loop.path, M);
+		proc_free(&fio);
+		if (trace_end(&t, SIGINT)) {
+			check_device(&t, loop.name, "read", N, N * SIZE);
+			check_operation(&t, "read", "syscall", N, N * SIZE);
+			check_coverage(&t);
+		}
+	}
+	trace_free(&t);
+}
+
+static void op_case(const char *tier, const char *op, const char *not_op)
+{
+	struct trace t;
+
+	check_case("tier %s: --op %s", tier, op);
+	if (trace_command(&t, "--tier %s --dev %s --op %s -- known-count --target %s --count %d --op randrw --direct --fsync-every 10",
+			  tier, loop.name, op, loop.path, N)) {
+		int64_t count = manifest_number(t.manifest, op, "count");
+
+		check_between("I/Os of the operation", count, N / 4, N);
+		check_device(&t, loop.name, op, count, count * SIZE);
+		check_same(not_op, trace_device_count(&t, loop.name, not_op), 0);
+		if (strcmp(tier, "block")) {
+			check_operation(&t, op, "syscall", count, count * SIZE);
+			check_same(not_op, trace_operation_count(&t, not_op, "syscall"), 0);
+		}
+		check_coverage(&t);
+	}
+	trace_free(&t);
+}
+
+TEST(by_operation)
+{
+	const char *why = need_loops();
+
+	if (why)
+		TEST_SKIP(why);
+	op_case("block", "read", "write");
+	op_case("block", "write", "read");
+	op_case("full", "read", "write");
+	op_case("full", "write", "read");
+}
+
+/* ---- the COMMAND ---- */
+
+static const char *script(const char *name, const char *text)
+{
+	const char *path = place_path("%s", name);
+	_cleanup_fclose_ FILE *f = fopen(path, "we");
+
+	if (f)
+		fprintf(f, "%s\n", text);
+	return path;
+}
+
+static void status_case(const char *command, int want)
+{
+	struct trace t = {};
+	int status;
+
+	check_case("-- %s", command);
+	snprintf(t.file, sizeof(t.file), "%s", place_path("status.json"));
+	status = proc_line(&t.proc, "iopath trace --tier block --json --dev %s -o %s -- %s", loop.name, t.file, command);
+	check_same("status", status, want);
+	trace_read(&t);
+	if (want < 126 || want > 127)
+		check_true("the report is whole", t.summary);
+	trace_free(&t);
+}
+
+TEST(status_of_the_command)
+{
+	const char *why = need_loops();
+	char words[96];
+
+	if (why)
+		TEST_SKIP(why);
+	status_case("true", 0);
+	snprintf(words, sizeof(words), "sh %s", script("exit7.sh", "exit 7"));
+	status_case(words, 7);
+	snprintf(words, sizeof(words), "sh %s", script("kill.sh", "kill -9 $$"));
+	status_case(words, 128 + SIGKILL);
+	snprintf(words, sizeof(words), "sh %s", script("term.sh", "kill -15 $$"));
+	status_case(words, 128 + SIGTERM);
+	status_case("iopath-no-such-program", 127);
+	status_case(place_path("exit7.sh"), 126);
+}
+
+TEST(children_of_the_command)
+{
+	const char *why = need_loops();
+	char text[1024];
+	struct trace t;
+
+	if (why)
+		TEST_SKIP(why);
+	snprintf(text, sizeof(text),
+		 "%s --target %s --count %d --direct & %s --target %s --count %d --direct --offset 16M & wait; (%s --target %s --count %d --direct)",
+		 proc_path("known-count"), loop.path, N, proc_path("known-count"), loop.path, M,
+		 proc_path("known-count"), loop.path, N);
+	check_case("-- sh, three children, and a stranger");
+	if (trace_begin(&t, "--tier vfs --dev %s -- sh %s", loop.name, script("children.sh", text))) {
+		run_known(&loop, 101, "--op write");
+		check_same("status", proc_wait(&t.proc, 30000), 0);
+		trace_read(&t);
+		check_device(&t, loop.name, "read", 2 * N + M, (2 * N + M) * SIZE);
+		check_same("writes of the stranger", trace_device_count(&t, loop.name, "write"), 0);
+		check_operation(&t, "read", "syscall", 2 * N + M, (2 * N + M) * SIZE);
+		check_same("operations of the stranger", trace_operation_count(&t, "write", "syscall"), 0);
+		check_coverage(&t);
+	}
+	trace_free(&t);
+}
+
+/* What the generator said its pid was. */
+static pid_t ready_pid(const struct trace *t)
+{
+	const char *at = strstr(t->proc.err.text, "known-count: ready ");
+
+	return at ? (pid_t)strtol(at + 19, NULL, 10) : 0;
+}
+
+static void stop_case(int sig)
+{
+	struct trace t;
+	pid_t pid;
+
+	check_case("signal %d while the command runs", sig);
+	if (trace_begin(&t, "--tier full --dev %s -- known-count --target %s --count %d --direct --wait", loop.name, loop.path, N)) {
+		int status;
+
+		check_true("the command runs", proc_until(&t.proc, "known-count: ready", 5000));
+		pid = ready_pid(&t);
+		proc_signal(&t.proc, sig);
+		status = proc_wait(&t.proc, 10000);
+		check_true("ends in time", status != -ETIMEDOUT);
+		trace_read(&t);
+		check_true("the report is whole", t.summary);
+		check_true("the command is gone", pid && kill(pid, 0) && errno == ESRCH);
+	}
+	trace_free(&t);
+}
+
+TEST(signals_while_the_command_runs)
+{
+	const char *why = need_loops();
+
+	if (why)
+		TEST_SKIP(why);
+	stop_case(SIGTERM);
+	stop_case(SIGINT);
+}
+
+TEST(signals_end_with_a_report)
+{
+	static const int sigs[] = { SIGINT, SIGTERM };
+	const char *why = need_loops();
+
+	if (why)
+		TEST_SKIP(why);
+	for (size_t i = 0; i < ARRAY_SIZE(sigs); i++) {
+		struct trace t;
+
+		check_case("signal %d", sigs[i]);
+		if (trace_begin(&t, "--tier full --dev %s", loop.name)) {
+			run_known(&loop, N, "");
+			if (trace_end(&t, sigs[i]))
+				check_device(&t, loop.name, "read", N, N * SIZE);
+		}
+		trace_free(&t);
+	}
+}
+
+TEST(two_tracers_at_once)
+{
+	const char *why = need_loops();
+	struct trace a, b;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("full and vfs beside each other");
+	if (trace_begin(&a, "--tier full --dev %s", loop.name)) {
+		if (trace_begin(&b, "--tier vfs --dev %s", loop.name)) {
+			run_known(&loop, N, "--engine io_uring --depth 8");
+			if (trace_end(&b, SIGINT)) {
+				check_device(&b, loop.name, "read", N, N * SIZE);
+				check_operation(&b, "read", "io_uring", N, N * SIZE);
+			}
+		}
+		trace_free(&b);
+		run_known(&loop, N, "--engine io_uring --depth 8");
+		if (trace_end(&a, SIGINT)) {
+			check_device(&a, loop.name, "read", 2 * N, 2 * N * SIZE);
+			check_operation(&a, "read", "io_uring", 2 * N, 2 * N * SIZE);
+			check_coverage(&a);
+		}
+	}
+	trace_free(&a);
+}
+
+TEST_MAIN("trace-filter", T(by_device), T(of_two_devices), T(by_process_and_thread), T(by_name), T(by_operation),
+	  T(status_of_the_command), T(children_of_the_command), T(signals_while_the_command_runs),
+	  T(signals_end_with_a_report), T(two_tracers_at_once))

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Waits that the test makes must show up in the stage they belong to and in
+ * no other, and an operation over the threshold must be told with what the
+ * generator knows of it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include "ground-check.h"
+#include "ground-loop.h"
+#include "ground-place.h"
+#include "ground-trace.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+enum { N = 97, SIZE = 4096, DEVICE_BYTES = 64 << 20 };
+#define MS 1000000ll
+
+static struct loop loop = { .fd = -1 };
+
+static const char *need_loop(void)
+{
+	return loop_need(&loop, DEVICE_BYTES);
+}
+
+/* ---- a device whose writes can be held up: a loop on a file system that is frozen ---- */
+
+static struct loop ground = { .fd = -1 }, slow = { .fd = -1 };
+
+static const char *make_slow(void)
+{
+	int backing;
+
+	if (slow.fd >= 0)
+		return NULL;
+	if (place_mount_ext4("ground", ground.path, ""))
+		return "no ext4";
+	backing = open(place_path("ground/disk"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (backing < 0 || ftruncate(backing, 16 << 20))
+		return "no file for the slow device";
+	return loop_make_on(&slow, backing) ? "no loop device on a file" : NULL;
+}
+
+static const char *need_slow(void)
+{
+	const char *why = loop_need(&ground, DEVICE_BYTES);
+
+	return why ? why : make_slow();
+}
+
+/* In a process of its own, so that it thaws again whatever happens to us. */
+static pid_t hold_writes(int ms)
+{
+	int up[2];
+	pid_t pid;
+	char c;
+
+	if (pipe2(up, O_CLOEXEC))
+		return -1;
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		int fd = open(place_path("ground"), O_RDONLY | O_CLOEXEC), err;
+
+		err = ioctl(fd, FIFREEZE, 0);
+		if (write(up[1], "x", 1) != 1)
+			err = -1;
+		poll(NULL, 0, ms);
+		_exit(err || ioctl(fd, FITHAW, 0));
+	}
+	close(up[1]);
+	if (read(up[0], &c, 1) != 1)
+		pid = -1;
+	close(up[0]);
+	return pid;
+}
+
+/* Trace @words on the slow device, whose writes are held up for @ms from before the first. */
+static bool held_run(struct trace *t, const char *tier, int ms, const char *words)
+{
+	struct proc p = {};
+	pid_t holder;
+	int status;
+
+	if (!trace_begin(t, "--tier %s --dev %s", tier, slow.name))
+		return false;
+	holder = hold_writes(ms);
+	check_same("status of the generator",
+		   proc_line(&p, "known-count --target %s --op write --direct %s", slow.path, words), 0);
+	check_true("writes were held", waitpid(holder, &status, 0) == holder && !status);
+	proc_free(&p);
+	return trace_end(t, SIGINT);
+}
+
+static int64_t stage(const struct trace *t, const char *stage_name, const char *member)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "stages.%s.%s", stage_name, member);
+	return number_at(trace_device_op(t, slow.name, "write"), path);
+}
+
+TEST(a_slow_device_is_seen_as_one)
+{
+	static const char *const quick[] = { "q2g", "g2i", "i2d" };
+	static const char *const tiers[] = { "block", "full" };
+	const char *why = need_slow();
+
+	if (why)
+		TEST_SKIP(why);
+	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
+		struct trace t;
+
+		check_case("tier %s: one write, held for 300 ms in the device", tiers[i]);
+		if (held_run(&t, tiers[i], 300, "--count 1")) {
+			check_between("longest in the device", stage(&t, "device", "max_ns"), 200 * MS, 800 * MS);
+			for (size_t s = 0; s < ARRAY_SIZE(quick); s++)
+				check_between(quick[s], stage(&t, quick[s], "max_ns"), -1, 50 * MS);
+			check_device(&t, slow.name, "write", 1, SIZE);
+			check_coverage(&t);
+		}
+		if (i && t.summary) {
+			check_operation(&t, "write", "syscall", 1, SIZE);
+			check_between("its operation's time in the device",
+				      number_at(trace_operation(&t, "write", "syscall"), "stages.device.sum_ns"),
+				      200 * MS, 800 * MS);
+		}
+		trace_free(&t);
+	}
+}
+
+/*
+ * More writes than the device has tags: without a scheduler the rest waits to
+ * be allocated, with one it is inserted and waits to be issued.
+ */
+static void queue_case(const char *scheduler, const char *waits_in, const char *not_in, int64_t tags)
+{
+	int64_t rest = 72, count = tags + rest;
+	char words[64];
+	struct trace t;
+
+	check_case("scheduler %s: %lld writes at once on %lld tags", scheduler, (long long)count, (long long)tags);
+	if (!check_same("set the scheduler", loop_set_scheduler(&slow, scheduler), 0))
+		return;
+	snprintf(words, sizeof(words), "--count %lld --threads %lld", (long long)count, (long long)count);
+	if (held_run(&t, "vfs", 500, words)) {
+		check_between(waits_in, stage(&t, waits_in, "sum_ns"), rest * 300 * MS, rest * 1000 * MS);
+		check_between(not_in, stage(&t, not_in, "sum_ns"), -1, rest * 30 * MS);
+		check_between("median of the wait", stage(&t, waits_in, "p50_ns"), -1, 50 * MS);
+		check_between("longest wait", stage(&t, waits_in, "max_ns"), 300 * MS, 1000 * MS);
+		check_device(&t, slow.name, "write", count, count * SIZE);
+		check_operation(&t, "write", "syscall", count, count * SIZE);
+		check_coverage(&t);
+	}
+	trace_free(&t);
+	loop_set_scheduler(&slow, "none");
+}
+
+TEST(queueing_is_told_from_the_device)
+{
+	const char *why = need_slow();
+	int64_t tags;
+
+	if (why)
+		TEST_SKIP(why);
+	loop_set_scheduler(&slow, "none");
+	tags = loop_queue_number(&slow, "nr_requests");
+	queue_case("none", "q2g", "i2d", tags);
+	queue_case("mq-deadline", "i2d", "q2g", tags);
+}
+
+/* io_uring tries without waiting first: those bios fail and come again from a worker. */
+TEST(bios_that_were_turned_away)
+{
+	const char *why = need_slow();
+	struct trace t;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("200 writes by io_uring at once");
+	if (held_run(&t, "vfs", 300, "--engine io_uring --count 200 --depth 200 --batch 200")) {
+		check_device(&t, slow.name, "write", 200, 200 * SIZE);
+		check_operation(&t, "write", "io_uring", 200, 200 * SIZE);
+		check_coverage(&t);
+	}
+	trace_free(&t);
+}
+
+/* ---- throttling by the block cgroup ---- */
+
+static char cgroup[128];
+
+static int put(const char *dir, const char *file, const char *text)
+{
+	char path[256];
+	_cleanup_close_ int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+static void remove_cgroup(void)
+{
+	rmdir(cgroup);
+}
+
+/* A group whose reads of the device are limited; NULL or why there is none. */
+static const char *make_cgroup(dev_t dev, int iops)
+{
+	char limit[64];
+
+	snprintf(cgroup, sizeof(cgroup), "/sys/fs/cgroup/blkio/iopath-test-%d", (int)getpid());
+	if (mkdir(cgroup, 0755))
+		return "no blkio cgroup";
+	place_at_end(remove_cgroup);
+	snprintf(limit, sizeof(limit), "%u:%u %d", major(dev), minor(dev), iops);
+	if (put(cgroup, "blkio.throttle.read_iops_device", limit)) {
+		remove_cgroup();
+		return "no throttling in the blkio cgroup";
+	}
+	return NULL;
+}
+
+static void throttle_case(const char *tier, const char *filter)
+{
+	static const char *const elsewhere[] = { "g2i", "i2d", "device" };
+	struct trace t = {};
+	struct proc p = {};
+	char pid[16];
+
+	check_case("tier %s%s: 23 reads at 100 per second", tier, filter);
+	proc_start(&p, "known-count --target %s --count 23 --direct --wait", loop.path);
+	snprintf(pid, sizeof(pid), "%d", (int)p.pid);
+	if (proc_until(&p, "ready", 5000) && !put(cgroup, "cgroup.procs", pid) &&
+	    trace_begin(&t, "--tier %s --dev %s %s %s", tier, loop.name, filter, *filter ? pid : "")) {
+		proc_signal(&p, SIGUSR1);
+		check_same("status of the generator", proc_wait(&p, 20000), 0);
+		if (trace_end(&t, SIGINT)) {
+			json_t *row = trace_device_op(&t, loop.name, "read"), *stages = json_at(row, "stages");
+
+			check_device(&t, loop.name, "read", 23, 23 * SIZE);
+			for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++)
+				check_between(elsewhere[i], number_at(json_at(stages, elsewhere[i]), "sum_ns"), -1, 60 * MS);
+			if (strcmp(tier, "block")) {
+				check_operation(&t, "read", "syscall", 23, 23 * SIZE);
+				check_between("total of the operations",
+					      number_at(trace_operation(&t, "read", "syscall"), "stages.total.sum_ns"),
+					      150 * MS, 2000 * MS);
+			}
+			check_coverage(&t);
+		}
+	}
+	proc_free(&p);
+	trace_free(&t);
+}
+
+TEST(throttled_reads)
+{
+	const char *why = need_loop();
+
+	if (!why)
+		why = make_cgroup(loop_dev(&loop), 100);
+	if (why)
+		TEST_SKIP(why);
+	throttle_case("block", "");
+	throttle_case("vfs", "");
+	throttle_case("full", "--pid");
+	remove_cgroup();
+}
+
+/* ---- over the threshold ---- */
+
+/* Nth I/O of the plan: 4 KiB each, 8 KiB apart. */
+static void check_slow_line(json_t *line, int64_t nth, pid_t pid, const char *path)
+{
+	check_same("pid", number_at(line, "pid"), pid);
+	check_text("comm", text_at(line, "comm"), "known-count");
+	check_text("device", text_at(line, "device"), loop.name);
+	check_same("sector", number_at(line, "sector"), nth * 2 * SIZE / 512);
+	check_same("bytes", number_at(line, "bytes"), SIZE);
+	check_between("total_ns", number_at(line, "total_ns"), 1, INT64_MAX);
+	if (path) {
+		check_text("path", text_at(line, "path"), path);
+		check_same("offset_bytes", number_at(line, "offset_bytes"), nth * 2 * SIZE);
+	}
+}
+
+static int64_t slow_lines(const struct trace *t, const char *path)
+{
+	int64_t nr = 0;
+	json_t *line;
+	size_t i;
+
+	json_array_foreach(t->lines, i, line) {
+		const char *type = text_at(line, "type");
+
+		if (type && !strcmp(type, "slow"))
+			check_slow_line(line, nr++, (pid_t)number_at(t->manifest, "pid"), path);
+	}
+	return nr;
+}
+
+static void threshold_case(const char *tier, const char *words, const char *path)
+{
+	struct trace t;
+
+	check_case("tier %s: --threshold 1ns, %s", tier, words);
+	if (trace_command(&t, "--tier %s --dev %s --threshold 1ns -- known-count --target %s --count %d --direct %s", tier,
+			  loop.name, loop.path, N, words))
+		check_same("slow lines", slow_lines(&t, path), N);
+	trace_free(&t);
+	check_case("tier %s: --threshold 10s, %s", tier, words);
+	if (trace_command(&t, "--tier %s --dev %s --threshold 10s -- known-count --target %s --count %d --direct %s", tier,
+			  loop.name, loop.path, N, words))
+		check_same("slow lines", slow_lines(&t, path), 0);
+	trace_free(&t);
+}
+
+TEST(over_the_threshold)
+{
+	const char *why = need_loop();
+
+	if (why)
+		TEST_SKIP(why);
+	threshold_case("block", "--engine psync", NULL);
+	threshold_case("vfs", "--engine psync", loop.path);
+	threshold_case("full", "--engine readv --op write", loop.path);
+	threshold_case("vfs", "--engine io_uring", loop.path);
+	threshold_case("vfs", "--engine io_uring_punt --op write", loop.path);
+	threshold_case("full", "--engine libaio", loop.path);
+}
+
+/* More at once than the ring holds: what is not told is counted. */
+TEST(what_is_not_told_is_counted)
+{
+	enum { MANY = 20011 };
+	const char *why = need_loop();
+	struct disk_stat unused;
+	struct trace t;
+	int64_t nr = 0;
+	json_t *line;
+	size_t i;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("--threshold 1ns, %d reads", MANY);
+	ASSERT_EQ(disk_stat_read(loop.name, &unused), 0);
+	if (trace_command(&t, "--tier vfs --dev %s --threshold 1ns -- known-count --target %s --count %d --size 512 --direct"
+			      " --engine io_uring --depth 64 --batch 32",
+			  loop.name, loop.path, MANY)) {
+		json_array_foreach(t.lines, i, line)
+			nr += text_at(line, "type") && !strcmp(text_at(line, "type"), "slow");
+		check_same("slow lines and those lost", nr + number_at(t.summary, "coverage.lost.ring_full"), MANY);
+		check_device(&t, loop.name, "read", MANY, MANY * 512);
+		check_operation(&t, "read", "io_uring", MANY, MANY * 512);
+	}
+	trace_free(&t);
+}
+
+TEST_MAIN("trace-stages", T(a_slow_device_is_seen_as_one), T(queueing_is_told_from_the_device),
+	  T(bios_that_were_turned_away), T(throttled_reads), T(over_the_threshold), T(what_is_not_told_is_counted))
