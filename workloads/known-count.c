@@ -189,7 +189,8 @@ int main(int argc, char **argv)
 	if (status)
 		return status;
 	workers = calloc(plan.threads, sizeof(*workers));
-	status = workers ? run(&plan, fd, workers) : complain(&plan, KNOWN_FAILED, "threads", strerror(ENOMEM));
+	status = workers ? run(&plan, fd, workers)
+			 : complain(&plan, KNOWN_FAILED, "threads", strerror(ENOMEM));
 	free(workers);
 	close(fd);
 	return status;

@@ -35,8 +35,10 @@ static void put_ops(FILE *out, const struct plan *p, const struct tally *t)
 		if (!t->count[op])
 			continue;
 		fprintf(out,
-			"%s{\"op\":\"%s\",\"via\":\"%s\",\"call\":\"%s\",\"count\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
-			sep, known_op_name(op), via_of(p, op), p->engine->calls[op], t->count[op], t->bytes[op]);
+			"%s{\"op\":\"%s\",\"via\":\"%s\",\"call\":\"%s\",\"count\":%" PRIu64
+			",\"bytes\":%" PRIu64 "}",
+			sep, known_op_name(op), via_of(p, op), p->engine->calls[op], t->count[op],
+			t->bytes[op]);
 		sep = ",";
 	}
 	fputc(']', out);
@@ -61,8 +63,10 @@ static void put_list(FILE *out, const struct plan *p, const struct worker *worke
 			struct io io = plan_io(p, workers[t].first + i);
 
 			fprintf(out,
-				"%s{\"tid\":%d,\"op\":\"%s\",\"offset_bytes\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
-				t + i ? "," : "", (int)workers[t].tid, known_op_name(io.op), io.offset, io.bytes);
+				"%s{\"tid\":%d,\"op\":\"%s\",\"offset_bytes\":%" PRIu64
+				",\"bytes\":%" PRIu64 "}",
+				t + i ? "," : "", (int)workers[t].tid, known_op_name(io.op), io.offset,
+				io.bytes);
 		}
 	fputc(']', out);
 }
@@ -79,17 +83,19 @@ static struct tally total(const struct plan *p, const struct worker *workers, co
 	return sum;
 }
 
-int manifest_write(FILE *out, const struct plan *p, const struct worker *workers, const struct tally *discards)
+int manifest_write(FILE *out, const struct plan *p, const struct worker *workers,
+		   const struct tally *discards)
 {
 	struct tally sum = total(p, workers, discards);
 
 	fputs("{\"type\":\"manifest\",\"schema\":1,\"target\":", out);
 	put_string(out, p->target);
-	fprintf(out, ",\"engine\":\"%s\",\"mix\":\"%s\",\"direct\":%s,\"pid\":%d", p->engine->name, mixes[p->mix],
-		p->direct ? "true" : "false", (int)getpid());
+	fprintf(out, ",\"engine\":\"%s\",\"mix\":\"%s\",\"direct\":%s,\"pid\":%d", p->engine->name,
+		mixes[p->mix], p->direct ? "true" : "false", (int)getpid());
 	fprintf(out,
 		",\"count\":%" PRIu64 ",\"size_bytes\":%" PRIu64 ",\"first_offset_bytes\":%" PRIu64
-		",\"step_bytes\":%" PRIu64 ",\"seed\":%" PRIu64 ",\"depth\":%" PRIu64 ",\"batch\":%" PRIu64 ",",
+		",\"step_bytes\":%" PRIu64 ",\"seed\":%" PRIu64 ",\"depth\":%" PRIu64 ",\"batch\":%" PRIu64
+		",",
 		p->count, p->size, p->offset, p->step, p->seed, p->depth, p->batch);
 	put_ops(out, p, &sum);
 	put_threads(out, p, workers);

@@ -8,6 +8,7 @@
 #include "known-engine.h"
 
 /* 0, or -errno when @out could not take all of it. */
-int manifest_write(FILE *out, const struct plan *p, const struct worker *workers, const struct tally *discards);
+int manifest_write(FILE *out, const struct plan *p, const struct worker *workers,
+		   const struct tally *discards);
 
 #endif

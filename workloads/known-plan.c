@@ -90,7 +90,9 @@ static const struct unit plain[] = { { "", 1 }, {} };
 static const struct unit bytes[] = { { "", 1 },	       { "k", 1 << 10 }, { "K", 1 << 10 },
 				     { "m", 1 << 20 }, { "M", 1 << 20 }, { "g", 1 << 30 },
 				     { "G", 1 << 30 }, {} };
-static const struct unit times[] = { { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 }, {} };
+static const struct unit times[] = {
+	{ "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 }, {}
+};
 
 struct number {
 	const char *name;

@@ -25,7 +25,8 @@ struct uring {
 	const struct uring_mode *mode;
 };
 
-static void prepare_rw(const struct uring *u, struct io_uring_sqe *sqe, const struct queue *q, const struct slot *s)
+static void prepare_rw(const struct uring *u, struct io_uring_sqe *sqe, const struct queue *q,
+		       const struct slot *s)
 {
 	int fd = u->mode->registered ? 0 : q->w->fd, buffer = (int)(s - q->slots);
 	unsigned int bytes = (unsigned int)s->io.bytes;

@@ -23,13 +23,14 @@ void check_evidence(const char *text)
 	snprintf(evidence, sizeof(evidence), "%s", text);
 }
 
+/* Once for all that fails in a case. */
 static void report(void)
 {
 	if (current[0])
 		printf("    [%s]\n", current);
 	if (evidence[0])
 		printf("      %s\n", evidence);
-	evidence[0] = 0;
+	current[0] = evidence[0] = 0;
 }
 
 bool check_same(const char *what, int64_t got, int64_t want)
@@ -71,7 +72,8 @@ bool check_text(const char *what, const char *got, const char *want)
 
 	if (!holds) {
 		report();
-		printf("      %s is \"%s\", wanted \"%s\"\n", what, got ? got : "(null)", want ? want : "(null)");
+		printf("      %s is \"%s\", wanted \"%s\"\n", what, got ? got : "(null)",
+		       want ? want : "(null)");
 	}
 	CU_ASSERT(holds);
 	return holds;

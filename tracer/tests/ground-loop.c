@@ -202,7 +202,8 @@ int disk_stat_read(const char *name, struct disk_stat *ret)
 	if (err)
 		return err;
 	if (sscanf(text,
-		   "%" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %*u %*u %*u"
+		   "%" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %" SCNu64 " %" SCNu64 " %" SCNu64
+		   " %*u %*u %*u %*u"
 		   " %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %" SCNu64,
 		   &s.reads, &s.read_merges, &s.read_sectors, &s.writes, &s.write_merges, &s.write_sectors,
 		   &s.discards, &s.discard_merges, &s.discard_sectors, &s.flushes) != 10)

@@ -115,7 +115,9 @@ int place_mount_ext4(const char *name, const char *device, const char *options)
 {
 	const char *dir = place_path("%s", name);
 	struct proc p = {};
-	int status = proc_line(&p, "mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0,nodiscard %s", device);
+	int status = proc_line(
+		&p, "mkfs.ext4 -q -F -b 4096 -E lazy_itable_init=0,lazy_journal_init=0,nodiscard %s",
+		device);
 
 	if (status)
 		fprintf(stderr, "mkfs.ext4: status %d: %s\n", status, p.err.text);

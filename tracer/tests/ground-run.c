@@ -67,24 +67,14 @@ static void free_words(char **words)
 		free(*words);
 }
 
-static void become(uid_t uid)
+/* Another user may not be able to reach the path, so it is opened before becoming one. */
+static void run_as(char **words, uid_t uid)
 {
-	if (uid && (setgroups(0, NULL) || setgid(uid) || setuid(uid)))
-		_exit(126);
-}
+	int fd = open(words[0], O_RDONLY | O_CLOEXEC);
 
-/* Opened before the user changes, who may not be able to reach the path. */
-static void run_words(char **words, uid_t uid)
-{
-	int fd = strchr(words[0], '/') ? open(words[0], O_RDONLY | O_CLOEXEC) : -1;
-
-	become(uid);
-	if (fd >= 0)
-		fexecve(fd, words, environ);
-	else
-		execvp(words[0], words);
-	fprintf(stderr, "%s: %s\n", words[0], strerror(errno));
-	_exit(127);
+	if (setgroups(0, NULL) || setgid(uid) || setuid(uid))
+		return;
+	fexecve(fd, words, environ);
 }
 
 static void child(char **words, uid_t uid, int out, int err)
@@ -98,7 +88,12 @@ static void child(char **words, uid_t uid, int out, int err)
 	dup2(out, 1);
 	dup2(err, 2);
 	close(null);
-	run_words(words, uid);
+	if (uid)
+		run_as(words, uid);
+	else
+		execvp(words[0], words);
+	fprintf(stderr, "%s: %s\n", words[0], strerror(errno));
+	_exit(127);
 }
 
 static int start(struct proc *p, uid_t uid, const char *fmt, va_list ap)

@@ -229,8 +229,10 @@ void check_coverage(const struct trace *t)
 
 static void check_stage(const char *name, json_t *stage, int64_t count)
 {
-	int64_t sum = number_at(stage, "sum_ns"), n = number_at(stage, "count"), max = number_at(stage, "max_ns");
-	int64_t p50 = number_at(stage, "p50_ns"), p99 = number_at(stage, "p99_ns"), p999 = number_at(stage, "p999_ns");
+	int64_t sum = number_at(stage, "sum_ns"), n = number_at(stage, "count"),
+		max = number_at(stage, "max_ns");
+	int64_t p50 = number_at(stage, "p50_ns"), p99 = number_at(stage, "p99_ns"),
+		p999 = number_at(stage, "p999_ns");
 	char what[64];
 
 	snprintf(what, sizeof(what), "count of stage %s", name);
@@ -259,7 +261,8 @@ void check_stages(json_t *row)
 			sum += number_at(stage, "sum_ns");
 	}
 	/* a flush command that no operation asked for has no time of asking, and so no total */
-	if (text_at(row, "op") && !strcmp(text_at(row, "op"), "flush") && number_at(stages, "total.count") < count)
+	if (text_at(row, "op") && !strcmp(text_at(row, "op"), "flush") &&
+	    number_at(stages, "total.count") < count)
 		return;
 	check_same("count of the total", number_at(stages, "total.count"), count);
 	check_between("sum of the stages", sum, total - total / 1000 - count, total + total / 1000 + count);
@@ -267,7 +270,8 @@ void check_stages(json_t *row)
 
 void check_summary_shape(const struct trace *t, const char *tier)
 {
-	static const char *const losses[] = { "ring_full", "map_full", "no_start", "time_backwards", "recursion" };
+	static const char *const losses[] = { "ring_full", "map_full", "no_start", "time_backwards",
+					      "recursion" };
 	char path[64];
 
 	check_same("schema", number_at(t->summary, "schema"), 1);

@@ -85,7 +85,8 @@ TEST(of_two_devices)
 }
 
 /* Two generators that wait to be told: @a is traced by @filter, @b is not. */
-static void pair_case(const char *tier, const char *filter, const char *a_words, const char *b_words, int64_t count)
+static void pair_case(const char *tier, const char *filter, const char *a_words, const char *b_words,
+		      int64_t count)
 {
 	struct proc a = {}, b = {};
 	struct trace t = {};
@@ -140,8 +141,10 @@ TEST(by_name)
 		struct proc fio = {};
 
 		run_known(&loop, N, "");
-		proc_line(&fio, "fio --name=x --filename=%s --rw=randread --bs=4k --direct=1 --size=8m --number_ios=%d",
-			  loop.path, M);
+		proc_line(
+			&fio,
+			"fio --name=x --filename=%s --rw=randread --bs=4k --direct=1 --size=8m --number_ios=%d",
+			loop.path, M);
 		proc_free(&fio);
 		if (trace_end(&t, SIGINT)) {
 			check_device(&t, loop.name, "read", N, N * SIZE);
@@ -157,8 +160,10 @@ static void op_case(const char *tier, const char *op, const char *not_op)
 	struct trace t;
 
 	check_case("tier %s: --op %s", tier, op);
-	if (trace_command(&t, "--tier %s --dev %s --op %s -- known-count --target %s --count %d --op randrw --direct --fsync-every 10",
-			  tier, loop.name, op, loop.path, N)) {
+	if (trace_command(
+		    &t,
+		    "--tier %s --dev %s --op %s -- known-count --target %s --count %d --op randrw --direct --fsync-every 10",
+		    tier, loop.name, op, loop.path, N)) {
 		int64_t count = manifest_number(t.manifest, op, "count");
 
 		check_between("I/Os of the operation", count, N / 4, N);
@@ -204,7 +209,8 @@ static void status_case(const char *command, int want)
 
 	check_case("-- %s", command);
 	snprintf(t.file, sizeof(t.file), "%s", place_path("status.json"));
-	status = proc_line(&t.proc, "iopath trace --tier block --json --dev %s -o %s -- %s", loop.name, t.file, command);
+	status = proc_line(&t.proc, "iopath trace --tier block --json --dev %s -o %s -- %s", loop.name,
+			   t.file, command);
 	check_same("status", status, want);
 	trace_read(&t);
 	if (want < 126 || want > 127)
@@ -238,10 +244,11 @@ TEST(children_of_the_command)
 
 	if (why)
 		TEST_SKIP(why);
-	snprintf(text, sizeof(text),
-		 "%s --target %s --count %d --direct & %s --target %s --count %d --direct --offset 16M & wait; (%s --target %s --count %d --direct)",
-		 proc_path("known-count"), loop.path, N, proc_path("known-count"), loop.path, M,
-		 proc_path("known-count"), loop.path, N);
+	snprintf(
+		text, sizeof(text),
+		"%s --target %s --count %d --direct & %s --target %s --count %d --direct --offset 16M & wait; (%s --target %s --count %d --direct)",
+		proc_path("known-count"), loop.path, N, proc_path("known-count"), loop.path, M,
+		proc_path("known-count"), loop.path, N);
 	check_case("-- sh, three children, and a stranger");
 	if (trace_begin(&t, "--tier vfs --dev %s -- sh %s", loop.name, script("children.sh", text))) {
 		run_known(&loop, 101, "--op write");
@@ -270,7 +277,8 @@ static void stop_case(int sig)
 	pid_t pid;
 
 	check_case("signal %d while the command runs", sig);
-	if (trace_begin(&t, "--tier full --dev %s -- known-count --target %s --count %d --direct --wait", loop.name, loop.path, N)) {
+	if (trace_begin(&t, "--tier full --dev %s -- known-count --target %s --count %d --direct --wait",
+			loop.name, loop.path, N)) {
 		int status;
 
 		check_true("the command runs", proc_until(&t.proc, "known-count: ready", 5000));
@@ -342,6 +350,6 @@ TEST(two_tracers_at_once)
 	trace_free(&a);
 }
 
-TEST_MAIN("trace-filter", T(by_device), T(of_two_devices), T(by_process_and_thread), T(by_name), T(by_operation),
-	  T(status_of_the_command), T(children_of_the_command), T(signals_while_the_command_runs),
-	  T(signals_end_with_a_report), T(two_tracers_at_once))
+TEST_MAIN("trace-filter", T(by_device), T(of_two_devices), T(by_process_and_thread), T(by_name),
+	  T(by_operation), T(status_of_the_command), T(children_of_the_command),
+	  T(signals_while_the_command_runs), T(signals_end_with_a_report), T(two_tracers_at_once))

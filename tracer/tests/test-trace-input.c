@@ -163,8 +163,10 @@ static void full_case(const char *more)
 	int status;
 
 	check_case("-o on a full file system%s", more);
-	status = proc_line(&p, "iopath trace --tier block --json --dev %s -o %s %s -- known-count --target %s --count 97 --direct",
-			   loop.name, file, more, loop.path);
+	status = proc_line(
+		&p,
+		"iopath trace --tier block --json --dev %s -o %s %s -- known-count --target %s --count 97 --direct",
+		loop.name, file, more, loop.path);
 	check_evidence(p.line);
 	check_true("the status is an error", status != 0 && status < 126);
 	check_has("stderr", p.err.text, file);
@@ -196,8 +198,11 @@ TEST(places_for_a_report_that_are_none)
 	if (why)
 		TEST_SKIP(why);
 	check_case("-o /nonexistent/x.json");
-	status = proc_line(&p, "iopath trace --tier block --json --dev %s -o /nonexistent/x.json --duration 1s", loop.name);
-	check_true("the status is an error", status == ENVIRONMENT || status == USAGE || status == 1 || status == 5);
+	status = proc_line(&p,
+			   "iopath trace --tier block --json --dev %s -o /nonexistent/x.json --duration 1s",
+			   loop.name);
+	check_true("the status is an error",
+		   status == ENVIRONMENT || status == USAGE || status == 1 || status == 5);
 	r.status = status;
 	check_refusal(&p, status, &r);
 	proc_free(&p);
@@ -213,14 +218,17 @@ TEST(a_reader_that_goes_away)
 	if (why)
 		TEST_SKIP(why);
 	check_case("stdout is a pipe nobody reads");
-	check_same("start",
-		   proc_start(&p, "iopath trace --tier block --json --dev %s --threshold 1ns -- known-count --target %s --count 2003 --size 512 --direct",
-			      loop.name, loop.path),
-		   0);
+	check_same(
+		"start",
+		proc_start(
+			&p,
+			"iopath trace --tier block --json --dev %s --threshold 1ns -- known-count --target %s --count 2003 --size 512 --direct",
+			loop.name, loop.path),
+		0);
 	proc_close_out(&p);
 	status = proc_wait(&p, 20000);
 	check_true("ends by itself", status != -ETIMEDOUT);
-	check_true("is no success", status != 0);
+	check_between("status", status, 1, 125);
 	proc_free(&p);
 }
 
@@ -296,6 +304,6 @@ TEST(signals_in_every_phase)
 }
 
 TEST_MAIN("trace-input", T(what_no_option_means), T(devices_that_are_none), T(processes_that_are_none),
-	  T(help_is_no_error), T(a_user_without_rights), T(a_full_result_disk), T(places_for_a_report_that_are_none),
-	  T(a_reader_that_goes_away), T(nothing_is_left_behind), T(killed_reports_do_not_read_as_whole),
-	  T(signals_in_every_phase))
+	  T(help_is_no_error), T(a_user_without_rights), T(a_full_result_disk),
+	  T(places_for_a_report_that_are_none), T(a_reader_that_goes_away), T(nothing_is_left_behind),
+	  T(killed_reports_do_not_read_as_whole), T(signals_in_every_phase))

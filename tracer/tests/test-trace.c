@@ -61,7 +61,8 @@ static void check_disk(const struct trace *t, const struct disk_stat *d)
 	int64_t syncs = manifest_number(m, "fsync", "count") + manifest_number(m, "fdatasync", "count");
 
 	check_same("reads of the disk", trace_device_count(t, loop.name, "read"), (int64_t)d->reads);
-	check_same("writes of the disk", trace_device_count(t, loop.name, "write"), (int64_t)d->writes - syncs);
+	check_same("writes of the disk", trace_device_count(t, loop.name, "write"),
+		   (int64_t)d->writes - syncs);
 	check_same("discards of the disk", trace_device_count(t, loop.name, "discard"), (int64_t)d->discards);
 	check_same("flushes of the disk", trace_device_count(t, loop.name, "flush"), (int64_t)d->flushes);
 }
@@ -87,8 +88,9 @@ static void count_case(const char *tier, const char *scheduler, const struct tru
 
 	check_case("tier %s, scheduler %s: %s", tier, scheduler, truth->words);
 	disk_stat_read(loop.name, &before);
-	if (trace_command(&t, "--tier %s --dev %s -- known-count --target %s --count %d --size %d --direct %s", tier,
-			  loop.name, loop.path, N, SIZE, truth->words)) {
+	if (trace_command(&t,
+			  "--tier %s --dev %s -- known-count --target %s --count %d --size %d --direct %s",
+			  tier, loop.name, loop.path, N, SIZE, truth->words)) {
 		after = disk_stat_since(loop.name, &before);
 		check_same("I/Os of the manifest", manifest_number(t.manifest, truth->op, "count"), N);
 		check_device(&t, loop.name, truth->op, N, (int64_t)N * SIZE);
@@ -210,7 +212,9 @@ TEST(syncs_of_a_whole_device)
 
 		check_case("tier %s: --dev %s, no command", tiers[i], loop.name);
 		if (trace_begin(&t, "--tier %s --dev %s", tiers[i], loop.name)) {
-			proc_line(&p, "known-count --target %s --op write --count %d --fsync-every 10 --direct", loop.path, N);
+			proc_line(&p,
+				  "known-count --target %s --op write --count %d --fsync-every 10 --direct",
+				  loop.path, N);
 			if (trace_end(&t, SIGINT)) {
 				check_device(&t, loop.name, "write", N, (int64_t)N * SIZE);
 				check_device(&t, loop.name, "flush", N / 10, 0);
@@ -231,8 +235,10 @@ static void shape_case(const char *tier, const char *words, int64_t count, int64
 
 	check_case("tier %s: %s", tier, words);
 	disk_stat_read(loop.name, &before);
-	if (trace_command(&t, "--tier %s --dev %s -- known-count --target %s --count %lld --size %lld --direct %s", tier,
-			  loop.name, loop.path, (long long)count, (long long)size, words)) {
+	if (trace_command(
+		    &t,
+		    "--tier %s --dev %s -- known-count --target %s --count %lld --size %lld --direct %s",
+		    tier, loop.name, loop.path, (long long)count, (long long)size, words)) {
 		after = disk_stat_since(loop.name, &before);
 		check_disk(&t, &after);
 		check_coverage(&t);
@@ -255,7 +261,8 @@ TEST(merged_split_and_mixed_requests)
 	shape_case("vfs", "--engine psync --op randrw", N, SIZE, "syscall");
 	shape_case("full", "--engine io_uring --op randrw --depth 16", N, SIZE, "io_uring");
 	shape_case("vfs", "--engine libaio --op read --contiguous --depth 32 --batch 32", N, SIZE, "libaio");
-	shape_case("full", "--engine io_uring --op write --contiguous --depth 32 --batch 32", N, SIZE, "io_uring");
+	shape_case("full", "--engine io_uring --op write --contiguous --depth 32 --batch 32", N, SIZE,
+		   "io_uring");
 	shape_case("vfs", "--engine psync --op read", 7, 8 << 20, "syscall");
 	shape_case("full", "--engine io_uring --op write --depth 4", 7, 8 << 20, "io_uring");
 }
@@ -269,8 +276,9 @@ TEST(discards_and_page_faults)
 	if (why)
 		TEST_SKIP(why);
 	check_case("discards");
-	if (trace_command(&t, "--tier vfs --dev %s -- known-count --target %s --count 0 --discard 61 --size 64k",
-			  loop.name, loop.path)) {
+	if (trace_command(
+		    &t, "--tier vfs --dev %s -- known-count --target %s --count 0 --discard 61 --size 64k",
+		    loop.name, loop.path)) {
 		check_device(&t, loop.name, "discard", 61, 61 * 65536);
 		check_coverage(&t);
 	}
@@ -278,8 +286,10 @@ TEST(discards_and_page_faults)
 
 	check_case("loads through a mapping");
 	disk_stat_read(loop.name, &before);
-	if (trace_command(&t, "--tier full --dev %s -- known-count --target %s --engine mmap --count %d --cold --no-readahead",
-			  loop.name, loop.path, N)) {
+	if (trace_command(
+		    &t,
+		    "--tier full --dev %s -- known-count --target %s --engine mmap --count %d --cold --no-readahead",
+		    loop.name, loop.path, N)) {
 		after = disk_stat_since(loop.name, &before);
 		check_device(&t, loop.name, "read", N, (int64_t)N * SIZE);
 		check_disk(&t, &after);
@@ -293,8 +303,10 @@ static void cached_case(const char *tier, const char *file, const char *words, i
 	struct trace t;
 
 	check_case("tier %s: buffered reads from ext4, %s", tier, *words ? words : "hot");
-	if (trace_command(&t, "--tier %s --dev %s -- known-count --target %s --count %d --contiguous --no-readahead %s",
-			  tier, loop.name, file, N, words)) {
+	if (trace_command(
+		    &t,
+		    "--tier %s --dev %s -- known-count --target %s --count %d --contiguous --no-readahead %s",
+		    tier, loop.name, file, N, words)) {
 		check_device(&t, loop.name, "read", requests, requests * SIZE);
 		check_operation(&t, "read", "syscall", N, (int64_t)N * SIZE);
 		check_coverage(&t);
@@ -302,14 +314,23 @@ static void cached_case(const char *tier, const char *file, const char *words, i
 	trace_free(&t);
 }
 
-/* Files that a test reads, laid out without a trace of them in any report. */
-static bool lay_out(const char *file)
+static bool generate(const char *file, const char *words)
 {
 	struct proc p = {};
-	int status = proc_line(&p, "known-count --target %s --op write --count %d --contiguous --fsync-every %d", file, N, N);
+	int status = proc_line(&p, "known-count --target %s --count %d --contiguous %s", file, N, words);
 
 	proc_free(&p);
-	return check_same("lay out a file", status, 0);
+	return check_same(words, status, 0);
+}
+
+/*
+ * A file to read on a file system that does nothing else: read-only, so that
+ * there is no journal, and with all it must know of the file read in.
+ */
+static bool lay_out(const char *file)
+{
+	return generate(file, "--op write --fsync-every 499") &&
+	       check_same("remount", place_remount("ext4", MS_RDONLY), 0) && generate(file, "--cold");
 }
 
 TEST(cached_reads_from_ext4)
@@ -324,8 +345,7 @@ TEST(cached_reads_from_ext4)
 	file = place_path("ext4/file");
 	if (!check_same("mount", err, 0))
 		return;
-	/* read-only: no journal, no writeback beside what is asked for */
-	if (lay_out(file) && check_same("remount", place_remount("ext4", MS_RDONLY), 0)) {
+	if (lay_out(file)) {
 		for (size_t i = 1; i < ARRAY_SIZE(tiers); i++) {
 			cached_case(tiers[i], place_path("ext4/file"), "--cold", N);
 			cached_case(tiers[i], place_path("ext4/file"), "", 0);
@@ -339,8 +359,10 @@ static void buffered_write_case(const char *tier)
 	struct trace t;
 
 	check_case("tier %s: buffered writes to ext4 with fsync", tier);
-	if (trace_command(&t, "--tier %s --dev %s -- known-count --target %s --count %d --op write --fsync-every 10", tier,
-			  loop.name, place_path("ext4/%s", tier), N)) {
+	if (trace_command(
+		    &t,
+		    "--tier %s --dev %s -- known-count --target %s --count %d --op write --fsync-every 10",
+		    tier, loop.name, place_path("ext4/%s", tier), N)) {
 		check_operation(&t, "write", "syscall", N, (int64_t)N * SIZE);
 		check_operation(&t, "fsync", "syscall", N / 10, 0);
 		check_coverage(&t);
@@ -378,17 +400,19 @@ static void fio_case(const char *tier, const char *words, const char *via)
 	json_t *fio, *job;
 
 	check_case("tier %s: fio %s", tier, words);
-	if (!trace_command(&t,
-			   "--tier %s --dev %s -- fio --name=ground --filename=%s --rw=randread --bs=4k --direct=1 --size=64m"
-			   " --number_ios=997 --output-format=json %s",
-			   tier, loop.name, loop.path, words)) {
+	if (!trace_command(
+		    &t,
+		    "--tier %s --dev %s -- fio --name=ground --filename=%s --rw=randread --bs=4k --direct=1 --size=64m"
+		    " --number_ios=997 --output-format=json %s",
+		    tier, loop.name, loop.path, words)) {
 		trace_free(&t);
 		return;
 	}
 	fio = first_object(t.proc.out.text);
 	job = json_array_get(json_at(fio, "jobs"), 0);
 	check_same("I/Os of fio", number_at(job, "read.total_ios"), 997);
-	check_device(&t, loop.name, "read", number_at(job, "read.total_ios"), number_at(job, "read.io_bytes"));
+	check_device(&t, loop.name, "read", number_at(job, "read.total_ios"),
+		     number_at(job, "read.io_bytes"));
 	check_operation(&t, "read", via, number_at(job, "read.total_ios"), number_at(job, "read.io_bytes"));
 	check_coverage(&t);
 	check_true("the device's mean is below fio's completion latency",
@@ -409,7 +433,7 @@ TEST(fio_agrees)
 	fio_case("vfs", "--ioengine=libaio --iodepth=16", "libaio");
 }
 
-TEST_MAIN("trace", T(counts_in_tier_block), T(counts_in_tier_vfs), T(counts_in_tier_filemap), T(counts_in_tier_full),
-	  T(counts_under_bfq_and_kyber), T(counts_of_rarer_interfaces), T(counts_of_syncs), T(syncs_of_a_whole_device),
-	  T(merged_split_and_mixed_requests), T(discards_and_page_faults), T(cached_reads_from_ext4),
-	  T(buffered_writes_to_ext4), T(fio_agrees))
+TEST_MAIN("trace", T(counts_in_tier_block), T(counts_in_tier_vfs), T(counts_in_tier_filemap),
+	  T(counts_in_tier_full), T(counts_under_bfq_and_kyber), T(counts_of_rarer_interfaces),
+	  T(counts_of_syncs), T(syncs_of_a_whole_device), T(merged_split_and_mixed_requests),
+	  T(discards_and_page_faults), T(cached_reads_from_ext4), T(buffered_writes_to_ext4), T(fio_agrees))

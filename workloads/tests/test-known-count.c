@@ -76,8 +76,8 @@ static void run_case(const char *engine, const char *mix, const char *more)
 
 	check_case("%s %s %s", engine, mix, more);
 	ASSERT_EQ(disk_stat_read(loop.name, &before), 0);
-	status = proc_line(&p, "known-count --target %s --engine %s --op %s --count %d --direct %s", loop.path,
-			   engine, mix, N, more);
+	status = proc_line(&p, "known-count --target %s --engine %s --op %s --count %d --direct %s",
+			   loop.path, engine, mix, N, more);
 	check_evidence(p.err.text);
 	if (status != 77 && check_same("status", status, 0)) {
 		struct disk_stat d = disk_stat_since(loop.name, &before);
@@ -91,8 +91,9 @@ static void run_case(const char *engine, const char *mix, const char *more)
 
 TEST(every_engine_does_what_it_says)
 {
-	static const char *const engines[] = { "sync",	   "psync",	    "pread",	     "readv",  "preadv2", "libaio",
-					       "io_uring", "io_uring_punt", "io_uring_fixed", "sqpoll", "iopoll" };
+	static const char *const engines[] = { "sync",           "psync",  "pread",    "readv",
+					       "preadv2",        "libaio", "io_uring", "io_uring_punt",
+					       "io_uring_fixed", "sqpoll", "iopoll" };
 	static const char *const mixes[] = { "read", "write", "randrw" };
 	const char *why = need_loop();
 
@@ -105,7 +106,8 @@ TEST(every_engine_does_what_it_says)
 
 TEST(depth_batch_and_threads_change_no_count)
 {
-	static const char *const engines[] = { "libaio", "io_uring", "io_uring_punt", "io_uring_fixed", "sqpoll" };
+	static const char *const engines[] = { "libaio", "io_uring", "io_uring_punt", "io_uring_fixed",
+					       "sqpoll" };
 	const char *why = need_loop();
 
 	if (why)
@@ -127,14 +129,18 @@ static void sync_case(const char *engine, const char *more, const char *op, int6
 
 	check_case("%s %s", engine, more);
 	ASSERT_EQ(disk_stat_read(loop.name, &before), 0);
-	check_same("status",
-		   proc_line(&p, "known-count --target %s --engine %s --op write --count %d --direct --fsync-every 10 %s",
-			     loop.path, engine, N, more),
-		   0);
+	check_same(
+		"status",
+		proc_line(
+			&p,
+			"known-count --target %s --engine %s --op write --count %d --direct --fsync-every 10 %s",
+			loop.path, engine, N, more),
+		0);
 	m = json_loads(p.out.text, 0, NULL);
 	d = disk_stat_since(loop.name, &before);
 	check_same("syncs of the manifest", manifest_number(m, op, "count"), wanted);
-	check_between("flushes of the disk", (int64_t)d.flushes, strstr(more, "threads") ? 1 : wanted, wanted);
+	check_between("flushes of the disk", (int64_t)d.flushes, strstr(more, "threads") ? 1 : wanted,
+		      wanted);
 	check_same("writes and syncs of the disk", (int64_t)d.writes, N + wanted);
 	json_decref(m);
 	proc_free(&p);
@@ -189,7 +195,9 @@ static void discard_case(void)
 	check_case("discard");
 	ASSERT_EQ(disk_stat_read(loop.name, &before), 0);
 	check_same("status",
-		   proc_line(&p, "known-count --target %s --count 0 --discard 61 --offset 1M --offset-step 12k", loop.path),
+		   proc_line(&p,
+			     "known-count --target %s --count 0 --discard 61 --offset 1M --offset-step 12k",
+			     loop.path),
 		   0);
 	d = disk_stat_since(loop.name, &before);
 	check_same("discards of the disk", (int64_t)d.discards, 61);
@@ -199,7 +207,8 @@ static void discard_case(void)
 
 TEST(writes_and_discards_land_where_the_plan_says)
 {
-	static const char *const engines[] = { "sync", "psync", "readv", "preadv2", "libaio", "io_uring_fixed", "sqpoll" };
+	static const char *const engines[] = { "sync",   "psync",          "readv", "preadv2",
+					       "libaio", "io_uring_fixed", "sqpoll" };
 	const char *why = need_loop();
 
 	if (why)
@@ -264,10 +273,13 @@ TEST(the_list_and_the_wait)
 	if (why)
 		TEST_SKIP(why);
 	check_case("--list --wait");
-	check_same("start",
-		   proc_start(&p, "known-count --target %s --count 13 --size 8k --direct --contiguous --list --wait",
-			      loop.path),
-		   0);
+	check_same(
+		"start",
+		proc_start(
+			&p,
+			"known-count --target %s --count 13 --size 8k --direct --contiguous --list --wait",
+			loop.path),
+		0);
 	check_true("says ready", proc_until(&p, "known-count: ready", 5000));
 	check_same("printed before it is told to start", (int64_t)p.out.len, 0);
 	proc_signal(&p, SIGUSR1);
@@ -335,7 +347,9 @@ TEST(a_failing_read_is_an_error)
 	refuse_case(&beyond, loop.path);
 	check_case("the device shrinks below the plan");
 	check_same("start",
-		   proc_start(&p, "known-count --target %s --count 97 --direct --wait --offset 63M", loop.path), 0);
+		   proc_start(&p, "known-count --target %s --count 97 --direct --wait --offset 63M",
+			      loop.path),
+		   0);
 	check_true("says ready", proc_until(&p, "known-count: ready", 5000));
 	ASSERT_EQ(loop_resize(&loop, 32 << 20), 0);
 	proc_signal(&p, SIGUSR1);
