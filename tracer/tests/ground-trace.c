@@ -210,6 +210,16 @@ void check_operation(const struct trace *t, const char *kind, const char *via, i
 		check_stages(row);
 }
 
+static void check_finished(json_t *tally, const char *of)
+{
+	char what[64];
+
+	snprintf(what, sizeof(what), "%s in flight at the end", of);
+	check_same(what, number_at(tally, "in_flight"), 0);
+	snprintf(what, sizeof(what), "%s finished of those seen", of);
+	check_same(what, number_at(tally, "finished"), number_at(tally, "seen"));
+}
+
 void check_coverage(const struct trace *t)
 {
 	json_t *lost = json_at(t->summary, "coverage.lost"), *n;
@@ -222,9 +232,9 @@ void check_coverage(const struct trace *t)
 		if (!json_is_null(n))
 			check_same(what, json_integer_value(n), 0);
 	}
-	check_same("in flight at the end", number_at(t->summary, "coverage.in_flight"), 0);
-	check_same("finished of those seen", number_at(t->summary, "coverage.finished"),
-		   number_at(t->summary, "coverage.seen"));
+	check_finished(json_at(t->summary, "coverage"), "all");
+	check_finished(json_at(t->summary, "coverage.requests"), "requests");
+	check_finished(json_at(t->summary, "coverage.operations"), "operations");
 }
 
 static void check_stage(const char *name, json_t *stage, int64_t count)

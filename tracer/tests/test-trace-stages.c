@@ -298,7 +298,8 @@ static void check_slow_line(json_t *line, int64_t nth, pid_t pid, const char *pa
 	check_between("total_ns", number_at(line, "total_ns"), 1, INT64_MAX);
 	if (path) {
 		check_text("path", text_at(line, "path"), path);
-		check_same("offset_bytes", number_at(line, "offset_bytes"), nth * 2 * SIZE);
+		check_same("offset", number_at(line, "offset"), nth * 2 * SIZE);
+		check_text("level", text_at(line, "level"), "operation");
 	}
 }
 

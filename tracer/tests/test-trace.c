@@ -67,6 +67,15 @@ static void check_disk(const struct trace *t, const struct disk_stat *d)
 	check_same("flushes of the disk", trace_device_count(t, loop.name, "flush"), (int64_t)d->flushes);
 }
 
+/* Only from tier filemap on is the page cache measured. */
+static void check_cache(json_t *row, const char *tier, int64_t hits, int64_t misses)
+{
+	bool measured = strcmp(tier, "block") && strcmp(tier, "vfs");
+
+	check_same("cache hits", number_at(row, "cache.hits"), measured ? hits : -1);
+	check_same("cache misses", number_at(row, "cache.misses"), measured ? misses : -1);
+}
+
 static void check_operations(const struct trace *t, const struct truth *truth)
 {
 	static const char *const syncs[] = { "fsync", "fdatasync" };
@@ -98,8 +107,10 @@ static void count_case(const char *tier, const char *scheduler, const struct tru
 		check_disk(&t, &after);
 		check_coverage(&t);
 		check_summary_shape(&t, tier);
-		if (has_operations(tier))
+		if (has_operations(tier)) {
 			check_operations(&t, truth);
+			check_cache(trace_operation(&t, truth->kind, truth->via), tier, 0, 0);
+		}
 	}
 	trace_free(&t);
 }
@@ -309,6 +320,7 @@ static void cached_case(const char *tier, const char *file, const char *words, i
 		    tier, loop.name, file, N, words)) {
 		check_device(&t, loop.name, "read", requests, requests * SIZE);
 		check_operation(&t, "read", "syscall", N, (int64_t)N * SIZE);
+		check_cache(trace_operation(&t, "read", "syscall"), tier, requests ? 0 : N, requests ? N : 0);
 		check_coverage(&t);
 	}
 	trace_free(&t);
