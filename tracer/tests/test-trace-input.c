@@ -63,7 +63,7 @@ TEST(what_no_option_means)
 		{ "trace --op nosuch", USAGE, "nosuch" },
 		{ "trace --threshold 5", USAGE, "--threshold" },
 		{ "trace --threshold -1ms", USAGE, "--threshold" },
-		{ "trace --interval 0", USAGE, "--interval" },
+		{ "trace --interval 5", USAGE, "--interval" },
 		{ "trace --duration nan", USAGE, "--duration" },
 		{ "trace --comm 0123456789abcdef", USAGE, "--comm" },
 		{ "trace stray", USAGE, "stray" },
