@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tier block: bio queued (Q), request allocated (G), inserted into the
+ * scheduler (I), issued to the driver (D), completed (C).
+ *
+ * A bio has a slot from Q until its request is first seen (I or D), or, when
+ * it was merged into a request, until that request completes. A request has a
+ * slot from there to C.
+ */
+#include "op.bpf.h"
+
+struct bio_slot {
+	u64 q, g;
+	u64 op;		/* op_handle(), 0: none */
+	struct owner owner;
+	u32 dev;	/* the disk's, or 0 when a filter leaves the bio out */
+	u32 bytes;
+	u8 bop;
+	u8 bio_based;
+	u8 pad[6];
+};
+
+struct rq_slot {
+	struct rq_stamps s;
+	u64 op;
+	u64 bio;	/* the bio that `op` and `owner` are of */
+	u64 sector;
+	struct owner owner;
+	u32 dev;
+	u32 bytes;
+	s32 row;	/* -1: not counted */
+	u32 requeues, merged;
+	s32 tag;
+	u16 hctx;
+	u8 bop;
+	u8 wanted;
+	u8 status;	/* blk_status_t */
+	u8 pad[3];
+};
+
+SLOT_TABLE(bios, struct bio_slot);
+SLOT_TABLE(rqs, struct rq_slot);
+
+#define MAX_CHAIN 256
+#define STALE_BIO_NS 30000000000ull
+
+static __always_inline u32 bop_of(u32 opf)
+{
+	return cfg.bop_of[opf & (NR_REQ_OPS - 1)];
+}
+
+static __always_inline bool bop_wanted(u32 bop)
+{
+	return !cfg.bop_mask || cfg.bop_mask & 1u << (bop & 31);
+}
+
+/* ---- bios ---- */
+
+/*
+ * A bio can end without a request (REQ_NOWAIT, an error before it is mapped)
+ * and then nothing says so; its slot is found again when the memory is
+ * reused. Should such slots ever fill a bucket, the old ones give way.
+ */
+__global_fn int bio_evict(u64 key, u64 now)
+{
+	u32 n = slot_hash(key) & bios_mask;
+
+	for (int i = 0; i < SLOT_WAYS; i++) {
+		int index = (int)(n * SLOT_WAYS) + i;
+		struct bio_slot *b = bios_at(index);
+
+		if (b && now - b->q > STALE_BIO_NS)
+			bios_release(index);
+	}
+	return 0;
+}
+
+static __always_inline struct bio_slot *bio_slot_new(u64 key, u64 now)
+{
+	int index = bios_claim(key);
+
+	if (index < 0) {
+		bio_evict(key, now);
+		index = bios_claim(key);
+	}
+	if (index < 0) {
+		lost(LOSS_MAP_FULL);
+		return NULL;
+	}
+	return bios_at(index);
+}
+
+/*
+ * Direct I/O that completes asynchronously belongs to the request that the bio
+ * leads to, not to the call that the task is in: io_submit carries many.
+ * Sources: iomap_dio_bio_end_io, blkdev_bio_end_io_async, blkdev_bio_end_io.
+ */
+static __always_inline u64 bio_kiocb(struct bio *bio)
+{
+	u64 end_io = address(bio->bi_end_io);
+	struct kiocb *iocb = NULL;
+
+	if (!end_io)
+		return 0;
+	if (end_io == cfg.fn_iomap_end_io) {
+		struct iomap_dio *dio = bio->bi_private;
+
+		iocb = BPF_CORE_READ(dio, iocb);
+	} else if (end_io == cfg.fn_blkdev_end_io_async) {
+		struct blkdev_dio *dio = container_of(bio, struct blkdev_dio, bio);
+
+		bpf_core_read(&iocb, sizeof(iocb), &dio->iocb);
+	} else if (end_io == cfg.fn_blkdev_end_io) {
+		struct blkdev_dio *dio = bio->bi_private;
+
+		iocb = BPF_CORE_READ(dio, iocb);
+	}
+	return (u64)iocb;
+}
+
+/* The operation that a bio being queued is part of. */
+static __always_inline u64 bio_op(struct bio *bio, const struct owner *who)
+{
+	int index = ops_find(TID_KEY(who->tid));
+	struct op *o = index < 0 ? NULL : ops_at(index);
+	u64 iocb;
+
+	if (!o || op_is_batch(o)) {
+		struct op *batch = o;
+
+		iocb = bio_kiocb(bio);
+		/* struct io_kiocb begins with the struct kiocb */
+		index = iocb ? ops_find(iocb) : -1;
+		if (index < 0 && iocb && batch && batch->kind == KIND_AIO_BATCH) {
+			struct aio_kiocb *aio = (struct aio_kiocb *)iocb;
+
+			index = ops_find(aio_key(who->tgid, BPF_CORE_READ(aio, ki_res.obj)));
+		}
+		if (index < 0 && batch && batch->current_key)
+			index = ops_find(batch->current_key);
+		o = index < 0 ? NULL : ops_at(index);
+	}
+	if (!o || !o->t0) {
+		count(COUNT_UNTIED_BIOS);
+		return 0;
+	}
+	o->nr_bios++;
+	__sync_fetch_and_add(&o->refs, 1);
+	if (cfg.nr_devs)
+		o->dev_wanted = 1;
+	return op_handle(o, index);
+}
+
+static __always_inline int on_bio_queue(struct bio *bio)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct block_device *bdev = bio->bi_bdev;
+	struct gendisk *disk = bdev->bd_disk;
+	u32 dev = disk_dev(disk), bop = bop_of(bio->bi_opf);
+	struct bio_slot *b;
+	struct owner who;
+
+	owner_get(&who);
+	if (who.tgid == cfg.self_tgid) {
+		count(COUNT_EXCLUDED);
+		dev = 0;
+	} else if (!owner_wanted(&who) || !bop_wanted(bop) || !dev_wanted(dev, bdev->bd_dev)) {
+		count(COUNT_FILTERED);
+		dev = 0;
+	}
+	/* an empty write is the flush that a flush bio asks for */
+	if (bop == BOP_WRITE && !bio->bi_iter.bi_size) {
+		bop = BOP_FLUSH;
+		if (!bop_wanted(bop))
+			dev = 0;
+	}
+	b = bio_slot_new(address(bio), now);
+	if (!b)
+		return 0;
+	b->q = now;
+	b->g = 0;
+	b->owner = who;
+	b->dev = dev;
+	b->bop = bop;
+	b->bytes = bio->bi_iter.bi_size;
+	b->bio_based = !disk->queue->mq_ops;
+	b->op = TIER(TIER_VFS) && dev ? bio_op(bio, &who) : 0;
+	return 0;
+}
+
+/* G: the bio got a request, or was merged into one that had been allocated. */
+static __always_inline int on_bio_got(struct bio *bio, bool merged)
+{
+	int index = bios_find(address(bio));
+	struct bio_slot *b = index < 0 ? NULL : bios_at(index);
+
+	if (b)
+		b->g = bpf_ktime_get_ns();
+	if (merged)
+		count(COUNT_MERGED_BIOS);
+	return 0;
+}
+
+/* @bio is the front part of a larger one, which stays for the rest. */
+static __always_inline int on_split(struct bio *bio)
+{
+	int index = bios_find(address(bio->bi_private));
+	struct bio_slot *whole = index < 0 ? NULL : bios_at(index), *b;
+	struct op *o;
+
+	if (!whole)
+		return 0;
+	b = bio_slot_new(address(bio), bpf_ktime_get_ns());
+	if (!b)
+		return 0;
+	*b = *whole;
+	o = b->op ? op_of(b->op, &index) : NULL;
+	if (o) {
+		o->nr_bios++;
+		__sync_fetch_and_add(&o->refs, 1);
+	}
+	return 0;
+}
+
+/* ---- requests ---- */
+
+static __always_inline struct rq_slot *rq_slot_find(struct request *rq, int *ret_index)
+{
+	*ret_index = rqs_find(address(rq));
+	return *ret_index < 0 ? NULL : rqs_at(*ret_index);
+}
+
+/*
+ * First sight of a request. Without a bio it is the flush command of the
+ * queue (blk_flush_queue.flush_rq) or a passthrough one; with a bio that has
+ * no slot it was queued before tracing began.
+ */
+static __always_inline struct rq_slot *rq_slot_new(struct request *rq, int *ret_index)
+{
+	struct gendisk *disk = rq->q->disk;
+	struct bio *bio = rq->bio;
+	int bi = bio ? bios_find(address(bio)) : -1, index;
+	struct bio_slot *b = bi < 0 ? NULL : bios_at(bi);
+	struct rq_slot *r;
+	u32 bop;
+
+	if (!disk)
+		return NULL;
+	*ret_index = index = rqs_claim(address(rq));
+	r = index < 0 ? NULL : rqs_at(index);
+	if (!r) {
+		lost(LOSS_MAP_FULL);
+		return NULL;
+	}
+	bop = bop_of(rq->cmd_flags);
+	r->s.i = r->s.d = r->s.h = 0;
+	r->bio = address(bio);
+	r->sector = rq->__sector;
+	r->bytes = rq->__data_len;
+	r->requeues = r->merged = 0;
+	r->dev = disk_dev(disk);
+	r->bop = bop;
+	r->tag = -1;
+	r->hctx = 0;
+	if (b) {
+		/* an empty write is a flush: the bio's operation, not the request's */
+		r->bop = bop = b->bop;
+		r->s.q = b->q;
+		r->s.g = b->g;
+		r->op = b->op;
+		r->owner = b->owner;
+		r->wanted = b->dev != 0;
+		bios_release(bi);
+	} else {
+		r->s.q = r->s.g = r->op = 0;
+		r->owner.tgid = r->owner.tid = 0;
+		r->owner.comm[0] = '\0';
+		r->wanted = bop == BOP_FLUSH && !owner_filtered() && bop_wanted(bop) &&
+			    dev_wanted(r->dev, r->dev);
+	}
+	r->row = r->wanted ? row_of(r->dev, bop) : -1;
+	if (r->wanted)
+		count(COUNT_RQ_SEEN);
+	return r;
+}
+
+static __always_inline int on_insert(struct request *rq)
+{
+	int index;
+	struct rq_slot *r = rq_slot_find(rq, &index);
+
+	if (!r)
+		r = rq_slot_new(rq, &index);
+	/* a requeued request is inserted again: the first time counts */
+	if (r && !r->s.i && !r->s.d)
+		r->s.i = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline int on_issue(struct request *rq)
+{
+	int index;
+	struct rq_slot *r = rq_slot_find(rq, &index);
+
+	if (!r)
+		r = rq_slot_new(rq, &index);
+	if (!r || r->s.d)
+		return 0;
+	r->s.d = bpf_ktime_get_ns();
+	r->bytes = rq->__data_len;	/* merges may have come since the insert */
+	r->sector = rq->__sector;
+	r->tag = rq->tag;
+	r->hctx = rq->mq_hctx ? rq->mq_hctx->queue_num : 0;
+	return 0;
+}
+
+/* include/scsi/scsi_cmnd.h: the command lies behind its request */
+static __always_inline int on_scsi_dispatch(void *cmd)
+{
+	int index = rqs_find(address(cmd) - bpf_core_type_size(struct request));
+	struct rq_slot *r = index < 0 ? NULL : rqs_at(index);
+
+	if (r && !r->s.h)
+		r->s.h = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline int on_requeue(struct request *rq)
+{
+	int index;
+	struct rq_slot *r = rq_slot_find(rq, &index);
+
+	if (r)
+		r->requeues++;
+	return 0;
+}
+
+/* @rq is absorbed by another and will never complete; its bios live on there. */
+static __always_inline int on_absorbed(struct request *rq)
+{
+	int index;
+	struct rq_slot *r = rq_slot_find(rq, &index);
+	struct bio_slot *b;
+
+	if (!r)
+		return 0;
+	b = bio_slot_new(r->bio, bpf_ktime_get_ns());
+	if (b) {
+		b->q = r->s.q;
+		b->g = r->s.g;
+		b->op = r->op;
+		b->owner = r->owner;
+		b->dev = r->wanted ? r->dev : 0;
+		b->bop = r->bop;
+		b->bio_based = 0;
+	}
+	if (r->wanted)
+		count_add(COUNT_RQ_SEEN, -1ull);
+	rqs_release(index);
+	return 0;
+}
+
+/* ---- completion ---- */
+
+/* Give each stamp that lies before its predecessor the predecessor's value. */
+static __always_inline void stamps_order(struct rq_stamps *s)
+{
+	u64 lo = s->q;
+	bool bad = false;
+
+	if (s->g && s->g < lo)
+		s->g = lo, bad = true;
+	lo = s->g ? s->g : lo;
+	if (s->i && s->i < lo)
+		s->i = lo, bad = true;
+	lo = s->i ? s->i : lo;
+	if (s->d && s->d < lo)
+		s->d = lo, bad = true;
+	lo = s->d ? s->d : lo;
+	if (s->h && s->h < lo)
+		s->h = lo, bad = true;
+	lo = s->h ? s->h : lo;
+	if (s->c < lo)
+		s->c = lo, bad = true;
+	if (bad)
+		lost(LOSS_TIME_BACKWARDS);
+}
+
+/* Exclusive stages of a request; -1: not seen. */
+static __always_inline u64 stage_of(const struct rq_stamps *s, int stage)
+{
+	u64 end = s->i ? s->i : s->d;
+
+	switch (stage) {
+	case STAGE_Q2G:
+		return s->q && s->g ? s->g - s->q : -1ull;
+	case STAGE_G2I:
+		return s->g && end ? end - s->g : -1ull;
+	case STAGE_I2D:
+		return s->i && s->d ? s->d - s->i : -1ull;
+	case STAGE_DRIVER:
+		return s->h && s->d ? s->h - s->d : -1ull;
+	case STAGE_DEVICE:
+		return s->d ? s->c - (s->h ? s->h : s->d) : -1ull;
+	}
+	return -1ull;
+}
+
+/*
+ * What a row counts are commands to the device. A flush-only bio is none: it
+ * has a total (what its issuer waited), the flush command has the count.
+ */
+static __always_inline void row_account(const struct rq_slot *s)
+{
+	u32 row = (u32)s->row;
+	struct iop_row *r;
+
+#pragma unroll
+	for (int i = BLOCK_STAGE_FIRST; i <= BLOCK_STAGE_LAST; i++) {
+		u64 ns = stage_of(&s->s, i);
+
+		if (ns != -1ull)
+			hist_add(block_hist(row, i - BLOCK_STAGE_FIRST), ns);
+	}
+	if (s->s.q)
+		hist_add(block_hist(row, BLOCK_HIST_TOTAL), s->s.c - s->s.q);
+	r = row_at(row);
+	if (!r)
+		return;
+	if (s->s.d || s->bop != BOP_FLUSH)
+		__sync_fetch_and_add(&r->count, 1);
+	__sync_fetch_and_add(&r->bytes, s->bytes);
+	if (s->status)
+		__sync_fetch_and_add(&r->errors, 1);
+	if (s->requeues)
+		__sync_fetch_and_add(&r->requeues, s->requeues);
+	if (s->merged)
+		__sync_fetch_and_add(&r->bios, s->merged);
+}
+
+__global_fn int rq_emit(int index)
+{
+	const struct rq_slot *r = rqs_at(index);
+	struct iop_slow *e;
+	u32 stages = 0;
+
+	if (!r)
+		return 0;
+	e = slow_reserve();
+	if (!e)
+		return 0;
+	e->start_ns = r->s.q;
+	e->total_ns = r->s.c - r->s.q;
+	for (int i = 0; i < NR_STAGES; i++)
+		e->stage_ns[i] = 0;
+#pragma unroll
+	for (int i = BLOCK_STAGE_FIRST; i <= BLOCK_STAGE_LAST; i++) {
+		u64 ns = stage_of(&r->s, i);
+
+		if (ns == -1ull)
+			continue;
+		e->stage_ns[i] = ns;
+		stages |= 1u << i;
+	}
+	e->stages = stages;
+	e->bytes = r->bytes;
+	e->offset = e->ino = 0;
+	e->sector = r->sector;
+	e->result = r->status;
+	e->resched_ns = 0;
+	e->dev = r->dev;
+	e->file_dev = 0;
+	e->flags = SLOW_REQUEST;
+	e->tgid = r->owner.tgid;
+	e->tid = r->owner.tid;
+	e->nr_requests = 1;
+	e->tag = r->tag;
+	e->hctx = r->hctx;
+	e->kind = r->bop;
+	e->via = 0;
+	e->path_len = 0;
+	__builtin_memcpy(e->comm, r->owner.comm, IOP_COMM_LEN);
+	slow_submit(e);
+	return 0;
+}
+
+/* The operation of one bio learns that its request completed. */
+static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s,
+					const struct rq_slot *r)
+{
+	int index;
+	struct op *o = handle ? op_of(handle, &index) : NULL;
+
+	if (!o)
+		return;
+	op_request_done(o, s);
+	o->nr_requests++;
+	o->sector = r->sector;
+	o->dev = r->dev;
+	o->tag = r->tag;
+	o->hctx = r->hctx;
+	/* libaio has no end of its own to hook: the last bio is it */
+	if (__sync_fetch_and_add(&o->refs, -1) == 1 && o->via == VIA_AIO)
+		op_end(index, s->c, (s64)o->len);
+}
+
+/* A bio that was merged into the request, perhaps of another operation. */
+__global_fn int merged_done(u64 bio, int rq_index)
+{
+	struct rq_slot *r = rqs_at(rq_index);
+	struct bio_slot *b;
+	struct rq_stamps s;
+	int index;
+
+	if (!r || bio == r->bio)
+		return 0;
+	r->merged++;
+	index = bios_find(bio);
+	b = index < 0 ? NULL : bios_at(index);
+	if (!b)
+		return 0;
+	s = r->s;
+	s.q = b->q;
+	s.g = b->g;
+	if (TIER(TIER_VFS))
+		op_bio_done(b->op, &s, r);
+	bios_release(index);
+	return 0;
+}
+
+static __always_inline void chain_done(struct request *rq, int rq_index)
+{
+	struct bio *bio = rq->bio;
+
+	for (int i = 0; i < MAX_CHAIN && bio; i++) {
+		merged_done(address(bio), rq_index);
+		bio = bio->bi_next;
+	}
+	if (bio)
+		lost(LOSS_CHAIN_LONG);
+}
+
+/*
+ * Without a slot and without a bio that has one, the request began before
+ * tracing, or it is the second completion of a flush sequence whose data
+ * completed before (block/blk-flush.c), which is of no interest.
+ */
+static __always_inline void rq_unknown(struct request *rq)
+{
+	struct gendisk *disk = rq->q->disk;
+
+	if (!disk || !rq->__data_len || owner_filtered() || cfg.bop_mask ||
+	    !dev_wanted(disk_dev(disk), disk_dev(disk)))
+		return;
+	if (rq->start_time_ns && rq->start_time_ns < enabled_ns)
+		count(COUNT_RQ_AT_START);
+	else
+		lost(LOSS_NO_START);
+}
+
+static __always_inline int on_complete(struct request *rq, u8 status, u32 nr_bytes)
+{
+	int index;
+	struct rq_slot *r;
+
+	/* done when its last byte is: this hook fires for each part */
+	if (nr_bytes < rq->__data_len)
+		return 0;
+	r = rq_slot_find(rq, &index);
+	if (!r) {
+		/*
+		 * Never issued: a flush-only bio, which waits for the queue's
+		 * own flush command, or one that failed early.
+		 */
+		if (!rq->bio || bios_find(address(rq->bio)) < 0) {
+			rq_unknown(rq);
+			return 0;
+		}
+		r = rq_slot_new(rq, &index);
+		if (!r)
+			return 0;
+	}
+	r->s.c = bpf_ktime_get_ns();
+	r->status = status;
+	if (rq->bio != rq->biotail)
+		chain_done(rq, index);
+	stamps_order(&r->s);
+	if (TIER(TIER_VFS))
+		op_bio_done(r->op, &r->s, r);
+	if (r->wanted) {
+		count(COUNT_RQ_FINISHED);
+		if (r->row >= 0)
+			row_account(r);
+		if (cfg.threshold_ns && r->s.q && r->s.c - r->s.q >= cfg.threshold_ns &&
+		    (!TIER(TIER_VFS) || !r->op))
+			rq_emit(index);
+	}
+	rqs_release(index);
+	return 0;
+}
+
+/* Devices without requests (dm, md, zram): from queued to completed. */
+static __always_inline int on_bio_complete(struct bio *bio)
+{
+	int index = bios_find(address(bio)), row;
+	struct bio_slot *b = index < 0 ? NULL : bios_at(index);
+	u64 now = bpf_ktime_get_ns(), handle;
+	struct iop_row *r = NULL;
+	struct op *o;
+
+	if (!b || !b->bio_based)
+		return 0;
+	handle = b->op;
+	row = b->dev ? row_of(b->dev, b->bop) : -1;
+	if (row >= 0) {
+		count(COUNT_RQ_SEEN);
+		count(COUNT_RQ_FINISHED);
+		hist_add(block_hist((u32)row, BLOCK_HIST_TOTAL), now > b->q ? now - b->q : 0);
+		r = row_at((u32)row);
+	}
+	if (r) {
+		__sync_fetch_and_add(&r->count, 1);
+		__sync_fetch_and_add(&r->bytes, b->bytes);
+		if (bio->bi_status)
+			__sync_fetch_and_add(&r->errors, 1);
+	}
+	bios_release(index);
+	o = TIER(TIER_VFS) && handle ? op_of(handle, &index) : NULL;
+	if (o && __sync_fetch_and_add(&o->refs, -1) == 1 && o->via == VIA_AIO)
+		op_end(index, now, (s64)o->len);
+	return 0;
+}
+
+/* ---- the hooks ---- */
+
+HOOK("?tp_btf/block_bio_queue", bio_queue, (struct bio *bio), on_bio_queue(bio))
+HOOK("?tp_btf/block_getrq", getrq, (struct bio *bio), on_bio_got(bio, false))
+HOOK("?tp_btf/block_bio_backmerge", bio_backmerge, (struct bio *bio), on_bio_got(bio, true))
+HOOK("?tp_btf/block_bio_frontmerge", bio_frontmerge, (struct bio *bio), on_bio_got(bio, true))
+HOOK("?tp_btf/block_split", bio_split, (struct bio *bio), on_split(bio))
+HOOK("?tp_btf/block_bio_complete", bio_complete, (struct request_queue *q, struct bio *bio),
+     on_bio_complete(bio))
+HOOK("?tp_btf/block_rq_insert", rq_insert, (struct request *rq), on_insert(rq))
+HOOK("?tp_btf/block_rq_issue", rq_issue, (struct request *rq), on_issue(rq))
+HOOK("?tp_btf/block_rq_requeue", rq_requeue, (struct request *rq), on_requeue(rq))
+HOOK("?tp_btf/block_rq_merge", rq_merge, (struct request *rq), on_absorbed(rq))
+HOOK("?tp_btf/block_rq_complete", rq_complete, (struct request *rq, int error, unsigned int nr_bytes),
+     on_complete(rq, (u8)error, nr_bytes))
+HOOK("?tp_btf/scsi_dispatch_cmd_start", scsi_dispatch, (struct scsi_cmnd *cmd),
+     on_scsi_dispatch(cmd))

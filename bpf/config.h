@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Configuration of the programs: rodata, set by user space between open and
+ * load. Included after the integer types are known (wire.h or kernel.h).
+ */
+#ifndef IOPATH_CONFIG_H
+#define IOPATH_CONFIG_H
+
+#define MAX_DEV_FILTERS 16
+#define NR_SYSCALLS 512
+#define NR_URING_OPS 64
+#define NR_REQ_OPS 64
+
+/* Rows of one disk, found by open addressing. */
+#define NR_DEV_SLOTS 256
+
+struct dev_slot {
+	u32 dev;	/* 0: free */
+	u16 row_plus_1[NR_BOPS];
+};
+
+/* How a system call becomes an operation. Argument numbers are 1-based; 0: none. */
+struct iop_syscall {
+	u8 kind;	/* iop_kind; KIND_NONE: not ours */
+	u8 fd_arg;
+	u8 offset_arg;	/* of the file offset; 0 with at_f_pos: the file position */
+	u8 len_arg;
+	u8 at_f_pos;
+};
+
+struct iop_config {
+	u8 floor;	/* programs return at once: what the hooks alone cost */
+	u8 tier;
+	u8 comm_on, tree_on;
+	u32 shard_mask;
+	u32 self_tgid;
+	u32 tgid, tid;	/* filters; 0: none */
+	char comm[16];
+	u32 nr_devs;
+	u32 devs[MAX_DEV_FILTERS];
+	u32 bop_mask;	/* wanted block operations; 0: all */
+	u32 kind_mask;	/* wanted kinds; 0: all */
+	u64 threshold_ns;	/* 0: no records */
+	u64 ring_wake_bytes;
+
+	/* kernel functions that identify what a bio belongs to; 0: unknown */
+	u64 fn_iomap_end_io, fn_blkdev_end_io_async, fn_blkdev_end_io;
+	/* [from, to) of __cond_resched; 0: unknown */
+	u64 fn_resched_from, fn_resched_to;
+
+	u8 bop_of[NR_REQ_OPS];	/* REQ_OP_* of this kernel -> iop_block_op */
+	u8 uring_kind[NR_URING_OPS];
+	struct iop_syscall syscalls[NR_SYSCALLS];
+};
+
+#endif

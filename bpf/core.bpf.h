@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What all tiers share: configuration, counters, histograms, device rows,
+ * filters. Configuration is rodata, so what is not asked for is removed by the
+ * verifier before the program runs.
+ */
+#ifndef IOPATH_CORE_H
+#define IOPATH_CORE_H
+
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "wire.h"
+#include "config.h"
+#include "slots.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+const volatile struct iop_config cfg = {};
+
+/* Written by user space last of all; 0 = every program returns at once. */
+u64 enabled_ns = 0;
+
+/* The whole body is dead code with cfg.floor: what is left is the hook. */
+#define ACTIVE() (!cfg.floor && enabled_ns)
+#define TIER(t) (cfg.tier >= (t))
+
+/* One program: HOOK(section, name, (arguments of the tracepoint), what it does) */
+#define HOOK(sec, name, args, call)    \
+	SEC(sec) int BPF_PROG(name, UNPACK args) \
+	{                              \
+		if (!ACTIVE())         \
+			return 0;      \
+		return call;           \
+	}
+#define UNPACK(...) __VA_ARGS__
+
+/* ---- counters: one set per shard, adders only ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);		/* shards */
+	__type(key, u32);
+	__type(value, u64[NR_COUNTS]);
+} counts SEC(".maps");
+
+static __always_inline u32 this_shard(void)
+{
+	return bpf_get_smp_processor_id() & cfg.shard_mask;
+}
+
+static __always_inline void count_add(enum iop_count which, u64 n)
+{
+	u32 shard = this_shard();
+	u64 *c = bpf_map_lookup_elem(&counts, &shard);
+
+	if (c)
+		__sync_fetch_and_add(&c[which], n);
+}
+
+static __always_inline void count(enum iop_count which)
+{
+	count_add(which, 1);
+}
+
+static __always_inline void lost(enum iop_loss why)
+{
+	count(COUNT_LOSS_FIRST + why);
+}
+
+/* ---- histograms and rows: [shard][index], adders only ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);		/* shards * NR_HISTS */
+	__type(key, u32);
+	__type(value, struct iop_hist);
+} hists SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);		/* shards * NR_ROWS */
+	__type(key, u32);
+	__type(value, struct iop_row);
+} rows SEC(".maps");
+
+/* Global functions are verified once, not along each path that calls them. */
+#define __global_fn __attribute__((noinline))
+
+__global_fn int hist_add(u32 index, u64 ns)
+{
+	u32 i = this_shard() * NR_HISTS + index;
+	struct iop_hist *h = bpf_map_lookup_elem(&hists, &i);
+	u32 b = iop_hist_bucket(ns);
+
+	if (!h || b >= HIST_BUCKETS)
+		return 0;
+	__sync_fetch_and_add(&h->n[b], 1);
+	__sync_fetch_and_add(&h->sum_ns, ns);
+	/* not atomic: user space mends a lost race from the topmost bucket */
+	if (ns > h->max_ns)
+		h->max_ns = ns;
+	return 0;
+}
+
+static __always_inline u32 block_hist(u32 row, u32 hist)
+{
+	return row * NR_BLOCK_HISTS + hist;
+}
+
+static __always_inline u32 op_hist(u32 op_row, u32 hist)
+{
+	return NR_BLOCK_ROWS * NR_BLOCK_HISTS + op_row * NR_OP_HISTS + hist;
+}
+
+static __always_inline struct iop_row *row_at(u32 row)
+{
+	u32 i = this_shard() * NR_ROWS + row;
+
+	return bpf_map_lookup_elem(&rows, &i);
+}
+
+/* ---- device rows: handed out on first use, never taken back ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, NR_BLOCK_ROWS);
+	__type(key, u32);
+	__type(value, struct iop_row_id);
+} row_ids SEC(".maps");
+
+#define DEV_PROBES 8
+
+struct dev_slot dev_slots[NR_DEV_SLOTS] = {};
+u32 next_row = 0;
+
+static __always_inline int row_new(struct dev_slot *s, u32 dev, u32 bop)
+{
+	u32 row = __sync_fetch_and_add(&next_row, 1);
+	struct iop_row_id *id = bpf_map_lookup_elem(&row_ids, &row);
+
+	if (!id) {
+		lost(LOSS_DEVICE_FULL);
+		return -1;
+	}
+	/*
+	 * Two CPUs may each get a row for the same pair: one of them stays in
+	 * the slot, both are counted, user space adds them up.
+	 */
+	id->op = bop;
+	id->dev = dev;
+	s->row_plus_1[bop] = (u16)(row + 1);
+	return (int)row;
+}
+
+/* Row of (disk, operation), or -1 when the table is full. */
+static __always_inline int row_of(u32 dev, u32 bop)
+{
+	u32 h = slot_hash(dev);
+
+	if (bop >= NR_BOPS)
+		return -1;
+#pragma unroll
+	for (int i = 0; i < DEV_PROBES; i++) {
+		struct dev_slot *s = &dev_slots[(h + i) & (NR_DEV_SLOTS - 1)];
+
+		if (s->dev != dev && (s->dev || __sync_val_compare_and_swap(&s->dev, 0, dev)))
+			continue;
+		if (s->row_plus_1[bop])
+			return s->row_plus_1[bop] - 1;
+		return row_new(s, dev, bop);
+	}
+	lost(LOSS_DEVICE_FULL);
+	return -1;
+}
+
+/* ---- filters ---- */
+
+/* Process tree of `-- COMMAND`: thread group ids, kept by the fork and free hooks. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, u8);
+} tree SEC(".maps");
+
+static __always_inline u32 disk_dev(const struct gendisk *disk)
+{
+	return (u32)disk->major << 20 | (u32)disk->first_minor;
+}
+
+static __always_inline bool dev_listed(u32 disk, u32 part)
+{
+	for (u32 i = 0; i < MAX_DEV_FILTERS; i++) {
+		if (i >= cfg.nr_devs)
+			break;
+		if (cfg.devs[i] == disk || cfg.devs[i] == part)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool dev_wanted(u32 disk, u32 part)
+{
+	return !cfg.nr_devs || dev_listed(disk, part);
+}
+
+static __always_inline bool comm_is(const char *comm)
+{
+	const u64 *want = (const u64 *)cfg.comm;
+
+	return ((const u64 *)comm)[0] == want[0] && ((const u64 *)comm)[1] == want[1];
+}
+
+/* Who issues: decided in the issuer's context, never at completion. */
+struct owner {
+	u32 tgid, tid;
+	char comm[IOP_COMM_LEN] __attribute__((aligned(8)));
+};
+
+static __always_inline void owner_get(struct owner *o)
+{
+	u64 id = bpf_get_current_pid_tgid();
+
+	o->tgid = id >> 32;
+	o->tid = (u32)id;
+	bpf_get_current_comm(o->comm, sizeof(o->comm));
+}
+
+static __always_inline bool owner_wanted(const struct owner *o)
+{
+	if (cfg.tgid && o->tgid != cfg.tgid)
+		return false;
+	if (cfg.tid && o->tid != cfg.tid)
+		return false;
+	if (cfg.comm_on && !comm_is(o->comm))
+		return false;
+	if (cfg.tree_on && !bpf_map_lookup_elem(&tree, &o->tgid))
+		return false;
+	return true;
+}
+
+static __always_inline bool owner_filtered(void)
+{
+	return cfg.tgid || cfg.tid || cfg.comm_on || cfg.tree_on;
+}
+
+/* ---- over-threshold records ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} ring SEC(".maps");
+
+static __always_inline struct iop_slow *slow_reserve(void)
+{
+	struct iop_slow *r = bpf_ringbuf_reserve(&ring, sizeof(*r), 0);
+
+	if (!r)
+		lost(LOSS_RING_FULL);
+	return r;
+}
+
+/* The reader polls; it is woken early only when the ring is half full. */
+static __always_inline void slow_submit(struct iop_slow *r)
+{
+	u64 used = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+
+	bpf_ringbuf_submit(r, used > cfg.ring_wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+}
+
+#endif

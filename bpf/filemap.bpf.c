@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tier filemap: page-cache look-ups, folios added (a miss, readahead), direct
+ * I/O through iomap, dirty throttling, waiting for writeback. The sleeps of
+ * the last two are seen by the switch hook of full.bpf.c.
+ */
+
+#define PAGE_SHIFT 12
+
+static __always_inline struct op *op_here(int *ret_index)
+{
+	return op_current((u32)bpf_get_current_pid_tgid(), ret_index);
+}
+
+/* filemap_get_pages() has what it was asked for. */
+static __always_inline int on_get_pages(struct address_space *mapping)
+{
+	int index;
+	struct op *o = op_here(&index);
+
+	if (!o || o->kind != KIND_READ)
+		return 0;
+	if (o->inode && o->inode != address(mapping->host))
+		return 0;
+	o->lookups++;
+	op_cache_done(o, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* The first look-up begins: what came before it was the way down. */
+static __always_inline int on_lookup_begin(void)
+{
+	int index;
+	struct op *o = op_here(&index);
+	u64 now, from;
+
+	if (!o || o->kind != KIND_READ || o->cached || o->nr_bios)
+		return 0;
+	now = bpf_ktime_get_ns();
+	from = op_claim(o, now);
+	if (from)
+		op_give_cpu(o, STAGE_OTHER, now - from);
+	return 0;
+}
+
+static __always_inline int on_lookup_end(void)
+{
+	int index;
+	struct op *o = op_here(&index);
+
+	if (!o || o->kind != KIND_READ)
+		return 0;
+	o->lookups++;
+	op_cache_done(o, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* A folio came into the cache: what was looked for was not there. */
+static __always_inline int on_folio_added(struct folio *folio)
+{
+	int index;
+	struct op *o = op_here(&index);
+	u64 last;
+
+	if (!o || (o->kind != KIND_READ && o->kind != KIND_WRITE))
+		return 0;
+	/* file-system metadata goes through the block device's own mapping */
+	if (o->inode && o->inode != address(folio->mapping->host))
+		return 0;
+	last = o->has_offset && o->len ? (o->offset + o->len - 1) >> PAGE_SHIFT : -1ull;
+	if (folio->index > last)
+		o->folios_ahead++;
+	else
+		o->folios_added++;
+	op_cache_done(o, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* The next sleep of this task is for this reason. */
+static __always_inline int on_sleep_cause(u8 cause)
+{
+	int index;
+	struct op *o = op_here(&index);
+
+	if (o)
+		o->cause = cause;
+	return 0;
+}
+
+static __always_inline int on_dio_begin(void)
+{
+	int index;
+	struct op *o = op_here(&index);
+
+	if (o)
+		o->direct = 1;
+	return 0;
+}
+
+HOOK("?fentry/filemap_get_pages", lookup_begin, (void *iocb), on_lookup_begin())
+HOOK("?fexit/filemap_get_pages", lookup_end, (void *iocb), on_lookup_end())
+HOOK("?tp_btf/mm_filemap_get_pages", get_pages, (struct address_space *mapping),
+     on_get_pages(mapping))
+HOOK("?tp_btf/mm_filemap_add_to_page_cache", folio_added, (struct folio *folio),
+     on_folio_added(folio))
+HOOK("?tp_btf/folio_wait_writeback", wait_writeback, (struct folio *folio),
+     on_sleep_cause(CAUSE_WBWAIT))
+HOOK("?tp_btf/iomap_dio_rw_begin", dio_begin, (struct kiocb *iocb), on_dio_begin())
+
+/* mm/page-writeback.c: fires before each pause, and with pause <= 0 when there is none */
+HOOK("?tp_btf/balance_dirty_pages", throttle,
+     (struct bdi_writeback *wb, struct dirty_throttle_control *dtc, unsigned long dirty_ratelimit,
+      unsigned long task_ratelimit, unsigned long dirtied, unsigned long period, long pause),
+     pause > 0 ? on_sleep_cause(CAUSE_THROTTLE) : 0)
+/* until 6.12: (wb, thresh, bg_thresh, dirty, bdi_thresh, bdi_dirty, then the same) */
+HOOK("?tp_btf/balance_dirty_pages", throttle_12,
+     (struct bdi_writeback *wb, unsigned long thresh, unsigned long bg_thresh, unsigned long dirty,
+      unsigned long bdi_thresh, unsigned long bdi_dirty, unsigned long dirty_ratelimit,
+      unsigned long task_ratelimit, unsigned long dirtied, unsigned long period, long pause),
+     pause > 0 ? on_sleep_cause(CAUSE_THROTTLE) : 0)

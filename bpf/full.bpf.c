@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tier full: switches away from and back to tasks that are inside an
+ * operation, and interrupts on top of them. Every other task costs two
+ * look-ups per switch.
+ */
+
+struct irq_state {
+	u64 start_ns;
+	u32 depth;
+	u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct irq_state);
+} irqs SEC(".maps");
+
+#define RESCHED_FRAMES 16
+
+/*
+ * Was it a cond_resched? On kernels that do not preempt themselves every
+ * preempted switch is one; which kind this kernel is need not be readable, so
+ * look at the stack where the function's address is known.
+ */
+static __noinline int resched_sample(void *ctx)
+{
+	u64 stack[RESCHED_FRAMES] = {};
+	bool in = false;
+
+	bpf_get_stack(ctx, stack, sizeof(stack), 0);
+	for (int i = 0; i < RESCHED_FRAMES; i++)
+		in |= stack[i] >= cfg.fn_resched_from && stack[i] < cfg.fn_resched_to;
+	count(in ? COUNT_RESCHED_STACK_IN : COUNT_RESCHED_STACK_OUT);
+	return 0;
+}
+
+static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct *prev,
+				     struct task_struct *next, u32 prev_state)
+{
+	int pi = prev->pid ? ops_find(TID_KEY(prev->pid)) : -1;
+	int ni = next->pid ? ops_find(TID_KEY(next->pid)) : -1;
+	struct op *o;
+	u64 now;
+
+	if (pi < 0 && ni < 0)
+		return 0;
+	now = bpf_ktime_get_ns();
+	o = pi < 0 ? NULL : ops_at(pi);
+	if (o && o->t0 && !op_is_batch(o)) {
+		o->off_ns = now;
+		o->preempted = preempt && !prev_state;
+		if (TIER(TIER_FULL) && o->preempted && cfg.fn_resched_from)
+			resched_sample(ctx);
+	}
+	o = ni < 0 ? NULL : ops_at(ni);
+	if (o && o->t0 && o->off_ns && !op_is_batch(o))
+		op_switched_in(o, now);
+	return 0;
+}
+
+static __always_inline struct irq_state *irq_here(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&irqs, &zero);
+}
+
+static __always_inline int on_irq_entry(void)
+{
+	struct irq_state *s = irq_here();
+
+	/* a hard interrupt on top of a soft one is part of it */
+	if (s && s->depth++ == 0)
+		s->start_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline int on_irq_exit(void)
+{
+	struct irq_state *s = irq_here();
+	struct op *o;
+	int index;
+
+	/* begun before tracing did */
+	if (!s || !s->depth || --s->depth)
+		return 0;
+	index = ops_find(TID_KEY(bpf_get_current_pid_tgid()));
+	o = index < 0 ? NULL : ops_at(index);
+	if (o && o->t0 && !op_is_batch(o))
+		__sync_fetch_and_add(&o->irq_ns, bpf_ktime_get_ns() - s->start_ns);
+	return 0;
+}
+
+HOOK("?tp_btf/sched_switch", task_switch,
+     (bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state),
+     on_switch(ctx, preempt, prev, next, prev_state))
+HOOK("?tp_btf/irq_handler_entry", irq_entry, (int irq), on_irq_entry())
+HOOK("?tp_btf/irq_handler_exit", irq_exit, (int irq), on_irq_exit())
+HOOK("?tp_btf/softirq_entry", softirq_entry, (unsigned int vec), on_irq_entry())
+HOOK("?tp_btf/softirq_exit", softirq_exit, (unsigned int vec), on_irq_exit())

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One operation (system call, io_uring or libaio request) in flight, and the
+ * partition of its time into stages.
+ *
+ * The rule that makes the stages sum to the total: an operation has a cursor,
+ * the time up to which its life is accounted for. Whoever learns something
+ * (a request completed, the task runs again, the call returns) claims
+ * (cursor, now] by compare-and-swap and splits just that interval. Intervals
+ * are disjoint by construction, on any number of CPUs, without a lock; what
+ * completes last is what the time of overlapping requests is taken from, that
+ * is, the critical path.
+ */
+#ifndef IOPATH_OP_H
+#define IOPATH_OP_H
+
+#include "core.bpf.h"
+
+enum op_cause {	/* why the task's next sleep happens */
+	CAUSE_NONE,
+	CAUSE_THROTTLE,
+	CAUSE_WBWAIT,
+};
+
+struct op {
+	u64 t0, cursor;
+	u64 stage[NR_STAGES];
+	u64 key;
+	u64 file, inode;
+	u64 offset, len;
+	u64 off_ns;	/* switched out since; 0: running */
+	u64 irq_ns;	/* interrupts since the cursor, not yet taken out */
+	u64 resched_ns;
+	u64 current_key;	/* of a batch: the request being submitted */
+	u64 sector;
+	u32 generation;
+	u32 nr_bios, nr_requests;
+	s32 refs;	/* bios in flight, and 1 while being submitted */
+	u32 resched;
+	u32 folios_added, folios_ahead, lookups;
+	u32 dev, file_dev;
+	s32 tag;
+	u16 hctx;
+	u8 kind, via;
+	u8 cause, preempted, cached, direct;
+	u8 dev_wanted, has_offset;
+	u8 pad[6];
+	struct owner owner;
+};
+
+SLOT_TABLE(ops, struct op);
+
+#define TID_KEY(tid) ((u64)(u32)(tid) << 1 | 1)
+
+/* Of a user-space iocb: those are 8-byte aligned, as kernel pointers are. */
+static __always_inline u64 aio_key(u32 tgid, u64 iocb)
+{
+	return (iocb ^ (u64)tgid << 40) | 2;
+}
+
+static __always_inline u64 op_handle(const struct op *o, int index)
+{
+	return (u64)o->generation << 32 | (u32)(index + 1);
+}
+
+/* NULL once the operation is over: the slot has another generation then. */
+static __always_inline struct op *op_of(u64 handle, int *ret_index)
+{
+	int index = (int)(u32)handle - 1;
+	struct op *o;
+
+	if (index < 0)
+		return NULL;
+	o = ops_at(index);
+	if (!o || o->generation != (u32)(handle >> 32) || !o->t0)
+		return NULL;
+	*ret_index = index;
+	return o;
+}
+
+/* Owner, file and offset are the caller's. */
+static __always_inline struct op *op_begin(u64 key, u8 kind, u8 via, u64 now, int *ret_index)
+{
+	int index = ops_claim(key);
+	struct op *o = index < 0 ? NULL : ops_at(index);
+
+	if (!o) {
+		lost(LOSS_MAP_FULL);
+		return NULL;
+	}
+	o->generation++;
+	for (int i = 0; i < NR_STAGES; i++)
+		o->stage[i] = 0;
+	o->t0 = o->cursor = now;
+	o->key = key;
+	o->kind = kind;
+	o->via = via;
+	o->file = o->inode = 0;
+	o->offset = o->len = 0;
+	o->off_ns = o->irq_ns = o->resched_ns = 0;
+	o->current_key = o->sector = 0;
+	o->nr_bios = o->nr_requests = o->resched = 0;
+	o->folios_added = o->folios_ahead = o->lookups = 0;
+	o->refs = 1;
+	o->dev = o->file_dev = 0;
+	o->tag = -1;
+	o->cause = o->preempted = o->cached = o->direct = 0;
+	o->has_offset = 0;
+	o->dev_wanted = !cfg.nr_devs;
+	*ret_index = index;
+	return o;
+}
+
+static __always_inline void op_release(struct op *o, int index)
+{
+	o->t0 = 0;
+	ops_release(index);
+}
+
+static __always_inline bool op_is_batch(const struct op *o)
+{
+	return o->kind >= NR_KINDS;
+}
+
+/* The operation that the current task works on, if any. */
+static __always_inline struct op *op_current(u32 tid, int *ret_index)
+{
+	int index = ops_find(TID_KEY(tid));
+	struct op *o = index < 0 ? NULL : ops_at(index);
+
+	if (!o)
+		return NULL;
+	if (o->kind == KIND_URING_BATCH) {
+		if (!o->current_key)
+			return NULL;
+		index = ops_find(o->current_key);
+		o = index < 0 ? NULL : ops_at(index);
+		if (!o)
+			return NULL;
+	} else if (op_is_batch(o)) {
+		return NULL;
+	}
+	*ret_index = index;
+	return o;
+}
+
+/* ---- the partition ---- */
+
+/* Claim (cursor, until]; returns its begin, or 0 when nothing is left of it. */
+static __always_inline u64 op_claim(struct op *o, u64 until)
+{
+	for (int i = 0; i < 4; i++) {
+		u64 from = *(volatile u64 *)&o->cursor;
+
+		if (until <= from)
+			return 0;
+		if (__sync_val_compare_and_swap(&o->cursor, from, until) == from)
+			return from;
+	}
+	lost(LOSS_CONTENDED);
+	return 0;
+}
+
+static __always_inline void op_give(struct op *o, enum iop_stage stage, u64 ns)
+{
+	if (ns)
+		__sync_fetch_and_add(&o->stage[stage], ns);
+}
+
+/* Time on the CPU: interrupts on top of it are a stage of their own. */
+static __always_inline void op_give_cpu(struct op *o, enum iop_stage stage, u64 ns)
+{
+	if (TIER(TIER_FULL) && o->irq_ns) {
+		u64 irq = __sync_lock_test_and_set(&o->irq_ns, 0);
+
+		if (irq > ns)
+			irq = ns;
+		op_give(o, STAGE_IRQ, irq);
+		ns -= irq;
+	}
+	op_give(o, stage, ns);
+}
+
+static __always_inline u64 clamp_ns(u64 t, u64 lo, u64 hi)
+{
+	return t < lo ? lo : t > hi ? hi : t;
+}
+
+/* Stamps of one request, as far as they are known (0: not). */
+struct rq_stamps {
+	u64 q, g, i, d;
+	u64 h;	/* handed to the device */
+	u64 c;
+};
+
+/* A request of the operation completed. */
+static __always_inline void op_request_done(struct op *o, const struct rq_stamps *s)
+{
+	u64 from = op_claim(o, s->c), t, e;
+
+	if (!from)
+		return;
+	t = clamp_ns(s->q, from, s->c);
+	op_give_cpu(o, STAGE_SUBMIT, t - from);
+	if (s->g) {
+		e = clamp_ns(s->g, t, s->c);
+		op_give(o, STAGE_Q2G, e - t);
+		t = e;
+	}
+	if (s->i) {
+		e = clamp_ns(s->i, t, s->c);
+		op_give(o, STAGE_G2I, e - t);
+		t = e;
+	}
+	if (s->d) {
+		e = clamp_ns(s->d, t, s->c);
+		op_give(o, s->i ? STAGE_I2D : STAGE_G2I, e - t);
+		t = e;
+	}
+	if (s->h) {
+		e = clamp_ns(s->h, t, s->c);
+		op_give(o, STAGE_DRIVER, e - t);
+		t = e;
+	}
+	op_give(o, STAGE_DEVICE, s->c - t);
+}
+
+/* The page-cache look-up of the operation has ended. */
+static __always_inline void op_cache_done(struct op *o, u64 now)
+{
+	u64 from;
+
+	if (o->cached || o->nr_bios)
+		return;
+	o->cached = 1;
+	from = op_claim(o, now);
+	if (from)
+		op_give_cpu(o, STAGE_CACHE, now - from);
+}
+
+/* The task runs again after having been off the CPU since o->off_ns. */
+static __always_inline void op_switched_in(struct op *o, u64 now)
+{
+	u64 off = o->off_ns, cursor = *(volatile u64 *)&o->cursor, from;
+	u8 cause = o->cause;
+
+	o->off_ns = 0;
+	o->cause = CAUSE_NONE;
+	if (o->preempted && TIER(TIER_FULL)) {
+		o->resched++;
+		o->resched_ns += now - off;
+	}
+	/*
+	 * Bios in flight, none of them completed meanwhile, no known cause:
+	 * what completes next will say what this time was.
+	 */
+	if (o->refs > 1 && cursor < off && cause == CAUSE_NONE && !o->preempted)
+		return;
+	from = op_claim(o, now);
+	if (!from)
+		return;
+	if (from >= off) {
+		/* the sleep ended with a completion: from there on it waited to run */
+		op_give(o, TIER(TIER_FULL) ? STAGE_WAKEUP : STAGE_RETURN, now - from);
+		return;
+	}
+	op_give_cpu(o, o->nr_bios ? STAGE_SUBMIT : STAGE_OTHER, off - from);
+	op_give(o,
+		cause == CAUSE_THROTTLE ? STAGE_THROTTLE :
+		cause == CAUSE_WBWAIT	? STAGE_WBWAIT :
+		TIER(TIER_FULL)		? STAGE_OFFCPU :
+					  STAGE_OTHER,
+		now - off);
+}
+
+/* ---- the file behind it ---- */
+
+static __always_inline u64 fd_file(u32 fd)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **files, *file = NULL;
+
+	if (!fdt || fd >= BPF_CORE_READ(fdt, max_fds))
+		return 0;
+	files = BPF_CORE_READ(fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+	return (u64)file;
+}
+
+/* Sockets, pipes and terminals are not storage. */
+static __always_inline bool op_set_file(struct op *o, u64 f)
+{
+	struct file *file = (struct file *)f;
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	u32 type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+
+	if (type != S_IFREG && type != S_IFBLK && type != S_IFDIR)
+		return false;
+	o->file = f;
+	o->inode = (u64)inode;
+	o->file_dev = type == S_IFBLK ? BPF_CORE_READ(inode, i_rdev) :
+					BPF_CORE_READ(inode, i_sb, s_dev);
+	if (cfg.nr_devs && dev_listed(o->file_dev, o->file_dev))
+		o->dev_wanted = 1;
+	return true;
+}
+
+/* ---- the end ---- */
+
+#define PATH_DEPTH 24
+#define PATH_NAME_MAX 128
+
+/*
+ * Components from the file up to the root of its mount namespace, crossing
+ * mounts. The buffer has room for one more name behind the bound, so that the
+ * verifier can follow.
+ */
+static __always_inline u32 path_collect(struct iop_slow *r, u64 f)
+{
+	struct file *file = (struct file *)f;
+	struct dentry *d = BPF_CORE_READ(file, f_path.dentry), *parent;
+	struct vfsmount *vfs = BPF_CORE_READ(file, f_path.mnt);
+	struct mount *mnt = container_of(vfs, struct mount, mnt), *up;
+	u32 n = 0;
+
+	for (int i = 0; i < PATH_DEPTH; i++) {
+		const unsigned char *name;
+		long len;
+
+		parent = BPF_CORE_READ(d, d_parent);
+		if (d == BPF_CORE_READ(mnt, mnt.mnt_root) || d == parent) {
+			up = BPF_CORE_READ(mnt, mnt_parent);
+			if (up == mnt)
+				return n;
+			d = BPF_CORE_READ(mnt, mnt_mountpoint);
+			mnt = up;
+			continue;
+		}
+		if (n > IOP_PATH_LEN - PATH_NAME_MAX)
+			break;
+		name = BPF_CORE_READ(d, d_name.name);
+		len = bpf_probe_read_kernel_str(&r->path[n], PATH_NAME_MAX, name);
+		if (len <= 0 || len > PATH_NAME_MAX)
+			break;
+		n += (u32)len;
+		d = parent;
+	}
+	r->flags |= SLOW_PATH_CUT;
+	return n;
+}
+
+__global_fn int op_emit(int index, u64 total, s64 result)
+{
+	const struct op *o = ops_at(index);
+	struct iop_slow *r;
+	u32 stages = 0;
+
+	if (!o)
+		return 0;
+	r = slow_reserve();
+	if (!r)
+		return 0;
+	r->start_ns = o->t0;
+	r->total_ns = total;
+	for (int i = 0; i < NR_STAGES; i++) {
+		r->stage_ns[i] = o->stage[i];
+		if (o->stage[i])
+			stages |= 1u << i;
+	}
+	r->stages = stages;
+	r->bytes = result > 0 ? (u64)result : 0;
+	r->offset = o->offset;
+	r->sector = o->sector;
+	r->ino = 0;
+	r->result = result;
+	r->resched_ns = o->resched_ns;
+	r->dev = o->dev;
+	r->file_dev = o->file_dev;
+	r->flags = (o->has_offset ? SLOW_OFFSET : 0) |
+		   (o->folios_added ? SLOW_MISS : o->lookups ? SLOW_HIT : 0);
+	r->tgid = o->owner.tgid;
+	r->tid = o->owner.tid;
+	r->nr_requests = o->nr_requests;
+	r->tag = o->tag;
+	r->hctx = o->hctx;
+	r->kind = o->kind;
+	r->via = o->via;
+	__builtin_memcpy(r->comm, o->owner.comm, IOP_COMM_LEN);
+	r->path_len = 0;
+	if (o->file) {
+		struct inode *inode = (struct inode *)o->inode;
+
+		r->ino = BPF_CORE_READ(inode, i_ino);
+		r->path_len = path_collect(r, o->file);
+	}
+	slow_submit(r);
+	return 0;
+}
+
+static __always_inline void op_account(const struct op *o, u64 total, s64 result)
+{
+	u32 n = o->via * NR_KINDS + o->kind;
+	struct iop_row *row;
+
+	if (n >= NR_OP_ROWS)
+		return;
+	for (int i = 0; i < NR_STAGES; i++)
+		if (o->stage[i])
+			hist_add(op_hist(n, i), o->stage[i]);
+	hist_add(op_hist(n, STAGE_TOTAL), total);
+	if (TIER(TIER_FULL) && o->resched)
+		hist_add(op_hist(n, STAGE_RESCHED), o->resched_ns);
+	row = row_at(NR_BLOCK_ROWS + n);
+	if (!row)
+		return;
+	__sync_fetch_and_add(&row->count, 1);
+	if (result > 0 && (o->kind == KIND_READ || o->kind == KIND_WRITE || o->kind == KIND_COPY))
+		__sync_fetch_and_add(&row->bytes, (u64)result);
+	if (result < 0)
+		__sync_fetch_and_add(&row->errors, 1);
+	if (o->nr_bios > 1)
+		__sync_fetch_and_add(&row->bios, o->nr_bios - 1);
+	if (!TIER(TIER_FILEMAP))
+		return;
+	if (o->folios_added)
+		__sync_fetch_and_add(&row->cache_misses, 1);
+	else if (o->lookups)
+		__sync_fetch_and_add(&row->cache_hits, 1);
+	if (o->folios_ahead)
+		__sync_fetch_and_add(&row->ra_folios, o->folios_ahead);
+	if (o->direct)
+		__sync_fetch_and_add(&row->direct, 1);
+	if (o->resched)
+		__sync_fetch_and_add(&row->resched, o->resched);
+}
+
+/* The operation is over: account for it, print it if it was slow, free its slot. */
+__global_fn int op_end(int index, u64 now, s64 result)
+{
+	struct op *o = ops_at(index);
+	u64 from, total;
+
+	if (!o)
+		return 0;
+	from = op_claim(o, now);
+	if (from)
+		op_give_cpu(o, o->nr_requests ? STAGE_RETURN : STAGE_OTHER, now - from);
+	total = o->cursor - o->t0;
+	if (o->dev_wanted) {
+		count(COUNT_OP_FINISHED);
+		op_account(o, total, result);
+		if (cfg.threshold_ns && total >= cfg.threshold_ns)
+			op_emit(index, total, result);
+	} else {
+		count(COUNT_OP_ELSEWHERE);
+	}
+	op_release(o, index);
+	return 0;
+}
+
+#endif

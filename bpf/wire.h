@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the eBPF side and user space share: stages, operations, histogram
+ * layout, the over-threshold record, the loss causes. The only header that
+ * both include; it includes nothing that differs between them.
+ *
+ * All times are CLOCK_MONOTONIC nanoseconds (bpf_ktime_get_ns).
+ */
+#ifndef IOPATH_WIRE_H
+#define IOPATH_WIRE_H
+
+#ifndef __bpf__
+#include <stdint.h>
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int32_t s32;
+typedef int64_t s64;
+#endif
+
+enum iop_tier {
+	TIER_BLOCK,
+	TIER_VFS,
+	TIER_FILEMAP,
+	TIER_FULL,
+	NR_TIERS,
+};
+
+/*
+ * The stages of DESIGN.md in path order. Those of one operation do not
+ * overlap and sum to its total; what no hook explains is `other`.
+ *	X(symbol, JSON name, first tier)
+ */
+#define IOP_STAGES(X)                          \
+	X(SUBMIT, "submit", TIER_VFS)          \
+	X(CACHE, "cache", TIER_FILEMAP)        \
+	X(THROTTLE, "throttle", TIER_FILEMAP)  \
+	X(WBWAIT, "wbwait", TIER_FILEMAP)      \
+	X(Q2G, "q2g", TIER_BLOCK)              \
+	X(G2I, "g2i", TIER_BLOCK)              \
+	X(I2D, "i2d", TIER_BLOCK)              \
+	X(DRIVER, "driver", TIER_BLOCK)        \
+	X(DEVICE, "device", TIER_BLOCK)        \
+	X(COMPLETE, "complete", TIER_BLOCK)    \
+	X(WAKEUP, "wakeup", TIER_FULL)         \
+	X(OFFCPU, "offcpu", TIER_FULL)         \
+	X(IRQ, "irq", TIER_FULL)               \
+	X(RETURN, "return", TIER_VFS)          \
+	X(OTHER, "other", TIER_VFS)
+
+enum iop_stage {
+#define X(sym, name, tier) STAGE_##sym,
+	IOP_STAGES(X)
+#undef X
+	NR_STAGES,
+	/* whole operation or request, and (inside offcpu) preemption at a cond_resched */
+	STAGE_TOTAL = NR_STAGES,
+	STAGE_RESCHED,
+	NR_OP_HISTS,
+};
+
+/* Stages that a block request has by itself: a contiguous run, then its total. */
+#define BLOCK_STAGE_FIRST STAGE_Q2G
+#define BLOCK_STAGE_LAST STAGE_COMPLETE
+#define BLOCK_HIST_TOTAL (BLOCK_STAGE_LAST - BLOCK_STAGE_FIRST + 1)
+#define NR_BLOCK_HISTS (BLOCK_HIST_TOTAL + 1)
+
+/* Operations of a block request. */
+#define IOP_BLOCK_OPS(X)               \
+	X(READ, "read")                \
+	X(WRITE, "write")              \
+	X(FLUSH, "flush")              \
+	X(DISCARD, "discard")          \
+	X(WRITE_ZEROES, "write_zeroes") \
+	X(OTHER, "other")
+
+enum iop_block_op {
+#define X(sym, name) BOP_##sym,
+	IOP_BLOCK_OPS(X)
+#undef X
+	NR_BOPS,
+};
+
+/* Kinds of operation above the block layer. BATCH carries other operations. */
+#define IOP_KINDS(X)                       \
+	X(READ, "read")                    \
+	X(WRITE, "write")                  \
+	X(FSYNC, "fsync")                  \
+	X(FDATASYNC, "fdatasync")          \
+	X(SYNC_RANGE, "sync_file_range")   \
+	X(SYNC, "sync")                    \
+	X(MSYNC, "msync")                  \
+	X(COPY, "copy")                    \
+	X(ALLOCATE, "fallocate")
+
+enum iop_kind {
+#define X(sym, name) KIND_##sym,
+	IOP_KINDS(X)
+#undef X
+	NR_KINDS,
+	KIND_URING_BATCH = NR_KINDS, /* io_uring_enter */
+	KIND_AIO_BATCH,		     /* io_submit */
+	KIND_NONE = 0xff,
+};
+
+/* The interface by which the operation came. */
+#define IOP_VIAS(X)             \
+	X(SYSCALL, "syscall")   \
+	X(URING, "io_uring")    \
+	X(AIO, "libaio")
+
+enum iop_via {
+#define X(sym, name) VIA_##sym,
+	IOP_VIAS(X)
+#undef X
+	NR_VIAS,
+};
+
+/*
+ * Every way to lose something is counted by its cause.
+ *	X(symbol, JSON name, meaning)
+ */
+#define IOP_LOSSES(X)                                                                    \
+	X(RING_FULL, "ring_full", "over-threshold records that did not fit the ring")    \
+	X(MAP_FULL, "map_full", "operations, bios or requests that found no slot")       \
+	X(NO_START, "no_start", "requests that completed with their start unseen")       \
+	X(TIME_BACKWARDS, "time_backwards", "stamps out of order, clamped")              \
+	X(CHAIN_LONG, "chain_long", "bios of a request beyond those that are walked")    \
+	X(BATCH_LONG, "batch_long", "io_submit calls with more requests than are walked") \
+	X(DEVICE_FULL, "device_full", "requests of devices beyond the table")            \
+	X(CONTENDED, "contended", "interval of an operation given up under contention")
+
+enum iop_loss {
+#define X(sym, name, text) LOSS_##sym,
+	IOP_LOSSES(X)
+#undef X
+	NR_LOSSES,
+};
+
+/* Plain event counters, one set per shard. */
+enum iop_count {
+	COUNT_RQ_SEEN,	     /* requests that entered (bio queued) and are wanted */
+	COUNT_RQ_FINISHED,   /* requests finished, and bios of bio-based devices */
+	COUNT_RQ_AT_START,   /* completed, but begun before tracing */
+	COUNT_OP_SEEN,
+	COUNT_OP_FINISHED,
+	COUNT_OP_GONE,	     /* operations whose task died inside them */
+	COUNT_OP_ELSEWHERE,  /* operations on devices that the filter leaves out */
+	COUNT_UNTIED_BIOS,   /* bios submitted outside any operation seen */
+	COUNT_MERGED_BIOS,
+	COUNT_EXCLUDED,	     /* bios and operations of the tracer itself */
+	COUNT_FILTERED,	     /* bios that a filter left out */
+	COUNT_RESCHED_STACK_IN,	 /* preempted switches with __cond_resched on the stack */
+	COUNT_RESCHED_STACK_OUT, /* ... without */
+	COUNT_LOSS_FIRST,
+	NR_COUNTS = COUNT_LOSS_FIRST + NR_LOSSES,
+};
+
+/*
+ * Log-linear histogram: values below 8 have a bucket each, above that each
+ * power of two has 8 buckets, so a bucket is at most 1/8 of its lower bound
+ * wide and its middle at most 6.25 % off any value in it. 2^40 ns (18
+ * minutes) and above share the last bucket; max_ns is exact.
+ */
+#define HIST_SUB_BITS 3
+#define HIST_SUB (1 << HIST_SUB_BITS)
+#define HIST_MAX_EXP 40
+#define HIST_BUCKETS ((HIST_MAX_EXP - HIST_SUB_BITS + 1) * HIST_SUB)
+
+struct iop_hist {
+	u64 sum_ns;
+	u64 max_ns;
+	/* wraps: user space reads often enough and takes differences */
+	u32 n[HIST_BUCKETS];
+};
+
+/* What a row counts beside its histograms. Adders only. */
+struct iop_row {
+	u64 count;
+	u64 bytes;
+	u64 errors;
+	u64 bios;	 /* beyond the first: merged into a request, or of one operation */
+	u64 requeues;	 /* block */
+	u64 cache_hits;	 /* op: reads served without a page being added */
+	u64 cache_misses;
+	u64 ra_folios;	 /* op: folios added beyond what was asked for */
+	u64 direct;	 /* op: went past the page cache (iomap) */
+	u64 resched;	 /* op: switches that a cond_resched caused */
+};
+
+#define NR_BLOCK_ROWS 96
+#define NR_OP_ROWS (NR_VIAS * NR_KINDS)
+#define NR_ROWS (NR_BLOCK_ROWS + NR_OP_ROWS)
+#define NR_HISTS (NR_BLOCK_ROWS * NR_BLOCK_HISTS + NR_OP_ROWS * NR_OP_HISTS)
+
+/* The (device, operation) of a block row; rows are handed out as they are needed. */
+struct iop_row_id {
+	u32 dev; /* kernel dev_t (major << 20 | minor); 0: the row is free */
+	u32 op;
+};
+
+#define IOP_COMM_LEN 16
+/* Path components, innermost first, each ended by NUL; an empty one ends the list. */
+#define IOP_PATH_LEN 512
+
+/* Flags of a record. */
+#define SLOW_REQUEST (1u << 0)	  /* a block request, not an operation */
+#define SLOW_PATH_CUT (1u << 1)	  /* the path is longer than the record */
+#define SLOW_OFFSET (1u << 2)	  /* offset is known */
+#define SLOW_MISS (1u << 3)	  /* page cache: missed */
+#define SLOW_HIT (1u << 4)
+
+struct iop_slow {
+	u64 start_ns;
+	u64 total_ns;
+	u64 stage_ns[NR_STAGES];
+	u64 bytes;
+	u64 offset;
+	u64 sector;
+	u64 ino;
+	s64 result;	/* bytes or -errno of the operation; blk_status_t of a request */
+	u64 resched_ns;
+	u32 dev;	/* disk of the last request; 0: none */
+	u32 file_dev;	/* device that the file lives on */
+	u32 flags;
+	u32 tgid;
+	u32 tid;
+	u32 nr_requests;
+	u32 stages;	/* bit per stage that was seen */
+	s32 tag;
+	u16 hctx;
+	u8 kind;	/* iop_kind, or iop_block_op with SLOW_REQUEST */
+	u8 via;
+	u32 path_len;
+	char comm[IOP_COMM_LEN];
+	char path[IOP_PATH_LEN];
+};
+
+_Static_assert(sizeof(struct iop_hist) % 8 == 0, "histograms are mapped as an array");
+_Static_assert(sizeof(struct iop_slow) % 8 == 0, "no tail padding on the wire");
+
+/* Which bucket a value belongs to; both sides must agree. */
+static inline __attribute__((always_inline)) u32 iop_hist_bucket(u64 v)
+{
+	u32 e = 0;
+	u64 x = v;
+
+	if (v < HIST_SUB)
+		return (u32)v;
+	if (v >= 1ull << HIST_MAX_EXP)
+		return HIST_BUCKETS - 1;
+	/* index of the highest set bit: BPF has no such instruction */
+	if (x >> 32) {
+		e += 32;
+		x >>= 32;
+	}
+	if (x >> 16) {
+		e += 16;
+		x >>= 16;
+	}
+	if (x >> 8) {
+		e += 8;
+		x >>= 8;
+	}
+	if (x >> 4) {
+		e += 4;
+		x >>= 4;
+	}
+	if (x >> 2) {
+		e += 2;
+		x >>= 2;
+	}
+	e += (u32)(x >> 1);
+	return (e - HIST_SUB_BITS + 1) * HIST_SUB + (u32)((v >> (e - HIST_SUB_BITS)) & (HIST_SUB - 1));
+}
+
+#endif

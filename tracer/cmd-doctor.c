@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <sys/sysinfo.h>
+
+#include "cmd.h"
+#include "disk.h"
+#include "hook.h"
+#include "session.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/parse.h"
+
+struct doctor_cfg {
+	bool json;
+	uint64_t cpus;
+};
+
+static const struct opt doctor_opts[] = {
+	{ "json", 'j', OPT_FLAG, offsetof(struct doctor_cfg, json), NULL,
+	  "print one JSON object", 0, 0, NULL },
+	{ "cpus", 0, OPT_U64, offsetof(struct doctor_cfg, cpus), "N",
+	  "compute map memory for a machine with N possible CPUs (default: this one)", 1, 8192,
+	  NULL },
+};
+
+static const struct opt_table doctor_table = {
+	"iopath doctor", "show what can be traced on this kernel: per stage the hook, per tier its state",
+	"", doctor_opts, ARRAY_SIZE(doctor_opts)
+};
+
+static const char *const state_names[] = { "ok", "degraded", "unavailable" };
+
+/* What one would have to know about privileges and hidden symbols. */
+static const char *privilege_text(const struct kernel *k)
+{
+	if (k->cap_admin)
+		return "CAP_SYS_ADMIN";
+	if (k->cap_bpf && k->cap_perfmon)
+		return "CAP_BPF and CAP_PERFMON";
+	if (!k->cap_bpf && !k->cap_perfmon)
+		return "CAP_BPF and CAP_PERFMON are lacking";
+	return k->cap_bpf ? "CAP_PERFMON is lacking" : "CAP_BPF is lacking";
+}
+
+static const char *async_text(const struct kernel *k)
+{
+	return k->fn_blkdev_end_io_async || k->fn_iomap_end_io ?
+		       "tied to their io_uring or libaio request" :
+		       "not tied to their request: kernel addresses are hidden (needs CAP_SYSLOG, or kernel.kptr_restrict=0)";
+}
+
+static u32 cpus_of(const struct doctor_cfg *cfg)
+{
+	return cfg->cpus ? (u32)cfg->cpus : (u32)get_nprocs_conf();
+}
+
+/* ---- text ---- */
+
+static void put_rows(const struct kernel *k, const struct hook_plan *plan, enum hook_point p)
+{
+	char why[HOOK_WHY_LEN];
+
+	if (plan->chosen[p] < 0)
+		printf("             %-40s no hook\n", hook_points[p].name);
+	for (int i = 0; i < nr_hook_rows; i++) {
+		const struct hook_row *r = &hook_rows[i];
+
+		if (r->point != p)
+			continue;
+		printf("             %-40s %s %s: %s\n", hook_points[p].name,
+		       backend_names[r->backend], r->target, hook_why(k, r, plan->verdict[i], why));
+	}
+}
+
+static void put_stages(const struct kernel *k, const struct hook_plan *plan)
+{
+	for (int s = 0; s < NR_STAGES; s++) {
+		const enum hook_point *p = hook_stage_points(s);
+
+		printf("  %-10s %s, tier %s\n", stage_names[s],
+		       plan->stages & 1u << s ? "measured" : "NOT MEASURED",
+		       tier_names[stage_tiers[s]]);
+		if (*p == NR_POINTS)
+			printf("             no hook is known for it\n");
+		for (; *p != NR_POINTS; p++)
+			put_rows(k, plan, *p);
+	}
+}
+
+static void put_tiers(const struct hook_plan *plan)
+{
+	for (int t = 0; t < NR_TIERS; t++) {
+		u32 missing = 0;
+		enum tier_state st = hook_tier_state(plan, t, &missing);
+
+		printf("  %-8s %s", tier_names[t], state_names[st]);
+		if (st == TIER_DEGRADED)
+			printf(", not measured:");
+		for (int s = 0; s < NR_STAGES; s++)
+			if (missing & 1u << s)
+				printf(" %s", stage_names[s]);
+		printf("\n");
+	}
+}
+
+static void put_text(const struct kernel *k, const struct hook_plan *plan,
+		     const struct doctor_cfg *cfg)
+{
+	char size[32];
+
+	printf("kernel      %s, BTF present\n", k->release);
+	printf("privileges  %s\n", privilege_text(k));
+	for (int b = 0; b < NR_BACKENDS; b++)
+		printf("%-11s %s\n", backend_names[b],
+		       k->refused[b] ? strerror(k->refused[b]) : "usable");
+	printf("async bios  %s\n", async_text(k));
+	printf("\ntiers\n");
+	put_tiers(plan);
+	printf("\nmap memory with %u possible CPUs\n", cpus_of(cfg));
+	for (int t = 0; t < NR_TIERS; t++)
+		printf("  %-8s %s\n", tier_names[t],
+		       fmt_size(session_maps_bytes(t, cpus_of(cfg), disk_total_requests()), size,
+				sizeof(size)));
+	printf("\nstages\n");
+	put_stages(k, plan);
+}
+
+/* ---- JSON ---- */
+
+static json_t *stage_json(const struct kernel *k, const struct hook_plan *plan, int s)
+{
+	json_t *o = json_object(), *hooks = json_array();
+
+	json_object_set_new(o, "stage", json_string(stage_names[s]));
+	json_object_set_new(o, "tier", json_string(tier_names[stage_tiers[s]]));
+	json_object_set_new(o, "measured", json_boolean(plan->stages & 1u << s));
+	for (const enum hook_point *p = hook_stage_points(s); *p != NR_POINTS; p++) {
+		for (int i = 0; i < nr_hook_rows; i++) {
+			const struct hook_row *r = &hook_rows[i];
+			char why[HOOK_WHY_LEN];
+
+			if (r->point != *p)
+				continue;
+			json_array_append_new(
+				hooks, json_pack("{s:s,s:s,s:s,s:b,s:s}", "point",
+						 hook_points[*p].name, "backend",
+						 backend_names[r->backend], "target", r->target,
+						 "chosen", plan->verdict[i] == HOOK_CHOSEN, "why",
+						 hook_why(k, r, plan->verdict[i], why)));
+		}
+	}
+	json_object_set_new(o, "hooks", hooks);
+	return o;
+}
+
+static json_t *tier_json(const struct hook_plan *plan, int t, const struct doctor_cfg *cfg)
+{
+	json_t *missing = json_array();
+	u32 m = 0;
+	enum tier_state st = hook_tier_state(plan, t, &m);
+
+	for (int s = 0; s < NR_STAGES; s++)
+		if (m & 1u << s)
+			json_array_append_new(missing, json_string(stage_names[s]));
+	return json_pack("{s:s,s:s,s:o,s:I}", "tier", tier_names[t], "state", state_names[st],
+			 "not_measured", missing, "maps_bytes",
+			 (json_int_t)session_maps_bytes(t, cpus_of(cfg), disk_total_requests()));
+}
+
+static int put_json(const struct kernel *k, const struct hook_plan *plan,
+		    const struct doctor_cfg *cfg)
+{
+	json_t *o = json_pack("{s:s,s:i,s:s,s:s,s:b}", "type", "doctor", "schema", 1, "kernel",
+			      k->release, "privileges", privilege_text(k), "async_bios_tied",
+			      (k->fn_blkdev_end_io_async || k->fn_iomap_end_io) != 0);
+	json_t *backends = json_object(), *tiers = json_array(), *stages = json_array();
+	int err;
+
+	for (int b = 0; b < NR_BACKENDS; b++)
+		json_object_set_new(backends, backend_names[b],
+				    k->refused[b] ? json_string(strerror(k->refused[b])) :
+						    json_string("usable"));
+	for (int t = 0; t < NR_TIERS; t++)
+		json_array_append_new(tiers, tier_json(plan, t, cfg));
+	for (int s = 0; s < NR_STAGES; s++)
+		json_array_append_new(stages, stage_json(k, plan, s));
+	json_object_set_new(o, "backends", backends);
+	json_object_set_new(o, "tiers", tiers);
+	json_object_set_new(o, "stages", stages);
+	err = json_dumpf(o, stdout, JSON_COMPACT) ? -EIO : 0;
+	putchar('\n');
+	json_decref(o);
+	return err;
+}
+
+static inline void kernel_releasep(struct kernel *k)
+{
+	kernel_release(k);
+}
+
+static int doctor_run(int argc, char **argv)
+{
+	_cleanup_(kernel_releasep) struct kernel k = { 0 };
+	struct doctor_cfg cfg = { 0 };
+	struct hook_plan plan;
+	int operand, r = cmd_parse(&doctor_table, argc, argv, &cfg, &operand);
+
+	if (r >= 0)
+		return r;
+	if (operand < argc)
+		return cmd_fail(&doctor_table, EXIT_USAGE, "unexpected operand %s", argv[operand]);
+	r = kernel_probe(&k);
+	if (r)
+		return cmd_fail(&doctor_table, EXIT_ENVIRONMENT,
+				"kernel %s: no BTF (/sys/kernel/btf/vmlinux): %s", k.release,
+				strerror(-r));
+	hook_choose(&k, &plan);
+	r = 0;
+	if (cfg.json)
+		r = put_json(&k, &plan, &cfg);
+	else
+		put_text(&k, &plan, &cfg);
+	if (r || fflush(stdout) || ferror(stdout))
+		return cmd_fail(&doctor_table, EXIT_ERROR, "stdout: %s", strerror(errno));
+	return EXIT_OK;
+}
+
+const struct cmd cmd_doctor = { "doctor", &doctor_table, doctor_run };

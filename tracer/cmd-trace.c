@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "child.h"
+#include "cmd.h"
+#include "disk.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/parse.h"
+#include "view.h"
+
+/* How often the ring of records is looked at; the programs wake us when it is half full. */
+#define DRAIN_NS 100000000ull
+/* 32-bit buckets must not wrap between two readings. */
+#define READ_NS 60000000000ull
+/* A command's last requests may still be under way when it ends. */
+#define LINGER_NS 200000000ull
+
+struct trace_cfg {
+	enum iop_tier tier;
+	struct opt_list devs, ops;
+	uint64_t pid, tid;
+	const char *comm;
+	uint64_t threshold_ns, interval_ns, duration_ns;
+	bool json, stats, floor, debug, has_interval;
+	const char *output;
+};
+
+#define F(f) offsetof(struct trace_cfg, f)
+
+static int parse_tier(const char *arg, void *field, struct opt_err *err)
+{
+	if (!tier_parse(arg, field))
+		return 0;
+	snprintf(err->msg, sizeof(err->msg), "no such tier (block, vfs, filemap, full)");
+	return -EINVAL;
+}
+
+static int parse_interval(const char *arg, void *field, struct opt_err *err)
+{
+	struct trace_cfg *cfg = (struct trace_cfg *)((char *)field - F(interval_ns));
+	int r = parse_duration_ns(arg, &cfg->interval_ns);
+
+	if (r || (cfg->interval_ns && cfg->interval_ns < 10000000)) {
+		snprintf(err->msg, sizeof(err->msg), "not a duration of 10ms or more (0: none)");
+		return -EINVAL;
+	}
+	cfg->has_interval = true;
+	return 0;
+}
+
+static const struct opt trace_opts[] = {
+	{ "tier", 't', OPT_PARSE, F(tier), "TIER",
+	  "how much of the path to see: block, vfs, filemap or full, each with those before it (default full)",
+	  0, 0, parse_tier },
+	{ "dev", 'd', OPT_LIST, F(devs), "DEV", "only this disk or partition; repeatable", 0, 0, NULL },
+	{ "pid", 'p', OPT_U64, F(pid), "PID", "only this process", 1, 4194304, NULL },
+	{ "tid", 0, OPT_U64, F(tid), "TID", "only this thread", 1, 4194304, NULL },
+	{ "comm", 'c', OPT_STR, F(comm), "NAME", "only tasks of this name", 0, 0, NULL },
+	{ "op", 0, OPT_LIST, F(ops), "OP,...",
+	  "only these operations: read, write, flush, discard, write_zeroes, and from tier vfs fsync, fdatasync, sync_file_range, sync, msync, copy, fallocate",
+	  0, 0, NULL },
+	{ "threshold", 'w', OPT_DURATION, F(threshold_ns), "DUR",
+	  "print each operation (tier block: request) that took this long or longer", 1, 1e15, NULL },
+	{ "interval", 'i', OPT_PARSE, F(interval_ns), "DUR",
+	  "print a table at every interval (default 1s; none with COMMAND or --json)", 0, 0,
+	  parse_interval },
+	{ "duration", 0, OPT_DURATION, F(duration_ns), "DUR", "stop after this time", 1e6, 1e15, NULL },
+	{ "json", 'j', OPT_FLAG, F(json), NULL, "print JSON lines, the last one the summary", 0, 0, NULL },
+	{ "output", 'o', OPT_STR, F(output), "FILE", "write there instead of to standard output", 0, 0, NULL },
+	{ "stats", 0, OPT_FLAG, F(stats), NULL,
+	  "count and time each run of each eBPF program (costs more)", 0, 0, NULL },
+	{ "floor", 0, OPT_FLAG, F(floor), NULL,
+	  "attach the hooks of the tier with programs that return at once, and measure nothing", 0, 0,
+	  NULL },
+	{ "debug", 0, OPT_FLAG, F(debug), NULL,
+	  "print on standard error what libbpf and the verifier say", 0, 0, NULL },
+};
+
+static const struct opt_table trace_table = {
+	"iopath trace", "follow storage I/O through the kernel and say in which stage the time went",
+	"[-- COMMAND...]", trace_opts, ARRAY_SIZE(trace_opts)
+};
+
+/* Everything that a run holds. */
+struct trace {
+	struct trace_cfg cfg;
+	struct kernel kernel;
+	struct hook_plan plan;
+	struct session *session;
+	struct child child;
+	int child_status;
+	FILE *out;
+	int signal_fd;
+	sigset_t old_mask;
+	struct stats now, before, view;
+	u64 start_ns, interval_start_ns, cpu_at_start_ns, in_flight_at_start;
+	int write_error;	/* -errno of the first write that failed */
+	int stop_signal;
+};
+
+static void trace_finish(struct trace *t)
+{
+	session_close(t->session);
+	child_destroy(&t->child);
+	kernel_release(&t->kernel);
+	if (t->signal_fd >= 0)
+		close(t->signal_fd);
+	if (t->out && t->out != stdout)
+		fclose(t->out);
+	stats_free(&t->now);
+	stats_free(&t->before);
+	stats_free(&t->view);
+	opt_list_free(&t->cfg.devs);
+	opt_list_free(&t->cfg.ops);
+}
+
+static u64 now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
+}
+
+static u64 tv_ns(struct timeval tv)
+{
+	return (u64)tv.tv_sec * 1000000000ull + (u64)tv.tv_usec * 1000;
+}
+
+static u64 own_cpu_ns(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return tv_ns(u.ru_utime) + tv_ns(u.ru_stime);
+}
+
+static u64 own_rss_bytes(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long long size, rss;
+
+	if (!f || fscanf(f, "%llu %llu", &size, &rss) != 2)
+		return 0;
+	return rss * (u64)sysconf(_SC_PAGESIZE);
+}
+
+/* ---- filters ---- */
+
+#define NONE_OF_THEM (1u << 31)
+
+/* Words of --op: block operations and kinds of operation that each lets through. */
+static bool op_word(const char *word, u32 *bops, u32 *kinds)
+{
+	bool known = false;
+
+	for (u32 i = 0; i < NR_BOPS; i++)
+		if (!strcmp(word, bop_names[i]))
+			*bops |= 1u << i, known = true;
+	for (u32 i = 0; i < NR_KINDS; i++)
+		if (!strcmp(word, kind_names[i]))
+			*kinds |= 1u << i, known = true;
+	return known;
+}
+
+/* -1 or an exit status. */
+static int set_ops(const struct trace_cfg *cfg, struct session_opts *o)
+{
+	u32 bops = 0, kinds = 0;
+
+	if (!cfg->ops.nr)
+		return -1;
+	for (size_t i = 0; i < cfg->ops.nr; i++) {
+		u32 b = 0, k = 0;
+
+		if (!op_word(cfg->ops.v[i], &b, &k))
+			return cmd_fail(&trace_table, EXIT_USAGE, "--op %s: no such operation",
+					cfg->ops.v[i]);
+		if (!b && cfg->tier < TIER_VFS)
+			return cmd_fail(&trace_table, EXIT_USAGE,
+					"--op %s: needs --tier vfs or above, tier block sees requests alone",
+					cfg->ops.v[i]);
+		/* what a synchronising call causes: flushes, and the writes before them */
+		if (!b && k != 1u << KIND_COPY)
+			b = 1u << BOP_FLUSH | 1u << BOP_WRITE;
+		bops |= b;
+		kinds |= k;
+	}
+	o->bop_mask = bops ? bops : NONE_OF_THEM;
+	o->kind_mask = kinds ? kinds : NONE_OF_THEM;
+	return -1;
+}
+
+static int set_devs(const struct trace_cfg *cfg, struct session_opts *o)
+{
+	if (cfg->devs.nr > MAX_DEV_FILTERS)
+		return cmd_fail(&trace_table, EXIT_USAGE, "--dev: more than %d devices",
+				MAX_DEV_FILTERS);
+	for (size_t i = 0; i < cfg->devs.nr; i++) {
+		int err = disk_resolve(cfg->devs.v[i], &o->devs[o->nr_devs]);
+
+		if (err == -ENOTBLK)
+			return cmd_fail(&trace_table, EXIT_USAGE, "--dev %s: not a block device",
+					cfg->devs.v[i]);
+		if (err)
+			return cmd_fail(&trace_table, EXIT_USAGE, "--dev %s: %s", cfg->devs.v[i],
+					strerror(-err));
+		o->nr_devs++;
+	}
+	return -1;
+}
+
+static bool task_exists(uint64_t id)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%u", (unsigned int)id);
+	return !access(path, F_OK);
+}
+
+static int set_filters(const struct trace_cfg *cfg, struct session_opts *o)
+{
+	int r;
+
+	if (cfg->pid && !task_exists(cfg->pid))
+		return cmd_fail(&trace_table, EXIT_USAGE, "--pid %u: no such process",
+				(unsigned int)cfg->pid);
+	if (cfg->tid && !task_exists(cfg->tid))
+		return cmd_fail(&trace_table, EXIT_USAGE, "--tid %u: no such thread",
+				(unsigned int)cfg->tid);
+	o->tgid = (u32)cfg->pid;
+	o->tid = (u32)cfg->tid;
+	o->comm = cfg->comm;
+	r = set_devs(cfg, o);
+	return r >= 0 ? r : set_ops(cfg, o);
+}
+
+/* ---- reports ---- */
+
+static void note_write(struct trace *t, int err)
+{
+	if (err && !t->write_error)
+		t->write_error = err;
+}
+
+static void on_slow(const struct iop_slow *r, void *ctx)
+{
+	struct trace *t = ctx;
+
+	if (t->write_error)
+		return;
+	note_write(t, t->cfg.json ? view_json_slow(t->out, r, t->plan.stages) :
+				    view_text_slow(t->out, r));
+}
+
+static struct report make_report(struct trace *t, const char *type, u64 start_ns, u64 end_ns)
+{
+	struct session_cost c;
+	struct report r = {
+		.type = type,
+		.tier = t->cfg.tier,
+		.measured = t->plan.stages,
+		.start_ns = start_ns,
+		.window_ns = end_ns - start_ns,
+		.stats = &t->view,
+		.session = t->session,
+		.program_stats = t->cfg.stats,
+		.floor = t->cfg.floor,
+	};
+
+	session_cost(t->session, &c);
+	coverage_from(&t->now, t->in_flight_at_start, c.recursion_misses, &r.coverage);
+	r.resched = resched_from(&t->now);
+	r.cost = (struct cost){ .user_cpu_ns = own_cpu_ns() - t->cpu_at_start_ns,
+				.window_ns = end_ns - t->start_ns,
+				.maps_bytes = c.maps_bytes,
+				.rss_bytes = own_rss_bytes() };
+	return r;
+}
+
+static int put_report(struct trace *t, const struct report *r)
+{
+	return t->cfg.json ? view_json_report(t->out, r) : view_text_report(t->out, r);
+}
+
+static int report_interval(struct trace *t, u64 end_ns)
+{
+	struct report r;
+	int err = session_read(t->session, &t->now);
+
+	if (!err)
+		err = stats_since(&t->view, &t->now, &t->before);
+	if (err)
+		return err;
+	r = make_report(t, "interval", t->interval_start_ns, end_ns);
+	note_write(t, put_report(t, &r));
+	t->interval_start_ns = end_ns;
+	return stats_since(&t->before, &t->now, NULL);
+}
+
+static int report_summary(struct trace *t, u64 end_ns)
+{
+	struct report r;
+	int err = session_read(t->session, &t->now);
+
+	if (!err)
+		err = stats_since(&t->view, &t->now, NULL);
+	if (err)
+		return err;
+	r = make_report(t, "summary", t->start_ns, end_ns);
+	note_write(t, put_report(t, &r));
+	return 0;
+}
+
+/* ---- the run ---- */
+
+static int catch_signals(struct trace *t)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, &t->old_mask))
+		return -errno;
+	t->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return t->signal_fd < 0 ? -errno : 0;
+}
+
+/* True when the run is over. */
+static bool take_signals(struct trace *t)
+{
+	struct signalfd_siginfo si;
+	bool over = false;
+
+	while (read(t->signal_fd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD) {
+			int status;
+
+			if (t->child.pid > 0 && waitpid(t->child.pid, &status, WNOHANG) > 0) {
+				t->child_status = child_exit_code(status);
+				t->child.pid = 0;
+				over = true;
+			}
+			continue;
+		}
+		t->stop_signal = (int)si.ssi_signo;
+		/* from the terminal the command has got it too; wait for its end */
+		if (t->child.pid > 0)
+			kill(t->child.pid, (int)si.ssi_signo);
+		else
+			over = true;
+	}
+	return over;
+}
+
+/* Time of the next thing to do. */
+static u64 next_event(const struct trace *t, u64 now, u64 end_ns)
+{
+	u64 next = now + READ_NS;
+
+	if (t->cfg.threshold_ns && now + DRAIN_NS < next)
+		next = now + DRAIN_NS;
+	if (t->cfg.interval_ns && t->interval_start_ns + t->cfg.interval_ns < next)
+		next = t->interval_start_ns + t->cfg.interval_ns;
+	return end_ns < next ? end_ns : next;
+}
+
+static int run_loop(struct trace *t)
+{
+	u64 end_ns = t->cfg.duration_ns ? t->start_ns + t->cfg.duration_ns : UINT64_MAX;
+	u64 read_ns = t->start_ns;
+
+	for (;;) {
+		struct pollfd fds[] = { { t->signal_fd, POLLIN, 0 },
+					{ session_poll_fd(t->session), POLLIN, 0 } };
+		u64 now = now_ns(), next = next_event(t, now, end_ns);
+		u64 wait = next > now ? next - now : 0;
+		struct timespec ts = { (time_t)(wait / 1000000000), (long)(wait % 1000000000) };
+		int err;
+
+		if (ppoll(fds, ARRAY_SIZE(fds), &ts, NULL) < 0 && errno != EINTR)
+			return -errno;
+		if (session_drain(t->session) < 0)
+			return -EIO;
+		if (t->write_error || take_signals(t))
+			return 0;
+		now = now_ns();
+		if (now >= end_ns)
+			return 0;
+		if (t->cfg.interval_ns && now >= t->interval_start_ns + t->cfg.interval_ns) {
+			err = report_interval(t, now);
+			if (err)
+				return err;
+			read_ns = now;
+		} else if (now - read_ns >= READ_NS) {
+			err = session_read(t->session, &t->now);
+			if (err)
+				return err;
+			read_ns = now;
+		}
+	}
+}
+
+/* Wait a moment for what the command left in flight. */
+static int linger(struct trace *t)
+{
+	u64 until = now_ns() + LINGER_NS;
+
+	for (;;) {
+		const struct timespec ms = { 0, 2000000 };
+		struct coverage c;
+		int err = session_read(t->session, &t->now);
+
+		if (err)
+			return err;
+		coverage_from(&t->now, 0, 0, &c);
+		if ((!c.requests.in_flight && !c.operations.in_flight) || now_ns() > until)
+			return 0;
+		nanosleep(&ms, NULL);
+	}
+}
+
+static int start_child(struct trace *t, char *const argv[])
+{
+	int err = child_release(&t->child);
+
+	if (err)
+		return cmd_fail(&trace_table, err == -ENOENT ? 127 : 126, "%s: %s", argv[0],
+				strerror(-err));
+	return -1;
+}
+
+static int open_output(struct trace *t)
+{
+	t->out = stdout;
+	if (!t->cfg.output)
+		return -1;
+	t->out = fopen(t->cfg.output, "we");
+	if (!t->out)
+		return cmd_fail(&trace_table, EXIT_ERROR, "%s: %s", t->cfg.output, strerror(errno));
+	return -1;
+}
+
+static int probe(struct trace *t)
+{
+	u32 missing;
+	int r = kernel_probe(&t->kernel);
+
+	if (r)
+		return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
+				"kernel %s: no BTF (/sys/kernel/btf/vmlinux): %s",
+				t->kernel.release, strerror(-r));
+	if (!t->kernel.cap_bpf || !t->kernel.cap_perfmon)
+		return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
+				"no permission: needs root, or CAP_BPF and CAP_PERFMON");
+	hook_choose(&t->kernel, &t->plan);
+	if (hook_tier_state(&t->plan, t->cfg.tier, &missing) == TIER_UNAVAILABLE)
+		return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
+				"tier %s is not available on kernel %s; see `iopath doctor'",
+				tier_names[t->cfg.tier], t->kernel.release);
+	return -1;
+}
+
+static int attach(struct trace *t, struct session_opts *o)
+{
+	char why[SESSION_WHY_LEN];
+	int r = session_open(o, &t->kernel, &t->plan, &t->session, why);
+
+	if (r)
+		return cmd_fail(&trace_table, r == -EPERM ? EXIT_ENVIRONMENT : EXIT_ERROR, "%s", why);
+	if (o->threshold_ns) {
+		r = session_on_slow(t->session, on_slow, t);
+		if (r)
+			return cmd_fail(&trace_table, EXIT_ERROR, "ring buffer: %s", strerror(-r));
+	}
+	if (o->tree) {
+		r = session_follow(t->session, (u32)t->child.pid);
+		if (r)
+			return cmd_fail(&trace_table, EXIT_ERROR, "following the command: %s",
+					strerror(-r));
+	}
+	return -1;
+}
+
+static void announce(struct trace *t, const struct session_opts *o)
+{
+	struct session_cost c;
+	struct report r = { .tier = t->cfg.tier,
+			    .measured = t->plan.stages,
+			    .start_ns = t->start_ns,
+			    .floor = t->cfg.floor };
+
+	session_cost(t->session, &c);
+	if (t->cfg.json)
+		note_write(t, view_json_start(t->out, &r, c.nr_programs));
+	fprintf(stderr, "iopath: ready, tier %s%s, %u programs%s\n", tier_names[t->cfg.tier],
+		o->floor ? " (floor)" : "", c.nr_programs,
+		t->child.pid || t->cfg.duration_ns ? "" : "; Ctrl-C ends");
+}
+
+/* From enable to the summary. */
+static int trace_session(struct trace *t, struct session_opts *o, char *const command[])
+{
+	int r;
+
+	t->in_flight_at_start = disk_in_flight(o->devs, o->nr_devs);
+	t->cpu_at_start_ns = own_cpu_ns();
+	t->start_ns = t->interval_start_ns = now_ns();
+	session_enable(t->session);
+	announce(t, o);
+	if (command) {
+		r = start_child(t, command);
+		if (r >= 0)
+			return r;
+	}
+	r = run_loop(t);
+	if (!r && command)
+		r = linger(t);
+	session_disable(t->session);
+	if (!r && session_drain(t->session) < 0)
+		r = -EIO;
+	if (!r && !t->write_error)
+		r = report_summary(t, now_ns());
+	if (r)
+		return cmd_fail(&trace_table, EXIT_ERROR, "%s", strerror(-r));
+	return -1;
+}
+
+static int finish_output(struct trace *t)
+{
+	if (t->out != stdout) {
+		FILE *f = take_ptr(t->out);
+
+		errno = 0;
+		if (fclose(f))
+			note_write(t, -errno);
+	}
+	/* a reader that went away (`| head`) needs no complaint */
+	if (t->write_error == -EPIPE)
+		return EXIT_ERROR;
+	if (t->write_error)
+		return cmd_fail(&trace_table, EXIT_ERROR, "%s: %s",
+				t->cfg.output ? t->cfg.output : "standard output",
+				strerror(-t->write_error));
+	return -1;
+}
+
+static int trace_main(struct trace *t, int argc, char **argv)
+{
+	struct session_opts o = { 0 };
+	char **command = NULL;
+	int operand, r = cmd_parse(&trace_table, argc, argv, &t->cfg, &operand);
+
+	if (r >= 0)
+		return r;
+	if (operand < argc) {
+		if (strcmp(argv[operand - 1], "--"))
+			return cmd_fail(&trace_table, EXIT_USAGE, "%s: a command comes after --",
+					argv[operand]);
+		command = argv + operand;
+	}
+	r = set_filters(&t->cfg, &o);
+	if (r < 0)
+		r = probe(t);
+	if (r < 0)
+		r = open_output(t);
+	if (r >= 0)
+		return r;
+	if (!t->cfg.has_interval)
+		t->cfg.interval_ns = command || t->cfg.json ? 0 : 1000000000;
+	o.tier = t->cfg.tier;
+	o.floor = t->cfg.floor;
+	o.program_stats = t->cfg.stats;
+	o.threshold_ns = t->cfg.threshold_ns;
+	o.tree = command != NULL;
+	o.debug = t->cfg.debug ? stderr : NULL;
+	r = catch_signals(t);
+	if (!r && command)
+		r = child_fork(&t->child, command);
+	if (r)
+		return cmd_fail(&trace_table, EXIT_ERROR, "%s", strerror(-r));
+	r = attach(t, &o);
+	if (r < 0)
+		r = trace_session(t, &o, command);
+	if (r < 0)
+		r = finish_output(t);
+	return r < 0 ? t->child_status : r;
+}
+
+static int trace_run(int argc, char **argv)
+{
+	_cleanup_(trace_finish) struct trace t = {
+		.cfg = { .tier = TIER_FULL },
+		.child = CHILD_NONE,
+		.signal_fd = -1,
+	};
+
+	return trace_main(&t, argc, argv);
+}
+
+const struct cmd cmd_trace = { "trace", &trace_table, trace_run };

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "disk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "tracer/base/cleanup.h"
+
+static inline void closedirp(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+int disk_resolve(const char *name, u32 *ret_dev)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (snprintf(path, sizeof(path), "%s%s", strchr(name, '/') ? "" : "/dev/", name) >=
+	    (int)sizeof(path))
+		return -ENAMETOOLONG;
+	if (stat(path, &st))
+		return -errno;
+	if (!S_ISBLK(st.st_mode))
+		return -ENOTBLK;
+	*ret_dev = (u32)major(st.st_rdev) << 20 | (u32)minor(st.st_rdev);
+	return 0;
+}
+
+const char *disk_name(u32 dev, char buf[static DISK_NAME_LEN])
+{
+	char link[64], target[PATH_MAX];
+	const char *base;
+	ssize_t n;
+
+	snprintf(buf, DISK_NAME_LEN, "%u:%u", dev >> 20, dev & 0xfffff);
+	snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", dev >> 20, dev & 0xfffff);
+	n = readlink(link, target, sizeof(target) - 1);
+	if (n <= 0)
+		return buf;
+	target[n] = '\0';
+	base = strrchr(target, '/');
+	base = base ? base + 1 : target;
+	if (strlen(base) < DISK_NAME_LEN)
+		strcpy(buf, base);
+	return buf;
+}
+
+static u64 read_number(const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	unsigned long long v;
+
+	return f && fscanf(f, "%llu", &v) == 1 ? v : 0;
+}
+
+static u64 count_entries(const char *path)
+{
+	_cleanup_(closedirp) DIR *d = opendir(path);
+	u64 n = 0;
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
+		n += e->d_name[0] != '.';
+	return n;
+}
+
+u64 disk_total_requests(void)
+{
+	_cleanup_(closedirp) DIR *d = opendir("/sys/block");
+	char path[PATH_MAX];
+	u64 total = 0;
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+		u64 queues;
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/block/%s/mq", e->d_name);
+		queues = count_entries(path);
+		snprintf(path, sizeof(path), "/sys/block/%s/queue/nr_requests", e->d_name);
+		total += queues * read_number(path);
+	}
+	return total;
+}
+
+static u64 read_in_flight(const char *dir)
+{
+	char path[PATH_MAX];
+	_cleanup_fclose_ FILE *f = NULL;
+	unsigned long long r, w;
+
+	snprintf(path, sizeof(path), "%s/inflight", dir);
+	f = fopen(path, "re");
+	return f && fscanf(f, "%llu %llu", &r, &w) == 2 ? r + w : 0;
+}
+
+u64 disk_in_flight(const u32 *devs, u32 nr)
+{
+	_cleanup_(closedirp) DIR *d = NULL;
+	char path[PATH_MAX];
+	u64 sum = 0;
+
+	for (u32 i = 0; i < nr; i++) {
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", devs[i] >> 20,
+			 devs[i] & 0xfffff);
+		sum += read_in_flight(path);
+	}
+	if (nr)
+		return sum;
+	d = opendir("/sys/block");
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/block/%s", e->d_name);
+		sum += read_in_flight(path);
+	}
+	return sum;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Block devices by name and number. Numbers are the kernel's own
+ * (major << 20 | minor), as bpf/wire.h has them.
+ */
+#ifndef IOPATH_DISK_H
+#define IOPATH_DISK_H
+
+#include "bpf/wire.h"
+
+#define DISK_NAME_LEN 64
+
+/*
+ * "/dev/nvme0n1", "nvme0n1" or a partition. -ENOENT: no such device; -ENOTBLK:
+ * exists, but is no block device; other -errno from stat(2).
+ */
+int disk_resolve(const char *name, u32 *ret_dev);
+
+/* Name as under /sys/block, else "major:minor". Always fills @buf. */
+const char *disk_name(u32 dev, char buf[static DISK_NAME_LEN]);
+
+/* Sum of nr_requests over all queues of all disks, for sizing tables. */
+u64 disk_total_requests(void);
+
+/* Requests in flight by the kernel's own count: on these disks, or on all (nr 0). */
+u64 disk_in_flight(const u32 *devs, u32 nr);
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hook.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tracer/base/cleanup.h"
+
+const char *const backend_names[NR_BACKENDS] = {
+#define X(sym, name) [BACKEND_##sym] = name,
+	IOP_BACKENDS(X)
+#undef X
+};
+
+const char *const stage_names[NR_OP_HISTS] = {
+#define X(sym, name, tier) [STAGE_##sym] = name,
+	IOP_STAGES(X)
+#undef X
+	[STAGE_TOTAL] = "total",
+	[STAGE_RESCHED] = "cond_resched",
+};
+
+const enum iop_tier stage_tiers[NR_STAGES] = {
+#define X(sym, name, tier) [STAGE_##sym] = tier,
+	IOP_STAGES(X)
+#undef X
+};
+
+const char *const tier_names[NR_TIERS] = { "block", "vfs", "filemap", "full" };
+
+const struct hook_point_info hook_points[NR_POINTS] = {
+#define X(sym, name, tier, needed) [POINT_##sym] = { name, tier, needed },
+	IOP_POINTS(X)
+#undef X
+};
+
+/*
+ * Best first within a point. Numbers of arguments tell prototypes apart:
+ * block tracepoints lost their queue argument in the middle of 5.10.y,
+ * io_uring_complete took a cqe in 6.18, balance_dirty_pages shrank in 6.16.
+ */
+const struct hook_row hook_rows[] = {
+	{ POINT_BIO_QUEUE, BACKEND_TP_BTF, "block_bio_queue", 1, "bio_queue" },
+	{ POINT_GETRQ, BACKEND_TP_BTF, "block_getrq", 1, "getrq" },
+	{ POINT_BACKMERGE, BACKEND_TP_BTF, "block_bio_backmerge", 1, "bio_backmerge" },
+	{ POINT_FRONTMERGE, BACKEND_TP_BTF, "block_bio_frontmerge", 1, "bio_frontmerge" },
+	{ POINT_SPLIT, BACKEND_TP_BTF, "block_split", 2, "bio_split" },
+	{ POINT_BIO_COMPLETE, BACKEND_TP_BTF, "block_bio_complete", 2, "bio_complete" },
+	{ POINT_RQ_INSERT, BACKEND_TP_BTF, "block_rq_insert", 1, "rq_insert" },
+	{ POINT_RQ_ISSUE, BACKEND_TP_BTF, "block_rq_issue", 1, "rq_issue" },
+	{ POINT_RQ_REQUEUE, BACKEND_TP_BTF, "block_rq_requeue", 1, "rq_requeue" },
+	{ POINT_RQ_MERGE, BACKEND_TP_BTF, "block_rq_merge", 1, "rq_merge" },
+	{ POINT_RQ_COMPLETE, BACKEND_TP_BTF, "block_rq_complete", 3, "rq_complete" },
+	{ POINT_SCSI_DISPATCH, BACKEND_TP_BTF, "scsi_dispatch_cmd_start", 1, "scsi_dispatch" },
+	{ POINT_TASK_FORK, BACKEND_TP_BTF, "sched_process_fork", 2, "task_fork" },
+	{ POINT_TASK_FREE, BACKEND_TP_BTF, "sched_process_free", 1, "task_free" },
+	{ POINT_SYS_ENTER, BACKEND_TP_BTF, "sys_enter", 2, "sys_enter" },
+	{ POINT_SYS_EXIT, BACKEND_TP_BTF, "sys_exit", 2, "sys_exit" },
+	{ POINT_TASK_EXIT, BACKEND_TP_BTF, "sched_process_exit", ANY_ARGS, "task_exit" },
+	{ POINT_URING_SUBMIT, BACKEND_TP_BTF, "io_uring_submit_req", 1, "uring_submit" },
+	{ POINT_URING_SUBMIT, BACKEND_TP_BTF, "io_uring_submit_sqe", 2, "uring_submit_sqe" },
+	{ POINT_URING_COMPLETE, BACKEND_TP_BTF, "io_uring_complete", 3, "uring_complete" },
+	{ POINT_URING_COMPLETE, BACKEND_TP_BTF, "io_uring_complete", 7, "uring_complete_res" },
+	{ POINT_LOOKUP_BEGIN, BACKEND_FENTRY, "filemap_get_pages", ANY_ARGS, "lookup_begin" },
+	{ POINT_LOOKUP_END, BACKEND_FENTRY, "filemap_get_pages", ANY_ARGS, "lookup_end" },
+	{ POINT_LOOKUP_END, BACKEND_TP_BTF, "mm_filemap_get_pages", 3, "get_pages" },
+	{ POINT_FOLIO_ADDED, BACKEND_TP_BTF, "mm_filemap_add_to_page_cache", 1, "folio_added" },
+	{ POINT_WAIT_WRITEBACK, BACKEND_TP_BTF, "folio_wait_writeback", 2, "wait_writeback" },
+	{ POINT_THROTTLE, BACKEND_TP_BTF, "balance_dirty_pages", 8, "throttle" },
+	{ POINT_THROTTLE, BACKEND_TP_BTF, "balance_dirty_pages", 12, "throttle_12" },
+	{ POINT_DIO_BEGIN, BACKEND_TP_BTF, "iomap_dio_rw_begin", 4, "dio_begin" },
+	{ POINT_SWITCH, BACKEND_TP_BTF, "sched_switch", 4, "task_switch" },
+	{ POINT_IRQ_ENTRY, BACKEND_TP_BTF, "irq_handler_entry", 2, "irq_entry" },
+	{ POINT_IRQ_EXIT, BACKEND_TP_BTF, "irq_handler_exit", 3, "irq_exit" },
+	{ POINT_SOFTIRQ_ENTRY, BACKEND_TP_BTF, "softirq_entry", 1, "softirq_entry" },
+	{ POINT_SOFTIRQ_EXIT, BACKEND_TP_BTF, "softirq_exit", 1, "softirq_exit" },
+};
+const int nr_hook_rows = ARRAY_SIZE(hook_rows);
+_Static_assert(ARRAY_SIZE(hook_rows) <= ARRAY_SIZE(((struct hook_plan *)0)->verdict),
+	       "hook_plan.verdict is too short");
+
+/* What a stage is measured by. All are needed, unless `any`. */
+static const struct stage_needs {
+	enum hook_point points[5];
+	bool any;
+} stage_needs[NR_STAGES] = {
+	[STAGE_SUBMIT] = { { POINT_SYS_ENTER, POINT_BIO_QUEUE, NR_POINTS }, false },
+	[STAGE_CACHE] = { { POINT_LOOKUP_END, POINT_FOLIO_ADDED, NR_POINTS }, false },
+	[STAGE_THROTTLE] = { { POINT_THROTTLE, POINT_SWITCH, NR_POINTS }, false },
+	[STAGE_WBWAIT] = { { POINT_WAIT_WRITEBACK, POINT_SWITCH, NR_POINTS }, false },
+	[STAGE_Q2G] = { { POINT_BIO_QUEUE, POINT_GETRQ, NR_POINTS }, false },
+	[STAGE_G2I] = { { POINT_GETRQ, POINT_RQ_ISSUE, NR_POINTS }, false },
+	[STAGE_I2D] = { { POINT_RQ_INSERT, POINT_RQ_ISSUE, NR_POINTS }, false },
+	[STAGE_DRIVER] = { { POINT_SCSI_DISPATCH, NR_POINTS }, false },
+	[STAGE_DEVICE] = { { POINT_RQ_ISSUE, POINT_RQ_COMPLETE, NR_POINTS }, false },
+	/* no row yet sees the completion interrupt apart from the request's end */
+	[STAGE_COMPLETE] = { { NR_POINTS }, true },
+	[STAGE_WAKEUP] = { { POINT_RQ_COMPLETE, POINT_SWITCH, NR_POINTS }, false },
+	[STAGE_OFFCPU] = { { POINT_SWITCH, NR_POINTS }, false },
+	[STAGE_IRQ] = { { POINT_IRQ_ENTRY, POINT_IRQ_EXIT, POINT_SOFTIRQ_ENTRY, POINT_SOFTIRQ_EXIT,
+			  NR_POINTS },
+			false },
+	[STAGE_RETURN] = { { POINT_SYS_EXIT, POINT_RQ_COMPLETE, NR_POINTS }, false },
+	[STAGE_OTHER] = { { POINT_SYS_ENTER, POINT_SYS_EXIT, NR_POINTS }, false },
+};
+
+const enum hook_point *hook_stage_points(enum iop_stage stage)
+{
+	return stage_needs[stage].points;
+}
+
+static bool stage_measured(const struct hook_plan *plan, enum iop_stage stage)
+{
+	const struct stage_needs *n = &stage_needs[stage];
+	int have = 0, want = 0;
+
+	for (int i = 0; n->points[i] != NR_POINTS; i++, want++)
+		have += plan->chosen[n->points[i]] >= 0;
+	return n->any ? have > 0 : have == want;
+}
+
+static enum hook_verdict judge(const struct kernel *k, const struct hook_row *r)
+{
+	bool is_tp = r->backend == BACKEND_TP_BTF;
+	int args = is_tp ? k->tracepoint_args(k, r->target) : ANY_ARGS;
+
+	if (is_tp ? args < 0 : !k->has_function(k, r->target))
+		return HOOK_NO_TARGET;
+	if (r->nr_args != ANY_ARGS && args != r->nr_args)
+		return HOOK_OTHER_PROTOTYPE;
+	return k->refused[r->backend] ? HOOK_REFUSED : HOOK_CHOSEN;
+}
+
+void hook_choose(const struct kernel *k, struct hook_plan *ret)
+{
+	*ret = (struct hook_plan){ 0 };
+	for (int p = 0; p < NR_POINTS; p++)
+		ret->chosen[p] = -1;
+	for (int i = 0; i < nr_hook_rows; i++) {
+		enum hook_point p = hook_rows[i].point;
+		enum hook_verdict v = judge(k, &hook_rows[i]);
+
+		if (v == HOOK_CHOSEN && ret->chosen[p] >= 0)
+			v = HOOK_NOT_NEEDED;
+		if (v == HOOK_CHOSEN)
+			ret->chosen[p] = i;
+		ret->verdict[i] = v;
+	}
+	for (int s = 0; s < NR_STAGES; s++)
+		if (stage_measured(ret, s))
+			ret->stages |= 1u << s;
+}
+
+bool hook_wanted(enum hook_point p, enum iop_tier tier, bool tree)
+{
+	if (p == POINT_TASK_FORK || p == POINT_TASK_FREE)
+		return tree;
+	return hook_points[p].tier <= tier;
+}
+
+enum tier_state hook_tier_state(const struct hook_plan *plan, enum iop_tier tier,
+				u32 *ret_missing_stages)
+{
+	u32 missing = 0;
+
+	for (int p = 0; p < NR_POINTS; p++)
+		if (hook_points[p].needed && hook_points[p].tier <= tier && plan->chosen[p] < 0)
+			return TIER_UNAVAILABLE;
+	for (int s = 0; s < NR_STAGES; s++)
+		if (stage_tiers[s] <= tier && !(plan->stages & 1u << s))
+			missing |= 1u << s;
+	*ret_missing_stages = missing;
+	return missing ? TIER_DEGRADED : TIER_OK;
+}
+
+const char *hook_why(const struct kernel *k, const struct hook_row *row, enum hook_verdict v,
+		     char buf[static HOOK_WHY_LEN])
+{
+	static const char *const texts[] = {
+		[HOOK_CHOSEN] = "chosen",
+		[HOOK_NOT_NEEDED] = "not needed",
+		[HOOK_NO_TARGET] = "not in this kernel",
+		[HOOK_OTHER_PROTOTYPE] = "other arguments here",
+	};
+
+	if (v == HOOK_REFUSED)
+		snprintf(buf, HOOK_WHY_LEN, "refused: %s", strerror(k->refused[row->backend]));
+	else
+		snprintf(buf, HOOK_WHY_LEN, "%s", texts[v]);
+	return buf;
+}
+
+int tier_parse(const char *name, enum iop_tier *ret)
+{
+	for (int t = 0; t < NR_TIERS; t++) {
+		if (strcmp(name, tier_names[t]) && (t != TIER_FULL || strcmp(name, "cond_resched")))
+			continue;
+		*ret = t;
+		return 0;
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <linux/bpf.h>
+
+#include "tracer/base/cleanup.h"
+
+/* Module BTF is looked at for the drivers' own tracepoints. */
+static const char *const modules[] = { "scsi_mod", "nvme_core" };
+
+struct kernel_btf {
+	struct btf *vmlinux;
+	struct btf *module[ARRAY_SIZE(modules)];
+};
+
+/* ---- prototypes ---- */
+
+/* Arguments of the function pointer that btf_trace_<name> is, less the leading void *. */
+static int typedef_args(const struct btf *btf, const char *name)
+{
+	char type[96];
+	const struct btf_type *t;
+	int id;
+
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF);
+	if (id < 0)
+		return -ENOENT;
+	t = btf__type_by_id(btf, btf__type_by_id(btf, (u32)id)->type);
+	if (!t || !btf_is_ptr(t))
+		return -ENOENT;
+	t = btf__type_by_id(btf, t->type);
+	return t && btf_is_func_proto(t) ? (int)btf_vlen(t) - 1 : -ENOENT;
+}
+
+static int running_tracepoint_args(const struct kernel *k, const char *name)
+{
+	const struct kernel_btf *b = k->ctx;
+	int n = typedef_args(b->vmlinux, name);
+
+	for (size_t i = 0; n < 0 && i < ARRAY_SIZE(modules); i++)
+		if (b->module[i])
+			n = typedef_args(b->module[i], name);
+	return n;
+}
+
+static bool running_has_function(const struct kernel *k, const char *name)
+{
+	const struct kernel_btf *b = k->ctx;
+
+	return btf__find_by_name_kind(b->vmlinux, name, BTF_KIND_FUNC) > 0;
+}
+
+/* ---- permission, by trial ---- */
+
+static const struct bpf_insn return_0[] = {
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+	{ .code = BPF_JMP | BPF_EXIT },
+};
+
+static int try_load(enum bpf_prog_type type, enum bpf_attach_type attach, int btf_id)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = attach,
+		    .attach_btf_id = (u32)btf_id);
+	int fd = bpf_prog_load(type, "iopath_trial", "GPL", return_0, ARRAY_SIZE(return_0), &opts);
+
+	if (fd < 0)
+		return -fd;
+	close(fd);
+	return 0;
+}
+
+static int try_tp_btf(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "btf_trace_sched_switch", BTF_KIND_TYPEDEF);
+
+	return id < 0 ? ENOENT : try_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, id);
+}
+
+static int try_fentry(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "vfs_fsync_range", BTF_KIND_FUNC);
+
+	return id < 0 ? ENOENT : try_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, id);
+}
+
+static int try_kprobe(void)
+{
+	if (access("/sys/bus/event_source/devices/kprobe/type", R_OK))
+		return errno;
+	return try_load(BPF_PROG_TYPE_KPROBE, 0, 0);
+}
+
+/* ---- addresses and numbers ---- */
+
+struct wanted_symbol {
+	const char *name;
+	u64 *address;
+};
+
+/* One pass over kallsyms. *ret_resched_to is the next symbol after __cond_resched. */
+static void read_symbols(struct kernel *k)
+{
+	struct wanted_symbol want[] = {
+		{ "iomap_dio_bio_end_io", &k->fn_iomap_end_io },
+		{ "blkdev_bio_end_io_async", &k->fn_blkdev_end_io_async },
+		{ "blkdev_bio_end_io", &k->fn_blkdev_end_io },
+		{ "__cond_resched", &k->fn_resched_from },
+		{ "_cond_resched", &k->fn_resched_from },
+	};
+	_cleanup_fclose_ FILE *f = fopen("/proc/kallsyms", "re");
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		char *rest, *name;
+		u64 address = strtoull(line, &rest, 16);
+
+		if (k->fn_resched_from && address > k->fn_resched_from &&
+		    (!k->fn_resched_to || address < k->fn_resched_to))
+			k->fn_resched_to = address;
+		if (strlen(rest) < 4)
+			continue;
+		name = rest + 3; /* " t name" */
+		name[strcspn(name, "\t\n")] = '\0';
+		for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+			if (!strcmp(name, want[i].name))
+				*want[i].address = address;
+	}
+}
+
+/* REQ_OP_* became enum req_op in 6.0. */
+static void read_req_ops(struct kernel *k, const struct btf *btf)
+{
+	static const struct {
+		const char *name;
+		int bop;
+	} ops[] = {
+		{ "REQ_OP_READ", BOP_READ },	     { "REQ_OP_WRITE", BOP_WRITE },
+		{ "REQ_OP_FLUSH", BOP_FLUSH },	     { "REQ_OP_DISCARD", BOP_DISCARD },
+		{ "REQ_OP_WRITE_ZEROES", BOP_WRITE_ZEROES },
+	};
+	int id = btf__find_by_name_kind(btf, "req_op", BTF_KIND_ENUM);
+	const struct btf_type *t;
+
+	if (id < 0)
+		id = btf__find_by_name_kind(btf, "req_opf", BTF_KIND_ENUM);
+	for (int i = 0; i < NR_BOPS; i++)
+		k->req_op[i] = -1;
+	t = id < 0 ? NULL : btf__type_by_id(btf, (u32)id);
+	for (int i = 0; t && i < btf_vlen(t); i++) {
+		const struct btf_enum *e = &btf_enum(t)[i];
+		const char *name = btf__name_by_offset(btf, e->name_off);
+
+		for (size_t j = 0; j < ARRAY_SIZE(ops); j++)
+			if (name && !strcmp(name, ops[j].name))
+				k->req_op[ops[j].bop] = e->val;
+	}
+}
+
+static void read_capabilities(struct kernel *k)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[2] = { 0 };
+
+	if (syscall(SYS_capget, &h, d))
+		return;
+	k->cap_admin = d[0].effective & 1u << CAP_SYS_ADMIN;
+	k->cap_bpf = k->cap_admin || d[1].effective & 1u << (CAP_BPF - 32);
+	k->cap_perfmon = k->cap_admin || d[1].effective & 1u << (CAP_PERFMON - 32);
+}
+
+int kernel_probe(struct kernel *k)
+{
+	struct kernel_btf *b;
+	struct utsname u;
+
+	*k = (struct kernel){ 0 };
+	if (!uname(&u))
+		snprintf(k->release, sizeof(k->release), "%s", u.release);
+	read_capabilities(k);
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return -ENOMEM;
+	k->ctx = b;
+	b->vmlinux = btf__load_vmlinux_btf();
+	if (!b->vmlinux) {
+		int err = errno ? -errno : -ENOENT;
+
+		kernel_release(k);
+		return err;
+	}
+	k->has_btf = true;
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++)
+		b->module[i] = btf__load_module_btf(modules[i], b->vmlinux);
+	k->tracepoint_args = running_tracepoint_args;
+	k->has_function = running_has_function;
+	k->refused[BACKEND_TP_BTF] = try_tp_btf(b->vmlinux);
+	k->refused[BACKEND_FENTRY] = try_fentry(b->vmlinux);
+	k->refused[BACKEND_KPROBE] = try_kprobe();
+	read_req_ops(k, b->vmlinux);
+	read_symbols(k);
+	return 0;
+}
+
+void kernel_release(struct kernel *k)
+{
+	struct kernel_btf *b = k->ctx;
+
+	if (!b)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++)
+		btf__free(b->module[i]);
+	btf__free(b->vmlinux);
+	free(b);
+	k->ctx = NULL;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the running kernel offers to a tracer. Filled by kernel_probe(); tests
+ * fill it by hand, so that the choice of hooks (hook.h) can be checked on
+ * kernels that do not exist.
+ */
+#ifndef IOPATH_TRACER_KERNEL_H
+#define IOPATH_TRACER_KERNEL_H
+
+#include <stdbool.h>
+#include "bpf/wire.h"
+
+/* Ways to see a point of the kernel, best first. */
+#define IOP_BACKENDS(X)        \
+	X(TP_BTF, "tp_btf")    \
+	X(FENTRY, "fentry")    \
+	X(KPROBE, "kprobe")
+
+enum backend {
+#define X(sym, name) BACKEND_##sym,
+	IOP_BACKENDS(X)
+#undef X
+	NR_BACKENDS,
+};
+
+extern const char *const backend_names[NR_BACKENDS];
+
+struct kernel {
+	char release[72];
+	bool has_btf;
+	/* 0: usable; else the errno with which the kernel refused a trial */
+	int refused[NR_BACKENDS];
+	/* number of arguments of a tracepoint's BTF prototype; -ENOENT: no such tracepoint */
+	int (*tracepoint_args)(const struct kernel *k, const char *name);
+	bool (*has_function)(const struct kernel *k, const char *name);
+	void *ctx;
+
+	/* addresses of functions; 0: not known (kallsyms hidden or absent) */
+	u64 fn_iomap_end_io, fn_blkdev_end_io_async, fn_blkdev_end_io;
+	u64 fn_resched_from, fn_resched_to;
+	/* REQ_OP_* numbers by BTF; -1: this kernel has none */
+	int req_op[NR_BOPS];
+	bool cap_bpf, cap_perfmon, cap_admin;
+};
+
+/*
+ * Look at the running kernel. 0 or -errno; -ENOENT: no BTF. What is refused is
+ * no error: it is recorded. kernel_release() frees; both accept zeroed memory.
+ */
+int kernel_probe(struct kernel *k);
+void kernel_release(struct kernel *k);
+
+#endif

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "session.h"
+
+#include <errno.h>
+#include <linux/aio_abi.h>
+#include <linux/io_uring.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/bpf.h>
+
+#include "disk.h"
+#include "stats.h"
+#include "tracer/base/cleanup.h"
+#include "bpf/iopath.skel.h"
+
+#define SLOT_WAYS 8
+
+struct session {
+	struct iopath_bpf *skel;
+	struct ring_buffer *ring;
+	struct bpf_link *links[NR_POINTS];
+	struct bpf_program *programs[NR_POINTS];
+	u32 nr_programs;
+	u32 nr_shards;
+	int stats_fd;
+	session_slow_fn slow_fn;
+	void *slow_ctx;
+	/* mapped arrays */
+	const u64 (*counts)[NR_COUNTS];
+	const struct iop_hist *hists;
+	const struct iop_row *rows;
+	const struct iop_row_id *row_ids;
+	size_t counts_len, hists_len, rows_len, row_ids_len;
+};
+
+/* ---- what libbpf has to say goes into @why, not to the terminal ---- */
+
+static char libbpf_said[SESSION_WHY_LEN];
+static FILE *libbpf_log;
+
+static int keep_message(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[SESSION_WHY_LEN];
+
+	if (libbpf_log) {
+		va_list copy;
+
+		va_copy(copy, ap);
+		vfprintf(libbpf_log, fmt, copy);
+		va_end(copy);
+	}
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	/* the first complaint names the cause, those after it the consequences */
+	if (!libbpf_said[0] && !strstr(line, "BEGIN PROG LOAD LOG"))
+		snprintf(libbpf_said, sizeof(libbpf_said), "%s",
+			 strncmp(line, "libbpf: ", 8) ? line : line + 8);
+	return 0;
+}
+
+static int fail(char *why, int err, const char *what)
+{
+	snprintf(why, SESSION_WHY_LEN, "%.80s: %.160s", what,
+		 libbpf_said[0] ? libbpf_said : strerror(-err));
+	return err;
+}
+
+/* ---- sizes ---- */
+
+static u32 round_pow2(u64 v, u32 lo, u32 hi)
+{
+	u32 n = lo;
+
+	while (n < v && n < hi)
+		n *= 2;
+	return n;
+}
+
+struct sizes {
+	u32 shards, bios, rqs, ops, tree, ring_bytes;
+};
+
+static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, bool tree, bool slow)
+{
+	return (struct sizes){
+		.shards = round_pow2(cpus, 1, MAX_SHARDS),
+		/* four slots for each that can be in use keep the buckets from filling */
+		.bios = round_pow2(256ull * cpus, 4096, 65536),
+		.rqs = round_pow2(queue_depth * 4, 4096, 65536),
+		.ops = tier >= TIER_VFS ? round_pow2(128ull * cpus, 4096, 32768) : SLOT_WAYS,
+		.tree = tree ? 16384 : 1,
+		.ring_bytes = slow ? 1 << 20 : 4096,
+	};
+}
+
+static int size_maps(struct iopath_bpf *skel, const struct sizes *z)
+{
+	struct {
+		struct bpf_map *map;
+		u32 entries;
+	} want[] = {
+		{ skel->maps.counts, z->shards },
+		{ skel->maps.hists, z->shards * NR_HISTS },
+		{ skel->maps.rows, z->shards * NR_ROWS },
+		{ skel->maps.bios_keys, z->bios / SLOT_WAYS },
+		{ skel->maps.bios_data, z->bios },
+		{ skel->maps.rqs_keys, z->rqs / SLOT_WAYS },
+		{ skel->maps.rqs_data, z->rqs },
+		{ skel->maps.ops_keys, z->ops / SLOT_WAYS },
+		{ skel->maps.ops_data, z->ops },
+		{ skel->maps.tree, z->tree },
+		{ skel->maps.ring, z->ring_bytes },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		int err = bpf_map__set_max_entries(want[i].map, want[i].entries);
+
+		if (err)
+			return err;
+	}
+	skel->rodata->bios_mask = z->bios / SLOT_WAYS - 1;
+	skel->rodata->rqs_mask = z->rqs / SLOT_WAYS - 1;
+	skel->rodata->ops_mask = z->ops / SLOT_WAYS - 1;
+	return 0;
+}
+
+u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth)
+{
+	struct sizes z = sizes_for(tier, cpus, queue_depth, false, true);
+	struct iopath_bpf *skel = iopath_bpf__open();
+	struct bpf_map *map;
+	u64 sum = 0;
+
+	if (!skel)
+		return 0;
+	if (size_maps(skel, &z)) {
+		iopath_bpf__destroy(skel);
+		return 0;
+	}
+	bpf_object__for_each_map(map, skel->obj) {
+		u64 value = bpf_map__value_size(map), n = bpf_map__max_entries(map);
+		enum bpf_map_type type = bpf_map__type(map);
+
+		if (type == BPF_MAP_TYPE_RINGBUF)
+			sum += n;
+		else
+			sum += (value + 7) / 8 * 8 * n *
+			       (type == BPF_MAP_TYPE_PERCPU_ARRAY ? cpus : 1);
+	}
+	iopath_bpf__destroy(skel);
+	return sum;
+}
+
+/* ---- configuration ---- */
+
+#define NO_SYSCALL { KIND_NONE, 0, 0, 0, 0 }
+
+/* Which system calls are operations; fd, offset and length by argument number. */
+static const struct {
+	long nr;
+	struct iop_syscall sc;
+} syscalls[] = {
+	{ SYS_read, { KIND_READ, 1, 0, 3, 1 } },
+	{ SYS_write, { KIND_WRITE, 1, 0, 3, 1 } },
+	{ SYS_pread64, { KIND_READ, 1, 4, 3, 0 } },
+	{ SYS_pwrite64, { KIND_WRITE, 1, 4, 3, 0 } },
+	{ SYS_readv, { KIND_READ, 1, 0, 0, 1 } },
+	{ SYS_writev, { KIND_WRITE, 1, 0, 0, 1 } },
+	{ SYS_preadv, { KIND_READ, 1, 4, 0, 0 } },
+	{ SYS_pwritev, { KIND_WRITE, 1, 4, 0, 0 } },
+	{ SYS_preadv2, { KIND_READ, 1, 4, 0, 0 } },
+	{ SYS_pwritev2, { KIND_WRITE, 1, 4, 0, 0 } },
+	{ SYS_fsync, { KIND_FSYNC, 1, 0, 0, 0 } },
+	{ SYS_fdatasync, { KIND_FDATASYNC, 1, 0, 0, 0 } },
+	{ SYS_sync_file_range, { KIND_SYNC_RANGE, 1, 2, 3, 0 } },
+	{ SYS_syncfs, { KIND_SYNC, 1, 0, 0, 0 } },
+	{ SYS_sync, { KIND_SYNC, 0, 0, 0, 0 } },
+	{ SYS_msync, { KIND_MSYNC, 0, 0, 0, 0 } },
+	{ SYS_sendfile, { KIND_COPY, 2, 0, 4, 1 } },
+	{ SYS_copy_file_range, { KIND_COPY, 1, 0, 0, 0 } },
+	{ SYS_fallocate, { KIND_ALLOCATE, 1, 3, 4, 0 } },
+	{ SYS_io_uring_enter, { KIND_URING_BATCH, 0, 0, 0, 0 } },
+	{ SYS_io_submit, { KIND_AIO_BATCH, 0, 0, 0, 0 } },
+};
+
+static const struct {
+	u8 opcode, kind;
+} uring_ops[] = {
+	{ IORING_OP_READV, KIND_READ },
+	{ IORING_OP_READ_FIXED, KIND_READ },
+	{ IORING_OP_READ, KIND_READ },
+	{ IORING_OP_WRITEV, KIND_WRITE },
+	{ IORING_OP_WRITE_FIXED, KIND_WRITE },
+	{ IORING_OP_WRITE, KIND_WRITE },
+	{ IORING_OP_FSYNC, KIND_FSYNC },
+	{ IORING_OP_SYNC_FILE_RANGE, KIND_SYNC_RANGE },
+	{ IORING_OP_FALLOCATE, KIND_ALLOCATE },
+};
+
+static void configure_tables(struct iop_config *c, const struct kernel *k)
+{
+	memset(c->bop_of, BOP_OTHER, sizeof(c->bop_of));
+	for (int b = 0; b < NR_BOPS; b++)
+		if (k->req_op[b] >= 0 && k->req_op[b] < NR_REQ_OPS)
+			c->bop_of[k->req_op[b]] = (u8)b;
+	for (int i = 0; i < NR_SYSCALLS; i++)
+		c->syscalls[i] = (struct iop_syscall)NO_SYSCALL;
+	for (size_t i = 0; i < ARRAY_SIZE(syscalls); i++)
+		if (syscalls[i].nr < NR_SYSCALLS)
+			c->syscalls[syscalls[i].nr] = syscalls[i].sc;
+	memset(c->uring_kind, KIND_NONE, sizeof(c->uring_kind));
+	for (size_t i = 0; i < ARRAY_SIZE(uring_ops); i++)
+		c->uring_kind[uring_ops[i].opcode] = uring_ops[i].kind;
+}
+
+static void configure(struct iopath_bpf *skel, const struct session_opts *o, const struct kernel *k,
+		      const struct sizes *z)
+{
+	struct iop_config *c = &skel->rodata->cfg;
+
+	c->floor = o->floor;
+	c->tier = (u8)o->tier;
+	c->shard_mask = z->shards - 1;
+	c->self_tgid = (u32)getpid();
+	c->tgid = o->tgid;
+	c->tid = o->tid;
+	c->tree_on = o->tree;
+	if (o->comm) {
+		c->comm_on = 1;
+		/* the kernel truncates names to 15 letters */
+		snprintf(c->comm, sizeof(c->comm), "%s", o->comm);
+	}
+	c->nr_devs = o->nr_devs;
+	memcpy(c->devs, o->devs, sizeof(c->devs));
+	c->bop_mask = o->bop_mask;
+	c->kind_mask = o->kind_mask;
+	c->threshold_ns = o->threshold_ns;
+	c->ring_wake_bytes = z->ring_bytes / 2;
+	c->fn_iomap_end_io = k->fn_iomap_end_io;
+	c->fn_blkdev_end_io_async = k->fn_blkdev_end_io_async;
+	c->fn_blkdev_end_io = k->fn_blkdev_end_io;
+	c->fn_resched_from = k->fn_resched_from;
+	c->fn_resched_to = k->fn_resched_to;
+	configure_tables(c, k);
+}
+
+/* ---- programs ---- */
+
+static int select_programs(struct session *s, const struct session_opts *o,
+			   const struct hook_plan *plan, char *why)
+{
+	for (int p = 0; p < NR_POINTS; p++) {
+		const struct hook_row *row;
+
+		if (plan->chosen[p] < 0 || !hook_wanted(p, o->tier, o->tree))
+			continue;
+		row = &hook_rows[plan->chosen[p]];
+		s->programs[p] = bpf_object__find_program_by_name(s->skel->obj, row->program);
+		if (!s->programs[p])
+			return fail(why, -ENOENT, row->program);
+		bpf_program__set_autoload(s->programs[p], true);
+		s->nr_programs++;
+	}
+	return 0;
+}
+
+static int attach_programs(struct session *s, char *why)
+{
+	/* completions first: what begins while attaching is then seen to end */
+	for (int p = NR_POINTS - 1; p >= 0; p--) {
+		if (!s->programs[p])
+			continue;
+		libbpf_said[0] = '\0';
+		s->links[p] = bpf_program__attach(s->programs[p]);
+		if (!s->links[p])
+			return fail(why, -errno, bpf_program__name(s->programs[p]));
+	}
+	return 0;
+}
+
+/* ---- mapped arrays ---- */
+
+static const void *map_array(struct bpf_map *map, size_t *ret_len)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t len = (bpf_map__value_size(map) + 7ul) / 8 * 8 * bpf_map__max_entries(map);
+	void *p;
+
+	len = (len + page - 1) / page * page;
+	p = mmap(NULL, len, PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	*ret_len = len;
+	return p;
+}
+
+static int map_arrays(struct session *s)
+{
+	s->counts = map_array(s->skel->maps.counts, &s->counts_len);
+	s->hists = map_array(s->skel->maps.hists, &s->hists_len);
+	s->rows = map_array(s->skel->maps.rows, &s->rows_len);
+	s->row_ids = map_array(s->skel->maps.row_ids, &s->row_ids_len);
+	return s->counts && s->hists && s->rows && s->row_ids ? 0 : -errno;
+}
+
+static void unmap(const void *p, size_t len)
+{
+	if (p)
+		munmap((void *)(uintptr_t)p, len);
+}
+
+/* ---- life ---- */
+
+int session_open(const struct session_opts *opts, const struct kernel *k,
+		 const struct hook_plan *plan, struct session **ret,
+		 char why[static SESSION_WHY_LEN])
+{
+	_cleanup_(session_closep) struct session *s = calloc(1, sizeof(*s));
+	struct sizes z = sizes_for(opts->tier, (u32)libbpf_num_possible_cpus(),
+				   disk_total_requests(), opts->tree, opts->threshold_ns);
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->stats_fd = -1;
+	s->nr_shards = z.shards;
+	libbpf_said[0] = '\0';
+	libbpf_log = opts->debug;
+	libbpf_set_print(keep_message);
+	s->skel = iopath_bpf__open();
+	if (!s->skel)
+		return fail(why, -errno, "opening the programs");
+	err = select_programs(s, opts, plan, why);
+	if (err)
+		return err;
+	err = size_maps(s->skel, &z);
+	if (err)
+		return fail(why, err, "sizing the maps");
+	configure(s->skel, opts, k, &z);
+	err = iopath_bpf__load(s->skel);
+	if (err)
+		return fail(why, err, "loading the programs");
+	err = map_arrays(s);
+	if (err)
+		return fail(why, err, "mapping the counters");
+	if (opts->program_stats) {
+		s->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+		if (s->stats_fd < 0)
+			return fail(why, -errno, "switching BPF run-time statistics on");
+	}
+	err = attach_programs(s, why);
+	if (err)
+		return err;
+	*ret = take_ptr(s);
+	return 0;
+}
+
+void session_close(struct session *s)
+{
+	if (!s)
+		return;
+	for (int p = 0; p < NR_POINTS; p++)
+		bpf_link__destroy(s->links[p]);
+	ring_buffer__free(s->ring);
+	unmap(s->counts, s->counts_len);
+	unmap(s->hists, s->hists_len);
+	unmap(s->rows, s->rows_len);
+	unmap(s->row_ids, s->row_ids_len);
+	if (s->stats_fd >= 0)
+		close(s->stats_fd);
+	iopath_bpf__destroy(s->skel);
+	free(s);
+}
+
+int session_follow(struct session *s, u32 tgid)
+{
+	u8 one = 1;
+
+	return bpf_map__update_elem(s->skel->maps.tree, &tgid, sizeof(tgid), &one, sizeof(one),
+				    BPF_ANY);
+}
+
+void session_enable(struct session *s)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	__atomic_store_n(&s->skel->bss->enabled_ns,
+			 (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec, __ATOMIC_SEQ_CST);
+}
+
+void session_disable(struct session *s)
+{
+	__atomic_store_n(&s->skel->bss->enabled_ns, 0, __ATOMIC_SEQ_CST);
+}
+
+/* ---- records ---- */
+
+static int on_record(void *ctx, void *data, size_t len)
+{
+	struct session *s = ctx;
+
+	if (len == sizeof(struct iop_slow))
+		s->slow_fn(data, s->slow_ctx);
+	return 0;
+}
+
+int session_on_slow(struct session *s, session_slow_fn fn, void *ctx)
+{
+	s->slow_fn = fn;
+	s->slow_ctx = ctx;
+	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.ring), on_record, s, NULL);
+	return s->ring ? 0 : -errno;
+}
+
+int session_poll_fd(const struct session *s)
+{
+	return s->ring ? ring_buffer__epoll_fd(s->ring) : -1;
+}
+
+int session_drain(struct session *s)
+{
+	return s->ring ? ring_buffer__consume(s->ring) : 0;
+}
+
+/* ---- counters ---- */
+
+static bool row_used(const struct session *s, u32 row)
+{
+	if (stats_row_is_block(row))
+		return s->row_ids[row].dev != 0;
+	for (u32 shard = 0; shard < s->nr_shards; shard++)
+		if (s->rows[shard * NR_ROWS + row].count)
+			return true;
+	return false;
+}
+
+static u32 row_hists(u32 row, u32 *ret_first)
+{
+	if (stats_row_is_block(row)) {
+		*ret_first = row * NR_BLOCK_HISTS;
+		return NR_BLOCK_HISTS;
+	}
+	*ret_first = NR_BLOCK_ROWS * NR_BLOCK_HISTS + (row - NR_BLOCK_ROWS) * NR_OP_HISTS;
+	return NR_OP_HISTS;
+}
+
+static void read_row(struct session *s, u32 row, struct stats_row *r)
+{
+	u32 first, nr = row_hists(row, &first);
+
+	r->c = (struct iop_row){ 0 };
+	for (u32 shard = 0; shard < s->nr_shards; shard++) {
+		const u64 *c = (const u64 *)&s->rows[shard * NR_ROWS + row];
+		const struct iop_hist *h = &s->hists[shard * NR_HISTS + first];
+
+		for (size_t i = 0; i < sizeof(r->c) / sizeof(u64); i++)
+			((u64 *)&r->c)[i] += __atomic_load_n(&c[i], __ATOMIC_RELAXED);
+		for (u32 i = 0; i < nr; i++)
+			hist_absorb(&r->h[i], &h[i], &r->prev[shard * NR_OP_HISTS + i]);
+	}
+}
+
+int session_read(struct session *s, struct stats *st)
+{
+	st->nr_shards = s->nr_shards;
+	memset(st->counts, 0, sizeof(st->counts));
+	for (u32 shard = 0; shard < s->nr_shards; shard++)
+		for (u32 i = 0; i < NR_COUNTS; i++)
+			st->counts[i] += __atomic_load_n(&s->counts[shard][i], __ATOMIC_RELAXED);
+	for (u32 row = 0; row < NR_ROWS; row++) {
+		struct stats_row *r;
+
+		if (!row_used(s, row))
+			continue;
+		r = stats_row(st, row);
+		if (!r)
+			return -ENOMEM;
+		if (stats_row_is_block(row))
+			r->id = s->row_ids[row];
+		read_row(s, row, r);
+	}
+	return 0;
+}
+
+/* ---- cost ---- */
+
+/* "memlock:" of a map's fdinfo: what the kernel says that it takes. */
+static u64 map_memory(int fd)
+{
+	char path[64], line[128];
+	_cleanup_fclose_ FILE *f = NULL;
+	unsigned long long bytes;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			return bytes;
+	return 0;
+}
+
+static int program_info(const struct bpf_program *prog, struct bpf_prog_info *info)
+{
+	u32 len = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	return bpf_obj_get_info_by_fd(bpf_program__fd(prog), info, &len);
+}
+
+void session_cost(const struct session *s, struct session_cost *ret)
+{
+	struct bpf_map *map;
+
+	*ret = (struct session_cost){ .nr_programs = s->nr_programs };
+	bpf_object__for_each_map(map, s->skel->obj)
+		ret->maps_bytes += map_memory(bpf_map__fd(map));
+	for (int p = 0; p < NR_POINTS; p++) {
+		struct bpf_prog_info info;
+
+		if (s->programs[p] && !program_info(s->programs[p], &info))
+			ret->recursion_misses += info.recursion_misses;
+	}
+}
+
+int session_program(const struct session *s, u32 i, struct session_program *ret)
+{
+	struct bpf_prog_info info;
+
+	for (int p = 0; p < NR_POINTS; p++) {
+		if (!s->programs[p] || i--)
+			continue;
+		if (program_info(s->programs[p], &info))
+			return -errno;
+		*ret = (struct session_program){ .runs = info.run_cnt, .run_ns = info.run_time_ns };
+		snprintf(ret->name, sizeof(ret->name), "%s", bpf_program__name(s->programs[p]));
+		return 0;
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One tracing session: the programs of a tier loaded, attached and read.
+ * The only user of the eBPF skeleton. Not thread safe.
+ *
+ * open -> (follow) -> enable -> poll/read ... -> disable -> read -> close
+ *
+ * Nothing is pinned: whatever ends the process ends the session.
+ */
+#ifndef IOPATH_SESSION_H
+#define IOPATH_SESSION_H
+
+#include <stdio.h>
+
+#include "hook.h"
+#include "bpf/config.h"
+
+struct session;
+struct stats;
+
+struct session_opts {
+	enum iop_tier tier;
+	bool floor;		/* programs return at once; nothing is measured */
+	bool program_stats;	/* run counts and times of each program */
+	bool tree;		/* follow a process tree: session_follow() */
+	u64 threshold_ns;	/* 0: no records */
+	u32 tgid, tid;		/* 0: no filter */
+	const char *comm;	/* NULL: no filter */
+	u32 devs[MAX_DEV_FILTERS];
+	u32 nr_devs;
+	u32 bop_mask, kind_mask;	/* 0: all */
+	FILE *debug;		/* gets what libbpf and the verifier say; NULL: nobody */
+};
+
+#define SESSION_WHY_LEN 256
+
+/*
+ * Load and attach. On failure -errno, and @why says which program or map, and
+ * what the kernel said. @k and @plan must outlive nothing: they are not kept.
+ */
+int session_open(const struct session_opts *opts, const struct kernel *k,
+		 const struct hook_plan *plan, struct session **ret,
+		 char why[static SESSION_WHY_LEN]);
+void session_close(struct session *s);
+static inline void session_closep(struct session **s)
+{
+	session_close(*s);
+}
+
+/* Trace this process and what it forks (opts.tree). -errno. */
+int session_follow(struct session *s, u32 tgid);
+
+void session_enable(struct session *s);
+void session_disable(struct session *s);
+
+/* Over-threshold records. The callback's record lives for the call alone. */
+typedef void (*session_slow_fn)(const struct iop_slow *r, void *ctx);
+int session_on_slow(struct session *s, session_slow_fn fn, void *ctx);
+int session_poll_fd(const struct session *s);
+/* Consume what is there, without waiting. Number of records or -errno. */
+int session_drain(struct session *s);
+
+/* Take in what the programs counted since the last call. -ENOMEM. */
+int session_read(struct session *s, struct stats *st);
+
+struct session_cost {
+	u64 maps_bytes;		/* as the kernel accounts them */
+	u64 recursion_misses;
+	u32 nr_programs;
+};
+void session_cost(const struct session *s, struct session_cost *ret);
+
+/* Figures of program @i < nr_programs; -ENOENT past the end. */
+struct session_program {
+	char name[32];
+	u64 runs, run_ns;	/* 0 unless opts.program_stats */
+};
+int session_program(const struct session *s, u32 i, struct session_program *ret);
+
+/* Memory that the maps of a tier take with @cpus possible CPUs, computed. */
+u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "disk.h"
+#include "tracer/base/cleanup.h"
+#include "view.h"
+
+#define _cleanup_json_ _cleanup_(json_decrefp)
+
+/* jansson's integers are signed; a counter does not get there. */
+static json_t *num(u64 v)
+{
+	return json_integer((json_int_t)v);
+}
+
+static void set_num(json_t *o, const char *key, u64 v)
+{
+	json_object_set_new(o, key, num(v));
+}
+
+static json_t *name_json(const char *s)
+{
+	/* a comm or file name need not be UTF-8 */
+	json_t *j = json_string(s);
+	char clean[1024];
+	size_t i;
+
+	if (j)
+		return j;
+	for (i = 0; s[i] && i < sizeof(clean) - 1; i++)
+		clean[i] = (unsigned char)s[i] < 0x80 ? s[i] : '?';
+	clean[i] = '\0';
+	return json_string(clean);
+}
+
+/* One line, written whole. */
+static int put_line(FILE *out, json_t *o)
+{
+	_cleanup_free_ char *text = json_dumps(o, JSON_COMPACT);
+
+	if (!text)
+		return -ENOMEM;
+	errno = 0;
+	if (fputs(text, out) == EOF || fputc('\n', out) == EOF || fflush(out))
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
+static json_t *hist_json(const struct hist *h)
+{
+	json_t *o = json_object();
+	bool any = h->count;
+
+	set_num(o, "count", h->count);
+	set_num(o, "sum_ns", h->sum_ns);
+	json_object_set_new(o, "mean_ns", any ? num(hist_mean(h)) : json_null());
+	json_object_set_new(o, "p50_ns", any ? num(hist_percentile(h, 50)) : json_null());
+	json_object_set_new(o, "p99_ns", any ? num(hist_percentile(h, 99)) : json_null());
+	json_object_set_new(o, "p999_ns", any ? num(hist_percentile(h, 99.9)) : json_null());
+	json_object_set_new(o, "max_ns", any ? num(h->max_ns) : json_null());
+	return o;
+}
+
+static json_t *stages_json(const struct report *rep, const struct stats_row *r, bool block)
+{
+	json_t *o = json_object();
+
+	for (int s = 0; s <= STAGE_TOTAL; s++) {
+		const struct hist *h = stats_stage(r, block, s);
+
+		if (!h || (s < NR_STAGES && stage_tiers[s] > rep->tier))
+			continue;
+		json_object_set_new(o, stage_names[s],
+				    s == STAGE_TOTAL || rep->measured & 1u << s ? hist_json(h) :
+										  json_null());
+	}
+	return o;
+}
+
+static json_t *block_op_json(const struct report *rep, const struct stats_row *r)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "op", json_string(bop_names[r->id.op]));
+	set_num(o, "count", r->c.count);
+	set_num(o, "bytes", r->c.bytes);
+	set_num(o, "errors", r->c.errors);
+	set_num(o, "merged_bios", r->c.bios);
+	set_num(o, "requeues", r->c.requeues);
+	json_object_set_new(o, "stages", stages_json(rep, r, true));
+	return o;
+}
+
+static json_t *devices_json(const struct report *rep)
+{
+	json_t *list = json_array();
+	bool done[NR_BLOCK_ROWS] = { false };
+
+	for (u32 i = 0; i < NR_BLOCK_ROWS; i++) {
+		const struct stats_row *first = rep->stats->rows[i];
+		char name[DISK_NAME_LEN];
+		json_t *dev, *ops;
+
+		if (!first || done[i] || !first->id.dev)
+			continue;
+		dev = json_object();
+		ops = json_array();
+		json_object_set_new(dev, "name", json_string(disk_name(first->id.dev, name)));
+		json_object_set_new(dev, "dev",
+				    json_sprintf("%u:%u", first->id.dev >> 20,
+						 first->id.dev & 0xfffff));
+		json_object_set_new(dev, "ops", ops);
+		for (u32 j = i; j < NR_BLOCK_ROWS; j++) {
+			const struct stats_row *r = rep->stats->rows[j];
+
+			if (!r || r->id.dev != first->id.dev)
+				continue;
+			done[j] = true;
+			json_array_append_new(ops, block_op_json(rep, r));
+		}
+		json_array_append_new(list, dev);
+	}
+	return list;
+}
+
+static json_t *cache_json(const struct iop_row *c)
+{
+	json_t *o = json_object();
+
+	set_num(o, "hits", c->cache_hits);
+	set_num(o, "misses", c->cache_misses);
+	set_num(o, "readahead_folios", c->ra_folios);
+	set_num(o, "direct", c->direct);
+	return o;
+}
+
+static json_t *operations_json(const struct report *rep)
+{
+	json_t *list = json_array();
+
+	for (u32 i = NR_BLOCK_ROWS; i < NR_ROWS; i++) {
+		const struct stats_row *r = rep->stats->rows[i];
+		u32 n = i - NR_BLOCK_ROWS;
+		json_t *o;
+
+		if (!r || !r->c.count)
+			continue;
+		o = json_object();
+		json_object_set_new(o, "kind", json_string(kind_names[n % NR_KINDS]));
+		json_object_set_new(o, "via", json_string(via_names[n / NR_KINDS]));
+		set_num(o, "count", r->c.count);
+		set_num(o, "bytes", r->c.bytes);
+		set_num(o, "errors", r->c.errors);
+		json_object_set_new(o, "cache",
+				    rep->tier >= TIER_FILEMAP ? cache_json(&r->c) : json_null());
+		if (rep->tier >= TIER_FULL) {
+			json_t *p = hist_json(&r->h[STAGE_RESCHED]);
+
+			set_num(p, "switches", r->c.resched);
+			json_object_set_new(o, "preempted", p);
+		}
+		json_object_set_new(o, "stages", stages_json(rep, r, false));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static void set_tally(json_t *o, const struct view_requests *v)
+{
+	set_num(o, "seen", v->seen);
+	set_num(o, "finished", v->finished);
+	set_num(o, "in_flight", v->in_flight);
+}
+
+static json_t *coverage_json(const struct coverage *c)
+{
+	json_t *o = json_object(), *lost = json_object(), *part;
+	const struct view_requests sum = { c->requests.seen + c->operations.seen,
+					   c->requests.finished + c->operations.finished,
+					   c->requests.in_flight + c->operations.in_flight };
+
+	set_tally(o, &sum);
+	part = json_object();
+	set_tally(part, &c->requests);
+	json_object_set_new(o, "requests", part);
+	part = json_object();
+	set_tally(part, &c->operations);
+	json_object_set_new(o, "operations", part);
+	set_num(o, "in_flight_at_start", c->in_flight_at_start);
+	set_num(o, "begun_before", c->begun_before);
+	set_num(o, "task_died", c->gone);
+	set_num(o, "untied_bios", c->untied_bios);
+	set_num(o, "merged_bios", c->merged_bios);
+	set_num(o, "excluded", c->excluded);
+	set_num(o, "filtered_bios", c->filtered_bios);
+	for (int i = 0; i < NR_LOSSES; i++)
+		set_num(lost, loss_names[i], c->lost[i]);
+	set_num(lost, "recursion", c->recursion_misses);
+	json_object_set_new(o, "lost", lost);
+	return o;
+}
+
+static json_t *cost_json(const struct report *r)
+{
+	json_t *o = json_object(), *list;
+	struct session_program p;
+
+	set_num(o, "user_cpu_ns", r->cost.user_cpu_ns);
+	set_num(o, "window_ns", r->cost.window_ns);
+	set_num(o, "maps_bytes", r->cost.maps_bytes);
+	set_num(o, "rss_bytes", r->cost.rss_bytes);
+	if (!r->program_stats) {
+		json_object_set_new(o, "programs", json_null());
+		return o;
+	}
+	list = json_array();
+	for (u32 i = 0; !session_program(r->session, i, &p); i++)
+		json_array_append_new(list, json_pack("{s:s,s:I,s:I}", "name", p.name, "runs",
+						      (json_int_t)p.runs, "run_ns",
+						      (json_int_t)p.run_ns));
+	json_object_set_new(o, "programs", list);
+	return o;
+}
+
+static json_t *head(const char *type, enum iop_tier tier)
+{
+	return json_pack("{s:s,s:i,s:s}", "type", type, "schema", VIEW_SCHEMA, "tier",
+			 tier_names[tier]);
+}
+
+int view_json_start(FILE *out, const struct report *r, u32 nr_programs)
+{
+	_cleanup_json_ json_t *o = head("start", r->tier);
+	json_t *stages = json_array();
+
+	set_num(o, "start_ns", r->start_ns);
+	set_num(o, "programs", nr_programs);
+	for (int s = 0; s < NR_STAGES; s++)
+		if (stage_tiers[s] <= r->tier && r->measured & 1u << s)
+			json_array_append_new(stages, json_string(stage_names[s]));
+	json_object_set_new(o, "measured_stages", stages);
+	json_object_set_new(o, "floor", json_boolean(r->floor));
+	return put_line(out, o);
+}
+
+int view_json_report(FILE *out, const struct report *r)
+{
+	_cleanup_json_ json_t *o = head(r->type, r->tier);
+
+	set_num(o, "start_ns", r->start_ns);
+	set_num(o, "window_ns", r->window_ns);
+	json_object_set_new(o, "devices", devices_json(r));
+	json_object_set_new(o, "operations",
+			    r->tier >= TIER_VFS ? operations_json(r) : json_null());
+	json_object_set_new(o, "preempted_switches_are",
+			    r->tier >= TIER_FULL ? json_string(resched_names[r->resched]) :
+						   json_null());
+	json_object_set_new(o, "coverage", coverage_json(&r->coverage));
+	json_object_set_new(o, "cost", cost_json(r));
+	return put_line(out, o);
+}
+
+int view_json_slow(FILE *out, const struct iop_slow *s, u32 measured)
+{
+	_cleanup_json_ json_t *o = json_pack("{s:s,s:i}", "type", "slow", "schema", VIEW_SCHEMA);
+	bool rq = s->flags & SLOW_REQUEST;
+	json_t *stages = json_object();
+	char name[DISK_NAME_LEN], path[IOP_PATH_LEN + 64];
+
+	json_object_set_new(o, "level", json_string(rq ? "request" : "operation"));
+	json_object_set_new(o, "kind", json_string(rq ? bop_names[s->kind % NR_BOPS] :
+							kind_names[s->kind % NR_KINDS]));
+	json_object_set_new(o, "via", rq ? json_null() : json_string(via_names[s->via % NR_VIAS]));
+	set_num(o, "pid", s->tgid);
+	set_num(o, "tid", s->tid);
+	json_object_set_new(o, "comm", name_json(s->comm));
+	json_object_set_new(o, "device",
+			    s->dev ? json_string(disk_name(s->dev, name)) : json_null());
+	json_object_set_new(o, "sector", s->dev ? num(s->sector) : json_null());
+	set_num(o, "bytes", s->bytes);
+	json_object_set_new(o, "offset", s->flags & SLOW_OFFSET ? num(s->offset) : json_null());
+	slow_path(s, path, sizeof(path));
+	json_object_set_new(o, "path", path[0] ? name_json(path) : json_null());
+	json_object_set_new(o, "inode", s->ino ? num(s->ino) : json_null());
+	json_object_set_new(o, "result", json_integer(s->result));
+	set_num(o, "requests", s->nr_requests);
+	json_object_set_new(o, "tag", s->tag >= 0 ? json_integer(s->tag) : json_null());
+	json_object_set_new(o, "hctx", s->dev ? num(s->hctx) : json_null());
+	json_object_set_new(o, "cache",
+			    s->flags & SLOW_MISS ? json_string("miss") :
+			    s->flags & SLOW_HIT	 ? json_string("hit") :
+						   json_null());
+	set_num(o, "start_ns", s->start_ns);
+	set_num(o, "total_ns", s->total_ns);
+	set_num(o, "preempted_ns", s->resched_ns);
+	for (int i = 0; i < NR_STAGES; i++) {
+		if (rq && (i < BLOCK_STAGE_FIRST || i > BLOCK_STAGE_LAST))
+			continue;
+		if (measured & 1u << i)
+			json_object_set_new(stages, stage_names[i],
+					    rq && !(s->stages & 1u << i) ? json_null() :
+									   num(s->stage_ns[i]));
+	}
+	json_object_set_new(o, "stages", stages);
+	return put_line(out, o);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "view.h"
+
+#include <string.h>
+
+#include "tracer/base/cleanup.h"
+
+const char *const bop_names[NR_BOPS] = {
+#define X(sym, name) name,
+	IOP_BLOCK_OPS(X)
+#undef X
+};
+
+const char *const kind_names[NR_KINDS] = {
+#define X(sym, name) name,
+	IOP_KINDS(X)
+#undef X
+};
+
+const char *const via_names[NR_VIAS] = {
+#define X(sym, name) name,
+	IOP_VIAS(X)
+#undef X
+};
+
+const char *const loss_names[NR_LOSSES] = {
+#define X(sym, name, text) name,
+	IOP_LOSSES(X)
+#undef X
+};
+
+const char *const loss_texts[NR_LOSSES] = {
+#define X(sym, name, text) text,
+	IOP_LOSSES(X)
+#undef X
+};
+
+const char *const resched_names[] = {
+	[RESCHED_UNKNOWN] = "unknown",
+	[RESCHED_COND] = "cond_resched",
+	[RESCHED_PREEMPT] = "kernel preemption",
+	[RESCHED_BOTH] = "cond_resched and kernel preemption",
+};
+
+static u64 less(u64 a, u64 b)
+{
+	return a > b ? a - b : 0;
+}
+
+void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion_misses,
+		   struct coverage *ret)
+{
+	const u64 *c = st->counts;
+	u64 ops = less(c[COUNT_OP_SEEN], c[COUNT_OP_ELSEWHERE]);
+
+	*ret = (struct coverage){
+		.requests = { c[COUNT_RQ_SEEN], c[COUNT_RQ_FINISHED],
+			      less(c[COUNT_RQ_SEEN], c[COUNT_RQ_FINISHED]) },
+		.operations = { ops, c[COUNT_OP_FINISHED],
+				less(ops, c[COUNT_OP_FINISHED] + c[COUNT_OP_GONE]) },
+		.in_flight_at_start = in_flight_at_start,
+		.begun_before = c[COUNT_RQ_AT_START],
+		.gone = c[COUNT_OP_GONE],
+		.untied_bios = c[COUNT_UNTIED_BIOS],
+		.merged_bios = c[COUNT_MERGED_BIOS],
+		.excluded = c[COUNT_EXCLUDED],
+		.filtered_bios = c[COUNT_FILTERED],
+		.recursion_misses = recursion_misses,
+	};
+	memcpy(ret->lost, c + COUNT_LOSS_FIRST, sizeof(ret->lost));
+}
+
+enum resched_meaning resched_from(const struct stats *st)
+{
+	bool in = st->counts[COUNT_RESCHED_STACK_IN], out = st->counts[COUNT_RESCHED_STACK_OUT];
+
+	return in && out ? RESCHED_BOTH : in ? RESCHED_COND : out ? RESCHED_PREEMPT :
+								    RESCHED_UNKNOWN;
+}
+
+void slow_path(const struct iop_slow *r, char *buf, size_t len)
+{
+	const char *parts[64];
+	size_t nr = 0, n = 0;
+	u32 total = r->path_len < IOP_PATH_LEN ? r->path_len : IOP_PATH_LEN;
+
+	buf[0] = '\0';
+	for (u32 i = 0; i < total && nr < ARRAY_SIZE(parts);) {
+		const char *part = r->path + i;
+
+		parts[nr++] = part;
+		i += (u32)strnlen(part, total - i) + 1;
+	}
+	if (r->flags & SLOW_PATH_CUT)
+		n += (size_t)snprintf(buf, len, "...");
+	while (nr--) {
+		if (n >= len)
+			break;
+		n += (size_t)snprintf(buf + n, len - n, "/%s", parts[nr]);
+	}
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a report shows, and its two forms. The forms print the same model;
+ * neither computes.
+ */
+#ifndef IOPATH_VIEW_H
+#define IOPATH_VIEW_H
+
+#include <stdio.h>
+
+#include "hook.h"
+#include "session.h"
+#include "stats.h"
+
+/* Version of every JSON line; the fields are described in tracer/SCHEMA.md. */
+#define VIEW_SCHEMA 1
+
+struct view_requests {
+	u64 seen, finished, in_flight;
+};
+
+struct coverage {
+	struct view_requests requests, operations;
+	u64 in_flight_at_start;	/* by the kernel's own count when tracing began */
+	u64 begun_before;	/* completed, but begun before tracing */
+	u64 gone;		/* operations whose task died inside them */
+	u64 untied_bios, merged_bios, excluded, filtered_bios;
+	u64 lost[NR_LOSSES];
+	u64 recursion_misses;
+};
+
+struct cost {
+	u64 user_cpu_ns;	/* CPU of this process, user and system */
+	u64 window_ns;
+	u64 maps_bytes;
+	u64 rss_bytes;
+};
+
+/* What a switch away from a running task with `preempt` set means here. */
+enum resched_meaning {
+	RESCHED_UNKNOWN,
+	RESCHED_COND,	/* each sampled stack had __cond_resched on it */
+	RESCHED_PREEMPT, /* none had: the kernel preempts itself */
+	RESCHED_BOTH,
+};
+
+struct report {
+	const char *type;	/* "interval" or "summary" */
+	enum iop_tier tier;
+	u32 measured;		/* bit per stage */
+	u64 start_ns, window_ns;
+	const struct stats *stats;
+	struct coverage coverage;
+	struct cost cost;
+	enum resched_meaning resched;
+	const struct session *session;	/* programs, with program_stats */
+	bool program_stats, floor;
+};
+
+/* Derive coverage from counters. */
+void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion_misses,
+		   struct coverage *ret);
+enum resched_meaning resched_from(const struct stats *st);
+
+extern const char *const bop_names[NR_BOPS];
+extern const char *const kind_names[NR_KINDS];
+extern const char *const via_names[NR_VIAS];
+extern const char *const loss_names[NR_LOSSES];
+extern const char *const loss_texts[NR_LOSSES];
+extern const char *const resched_names[];
+
+/* Components of a record's path joined from the root; @buf gets at most @len. */
+void slow_path(const struct iop_slow *r, char *buf, size_t len);
+
+/* 0 or -errno of the stream. */
+int view_json_start(FILE *out, const struct report *r, u32 nr_programs);
+int view_json_report(FILE *out, const struct report *r);
+int view_json_slow(FILE *out, const struct iop_slow *s, u32 measured);
+int view_text_report(FILE *out, const struct report *r);
+int view_text_slow(FILE *out, const struct iop_slow *s);
+
+#endif
