@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Arms: what runs beside the workload. `off` and its A/A twin `off2` run
+ * nothing; a tier runs our tracer; "T:empty" our tracer with programs that
+ * return at once (the floor); NAME=COMMAND any other tracer.
+ */
+#ifndef BENCH_ARM_H
+#define BENCH_ARM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "bench/device.h"
+#include "bench/why.h"
+#include "tracer/base/opt.h"
+
+enum arm_kind { ARM_OFF, ARM_TIER, ARM_COMMAND };
+
+struct arm {
+	char name[64];
+	enum arm_kind kind;
+	char tier[32];
+	bool floor;		/* T:empty */
+	const char *command;	/* with {disk} and {dev} */
+	const char *ready;	/* extended regex on its output; NULL: wait delay_ns */
+	uint64_t delay_ns;
+};
+
+#define ARM_MAX 32
+
+struct arm_list {
+	unsigned int nr, off, twin; /* off and off2 are always there */
+	struct arm v[ARM_MAX];
+};
+
+/*
+ * @names: of --arms; @commands: NAME=COMMAND of --arm, which also join the
+ * list; @ready: [NAME=]REGEX of --arm-ready. Points into them.
+ */
+int arm_list_parse(const struct opt_list *names, const struct opt_list *commands,
+		   const struct opt_list *ready, uint64_t delay_ns, struct arm_list *ret,
+		   struct why *why);
+
+/* @command with {disk} ("loop0") and {dev} ("/dev/loop0") filled in; malloc'd. */
+int arm_expand(const char *command, const struct device *d, char **ret);
+
+/* "NAME  what it is", one line per built-in arm. */
+void arm_print(FILE *out);
+
+#endif

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+PROGRAMS += iopath-bench
+INSTALL_PROGRAMS += iopath-bench
+
+# Without main(): the tests link it.
+BENCH_LIB := \
+	bench/arm.c \
+	bench/cell.c \
+	bench/child.c \
+	bench/cmd-list.c \
+	bench/cmd-run.c \
+	bench/cpu.c \
+	bench/device.c \
+	bench/file.c \
+	bench/fio.c \
+	bench/guard.c \
+	bench/inputs.c \
+	bench/kmsg.c \
+	bench/machine.c \
+	bench/pass.c \
+	bench/progress.c \
+	bench/report.c \
+	bench/result.c \
+	bench/run.c \
+	bench/set.c \
+	bench/setting.c \
+	bench/sink.c \
+	bench/stat.c \
+	bench/stop.c \
+	bench/target.c \
+	bench/tracer.c \
+	bench/undo.c \
+	bench/verdict.c \
+	bench/why.c \
+	bench/workload.c \
+	# EOL
+BENCH_LIBS := -ljansson -lm -lpthread
+
+iopath-bench_SRC := bench/main.c $(BENCH_LIB) $(BASE_SRC)
+iopath-bench_LIBS := $(BENCH_LIBS)
+
+HELP_TARGETS += make_bench_________overhead_of_a_tier_against_the_budget,_on_a_scratch_device_unless_DEV_names_one
+HELP_VARIABLES += bench:_TIER=full|block|vfs|filemap|all_DEV=loop|/dev/X_SCHED=none,bfq_WORKLOAD=NAME|FILE.fio
+HELP_VARIABLES += bench:_QUICK=1_(smoke_run,_90_s)_LONG=1_(figures_to_publish)_OUT=DIR_SEED=N_ARGS=...
+
+# TIER=all: every tier; a list of arms goes through as it is.
+TIER ?= full
+bench_tiers = $(if $(filter all,$(TIER)),block$(comma)vfs$(comma)filemap$(comma)full,$(TIER))
+comma := ,
+
+bench_run = $(O)/iopath-bench run --arms off,off2,$(bench_tiers) --workload-dir workloads \
+	$(if $(DEV),--device $(DEV)) $(if $(SCHED),--scheduler $(SCHED)) \
+	$(if $(WORKLOAD),--workload $(WORKLOAD)) $(if $(OUT),--out $(OUT)) $(if $(SEED),--seed $(SEED)) \
+	$(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(LONG)),--long) $(ARGS)
+
+# A smoke run shows that everything works; its verdict does not gate, so PASS,
+# FAIL and INCONCLUSIVE (0, 1, 3) all mean that make has done what it was asked.
+bench: deps
+	$(Q)$(MAKE) programs
+ifneq ($(filter-out 0,$(QUICK)),)
+	$(Q)$(bench_run) || case $$? in 1|3) ;; *) exit $$? ;; esac
+else
+	$(Q)$(bench_run)
+endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/cmd.h"
+#include "bench/run.h"
+#include "bench/stop.h"
+#include "tracer/base/cleanup.h"
+
+struct rounds_arg {
+	struct rounds rounds;
+	bool set;
+};
+
+struct run_args {
+	struct run_config c;
+	struct rounds_arg rounds;
+};
+
+static int parse_rounds(const char *arg, void *field, struct opt_err *err)
+{
+	struct rounds_arg *r = field;
+	int e = rounds_parse(arg, &r->rounds);
+
+	if (e)
+		snprintf(err->msg, sizeof(err->msg), "not MIN:MAX with 1 <= MIN <= MAX <= 32");
+	r->set = !e;
+	return e;
+}
+
+#define AT(f) offsetof(struct run_args, c.f)
+
+static const struct opt run_opts[] = {
+	{ "arms", 0, OPT_LIST, AT(arms), "A,B",
+	  "what to compare (default off,off2,full; off and off2 are always there)", 0, 0, NULL },
+	{ "arm", 0, OPT_APPEND, AT(commands), "NAME=COMMAND",
+	  "another tracer as an arm; {disk} and {dev} are filled in; SIGINT stops it", 0, 0, NULL },
+	{ "arm-ready", 0, OPT_APPEND, AT(ready), "[NAME=]REGEX",
+	  "line of its output that says it is attached (default: wait --arm-delay)", 0, 0, NULL },
+	{ "arm-delay", 0, OPT_DURATION, AT(arm_delay_ns), "DUR",
+	  "how long it takes to attach, without --arm-ready (default 2s)", 0, 600e9, NULL },
+	{ "workload", 0, OPT_LIST, AT(workloads), "NAME",
+	  "shipped workload or FILE.fio (default all; the first one with --quick)", 0, 0, NULL },
+	{ "device", 0, OPT_LIST, AT(devices), "SPEC",
+	  "loop, loop:size=SIZE (scratch, on memory) or a block device (default loop)", 0, 0, NULL },
+	{ "overwrite", 0, OPT_LIST, AT(overwrite), "DEV",
+	  "name a --device again to allow destroying the data on it", 0, 0, NULL },
+	{ "scheduler", 0, OPT_LIST, AT(schedulers), "S,T",
+	  "I/O schedulers to go through: none, mq-deadline, bfq, kyber (default none)", 0, 0, NULL },
+	{ "budget", 0, OPT_DOUBLE, AT(budget), "PCT",
+	  "allowed cost: percent of throughput and CPU per I/O, percentage points of CPU (default 5)",
+	  0.1, 99, NULL },
+	{ "rounds", 0, OPT_PARSE, offsetof(struct run_args, rounds), "MIN:MAX",
+	  "looks at 8, 12, 16, 24, 32 rounds inside this range (default 8:32)", 0, 0, parse_rounds },
+	{ "out", 'o', OPT_STR, AT(out), "DIR",
+	  "where the results go (default results/local/TIMESTAMP)", 0, 0, NULL },
+	{ "quick", 0, OPT_FLAG, AT(quick), NULL,
+	  "smoke run: done within 90 s, one look, no confirmation", 0, 0, NULL },
+	{ "long", 0, OPT_FLAG, AT(long_cells), NULL,
+	  "cells for figures to publish: 1 s settle, 3 s discarded, 10 s measured", 0, 0, NULL },
+	{ "window", 0, OPT_DURATION, AT(window_ns), "DUR",
+	  "measured part of a pass (default 1.5s; 10s with --long)", 200e6, 3600e9, NULL },
+	{ "time-limit", 0, OPT_DURATION, AT(time_limit_ns), "DUR",
+	  "begin no round that would end after it (default none)", 1e9, 0x1p62, NULL },
+	{ "seed", 0, OPT_U64, AT(seed), "N",
+	  "order of the arms (default random; it is in every result)", 1, 0x1p53, NULL },
+	{ "span", 0, OPT_SIZE, AT(span_bytes), "SIZE",
+	  "how much of a device to write once and then use (default 1G)", 1048576, 0x1p62, NULL },
+	{ "iopath", 0, OPT_STR, AT(iopath), "FILE",
+	  "the tracer of the tier arms (default: beside this program)", 0, 0, NULL },
+	{ "fio", 0, OPT_STR, AT(fio), "FILE", "the fio to run (default fio)", 0, 0, NULL },
+	{ "workload-dir", 0, OPT_STR, AT(workload_dir), "DIR",
+	  "where the workloads are (default: beside the program)", 0, 0, NULL },
+	{ "state-dir", 0, OPT_STR, AT(state_dir), "DIR",
+	  "lock, state for the clean-up after a crash, work files (default /run/iopath-bench)", 0, 0,
+	  NULL },
+};
+
+static const struct opt_table run_table = {
+	.command = "iopath-bench run",
+	.summary = "Measure what tracers cost a workload, and decide whether it is within the budget.",
+	.operands = "",
+	.opts = run_opts,
+	.nr = ARRAY_SIZE(run_opts),
+};
+
+const struct run_config run_config_default = {
+	.rounds = { 8, 32 },
+	.budget = 5,
+	.fio = "fio",
+	.state_dir = "/run/iopath-bench",
+	.arm_delay_ns = 2 * NS_PER_S,
+	.span_bytes = 1ull << 30,
+};
+
+void run_config_free(struct run_config *c)
+{
+	struct opt_list *lists[] = { &c->arms, &c->commands, &c->ready, &c->workloads,
+				     &c->devices, &c->schedulers, &c->overwrite };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		opt_list_free(lists[i]);
+}
+
+static int checked_run(struct run_args *a)
+{
+	struct why why = { 0 };
+	int code;
+
+	if (a->c.quick && a->c.long_cells)
+		code = why_fail(&why, EXIT_USAGE, EXIT_USAGE, "--quick and --long exclude each other");
+	else if (!a->c.arms.nr && !a->c.commands.nr && opt_list_add(&a->c.arms, "full", 4))
+		code = why_fail(&why, EXIT_HARNESS, EXIT_HARNESS, "out of memory");
+	else
+		code = run_bench(&a->c, &why);
+	if (why.text[0])
+		fprintf(stderr, "iopath-bench: %s\n", why.text);
+	return code;
+}
+
+static int run(int argc, char **argv)
+{
+	struct run_args a = { .c = run_config_default };
+	struct opt_err err;
+	int operand, r = opt_parse(&run_table, argc, argv, &a, &operand, &err), code;
+
+	if (r == OPT_HELP) {
+		opt_help(&run_table, stdout);
+		return 0;
+	}
+	if (!r && operand < argc) {
+		snprintf(err.msg, sizeof(err.msg), "unexpected: %s", argv[operand]);
+		r = -EINVAL;
+	}
+	if (a.rounds.set) {
+		a.c.rounds = a.rounds.rounds;
+		a.c.rounds_set = true;
+	}
+	a.c.argc = argc;
+	a.c.argv = argv;
+	if (r)
+		fprintf(stderr, "iopath-bench run: %s\n", err.msg);
+	code = r ? EXIT_USAGE : checked_run(&a);
+	run_config_free(&a.c);
+	return code;
+}
+
+const struct cmd cmd_run = { "run", "measure arms x workloads x devices x schedulers", &run_table, run };

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The block device under test: a path that the user named, or a scratch loop
+ * device on memory (a memfd), made and removed by the run.
+ */
+#ifndef BENCH_DEVICE_H
+#define BENCH_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/undo.h"
+#include "bench/why.h"
+#include "tracer/base/opt.h"
+
+#define DEVICE_NAME_MAX 64
+
+struct device {
+	char path[256];
+	char name[DEVICE_NAME_MAX];	/* of the path: "loop0", "sda1" */
+	char disk[DEVICE_NAME_MAX];	/* that has the queue: "loop0", "sda" */
+	char driver[DEVICE_NAME_MAX];	/* "loop", "nvme", "virtio_blk", or "" */
+	unsigned int major, minor;
+	uint64_t size_bytes;
+	bool scratch;
+	int fd;		/* keeps a scratch device alive: it clears itself at the last close */
+};
+
+struct device_spec {
+	bool scratch;
+	uint64_t size_bytes;	/* scratch */
+	const char *path;	/* else */
+};
+
+/* "loop", "loop:size=512M", "/dev/nvme0n1". -EINVAL with *why. */
+int device_spec_parse(const char *s, struct device_spec *ret, struct why *why);
+
+/*
+ * Make or check it. A device that is mounted, swap or held is refused; one with
+ * a signature is refused unless @overwrite names it too (told twice).
+ */
+int device_open(const struct device_spec *spec, const struct opt_list *overwrite, struct undo *u,
+		struct device *ret, struct why *why);
+void device_close(struct device *d);
+
+/* Write the first @bytes once, so that reads do not hit what was never written. */
+int device_fill(const struct device *d, uint64_t bytes, struct why *why);
+
+/* I/Os completed since boot (reads + writes), from sysfs. */
+int device_ios(const struct device *d, uint64_t *ret);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fio.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/file.h"
+#include "tracer/base/cleanup.h"
+
+#define BUCKET_MS 100
+
+static const char *const op_names[] = { "read", "write", "sync" };
+
+/* The first line that starts with "{". */
+static const char *find_json(const char *text)
+{
+	if (*text == '{')
+		return text;
+	text = strstr(text, "\n{");
+	return text ? text + 1 : NULL;
+}
+
+static void keep_prefix(const char *text, const char *json, struct fio_result *r)
+{
+	size_t len = json ? (size_t)(json - text) : strlen(text);
+
+	if (len >= sizeof(r->prefix))
+		len = sizeof(r->prefix) - 1;
+	memcpy(r->prefix, text, len);
+	r->prefix[len] = '\0';
+	text_clean(r->prefix);
+	while (len && r->prefix[len - 1] == ' ')
+		r->prefix[--len] = '\0';
+}
+
+static uint64_t get_u64(const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+
+	return json_is_number(v) && json_number_value(v) > 0 ? (uint64_t)json_number_value(v) : 0;
+}
+
+static double get_real(const json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+static void merge_max(uint64_t *into, uint64_t v)
+{
+	if (v > *into)
+		*into = v;
+}
+
+static void add_latency(struct fio_latency *l, const json_t *op, const char *key)
+{
+	const json_t *lat = json_object_get(op, key), *pct = json_object_get(lat, "percentile");
+	uint64_t n = get_u64(lat, "N");
+
+	if (!n)
+		return;
+	l->mean_ns = (l->mean_ns * (double)l->count + get_real(lat, "mean") * (double)n) /
+		     (double)(l->count + n);
+	l->count += n;
+	merge_max(&l->p50_ns, get_u64(pct, "50.000000"));
+	merge_max(&l->p90_ns, get_u64(pct, "90.000000"));
+	merge_max(&l->p99_ns, get_u64(pct, "99.000000"));
+	merge_max(&l->p999_ns, get_u64(pct, "99.900000"));
+	merge_max(&l->max_ns, get_u64(lat, "max"));
+}
+
+static int add_job(const json_t *job, struct fio_result *r, struct why *why)
+{
+	const char *name = json_string_value(json_object_get(job, "jobname"));
+	const json_t *read = json_object_get(job, "read"), *write = json_object_get(job, "write");
+	const json_t *sync = json_object_get(job, "sync");
+	struct fio_job *j = &r->job[r->nr_jobs];
+	int error = (int)get_real(job, "error");
+
+	if (!name || !json_is_object(read) || !json_is_object(write))
+		return why_fail(why, EXIT_HARNESS, -EPROTO, "fio's JSON has a job without figures");
+	if (error && !r->error)
+		r->error = error;
+	if (!strcmp(name, PACER_JOB))
+		return 0;
+	if (r->nr_jobs >= WORKLOAD_MAX_JOBS)
+		return why_fail(why, EXIT_USAGE, -E2BIG, "more than %d fio jobs in one workload",
+				WORKLOAD_MAX_JOBS);
+	r->nr_jobs++;
+	snprintf(j->name, sizeof(j->name), "%s", name);
+	j->ios = get_u64(read, "total_ios") + get_u64(write, "total_ios");
+	j->syncs = get_u64(sync, "total_ios");
+	j->runtime_s = get_real(job, "job_runtime") / 1000;
+	r->ios += j->ios;
+	r->bytes += get_u64(read, "io_bytes") + get_u64(write, "io_bytes");
+	add_latency(&r->latency[FIO_READ], read, "clat_ns");
+	add_latency(&r->latency[FIO_WRITE], write, "clat_ns");
+	add_latency(&r->latency[FIO_SYNC], sync, "lat_ns");
+	return 0;
+}
+
+int fio_parse(const char *text, struct fio_result *ret, struct why *why)
+{
+	const char *start = find_json(text), *version;
+	struct fio_result r = { 0 };
+	json_error_t where;
+	json_t *root, *jobs, *job;
+	size_t i;
+	int err = 0;
+
+	keep_prefix(text, start, &r);
+	if (!start)
+		return why_fail(why, EXIT_HARNESS, -EPROTO, "fio wrote no JSON%s%s",
+				r.prefix[0] ? ": " : "", r.prefix);
+	root = json_loads(start, JSON_DISABLE_EOF_CHECK, &where);
+	if (!root)
+		return why_fail(why, EXIT_HARNESS, -EPROTO, "fio's JSON is broken: line %d: %s",
+				where.line, where.text);
+	version = json_string_value(json_object_get(root, "fio version"));
+	snprintf(r.version, sizeof(r.version), "%s", version ? version : "?");
+	jobs = json_object_get(root, "jobs");
+	if (!json_array_size(jobs))
+		err = why_fail(why, EXIT_HARNESS, -EPROTO, "fio ran no job%s%s",
+			       r.prefix[0] ? ": " : "", r.prefix);
+	json_array_foreach(jobs, i, job) {
+		if (!err)
+			err = add_job(job, &r, why);
+	}
+	json_decref(root);
+	if (!err)
+		*ret = r;
+	return err;
+}
+
+json_t *fio_latency_json(const struct fio_result *r)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < FIO_OP_NR; i++) {
+		const struct fio_latency *l = &r->latency[i];
+
+		json_object_set_new(
+			o, op_names[i],
+			!l->count ? json_null() :
+				    json_pack("{s:I, s:f, s:I, s:I, s:I, s:I, s:I}", "count",
+					      (json_int_t)l->count, "mean_ns", l->mean_ns, "p50_ns",
+					      (json_int_t)l->p50_ns, "p90_ns", (json_int_t)l->p90_ns,
+					      "p99_ns", (json_int_t)l->p99_ns, "p999_ns",
+					      (json_int_t)l->p999_ns, "max_ns",
+					      (json_int_t)l->max_ns));
+	}
+	return o;
+}
+
+static int append(struct fio_series *s, struct fio_bucket b)
+{
+	struct fio_bucket *bigger = realloc(s->bucket, (s->nr + 1) * sizeof(b));
+
+	if (!bigger)
+		return -ENOMEM;
+	s->bucket = bigger;
+	s->bucket[s->nr++] = b;
+	s->ios += b.ios;
+	if (!s->first_ms || b.from_ms < s->first_ms)
+		s->first_ms = b.from_ms;
+	if (b.to_ms > s->last_ms)
+		s->last_ms = b.to_ms;
+	return 0;
+}
+
+int fio_series_add(struct fio_series *s, const char *text)
+{
+	uint64_t last[3] = { 0 }; /* per direction: read, write, trim */
+
+	for (const char *p = text; *p;) {
+		unsigned long long ms, iops;
+		unsigned int dir;
+		int err;
+
+		if (sscanf(p, "%llu, %llu, %u", &ms, &iops, &dir) == 3 && dir < 3) {
+			uint64_t from = last[dir] ? last[dir] : ms - BUCKET_MS;
+
+			/* fio's value is I/Os per second over its own bucket length in ms */
+			if (ms > from) {
+				err = append(s, (struct fio_bucket){ from, ms,
+								     (double)iops * (double)(ms - from) /
+									     1000 });
+				if (err)
+					return err;
+			}
+			last[dir] = ms;
+		}
+		p += strcspn(p, "\n");
+		p += *p == '\n';
+	}
+	return 0;
+}
+
+void fio_series_free(struct fio_series *s)
+{
+	free(s->bucket);
+	*s = (struct fio_series){ 0 };
+}
+
+double fio_series_ios(const struct fio_series *s, uint64_t from_ms, uint64_t to_ms)
+{
+	double ios = 0;
+
+	for (unsigned int i = 0; i < s->nr; i++) {
+		const struct fio_bucket *b = &s->bucket[i];
+		uint64_t from = b->from_ms > from_ms ? b->from_ms : from_ms;
+		uint64_t to = b->to_ms < to_ms ? b->to_ms : to_ms;
+
+		if (to > from)
+			ios += b->ios * (double)(to - from) / (double)(b->to_ms - b->from_ms);
+	}
+	return ios;
+}
+
+/* Least-squares slope over ten slices, times the window, relative to the mean. */
+static double drift_pct(const struct fio_series *s, uint64_t from_ms, uint64_t to_ms)
+{
+	double step = (double)(to_ms - from_ms) / 10, xy = 0, xx = 0, mean = 0, y[10];
+
+	for (int i = 0; i < 10; i++) {
+		y[i] = fio_series_ios(s, from_ms + (uint64_t)(i * step),
+				      from_ms + (uint64_t)((i + 1) * step));
+		mean += y[i] / 10;
+	}
+	for (int i = 0; i < 10; i++) {
+		xy += (i - 4.5) * (y[i] - mean);
+		xx += (i - 4.5) * (i - 4.5);
+	}
+	return mean > 0 ? 100 * fabs(xy / xx * 10) / mean : 0;
+}
+
+bool fio_series_unsteady(const struct fio_series *s, uint64_t from_ms, uint64_t to_ms)
+{
+	uint64_t half = from_ms + (to_ms - from_ms) / 2;
+	double a = fio_series_ios(s, from_ms, half), b = fio_series_ios(s, half, to_ms);
+
+	return drift_pct(s, from_ms, to_ms) > UNSTEADY_SLOPE_PCT ||
+	       fabs(a - b) * 200 > UNSTEADY_HALVES_PCT * (a + b);
+}

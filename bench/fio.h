@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What fio answered. Its JSON may stand behind lines of talk (fio writes errors
+ * and notes into the same file); numbers are taken from totals and from our own
+ * window, never from fio's averages, whose meaning changes with group_reporting.
+ */
+#ifndef BENCH_FIO_H
+#define BENCH_FIO_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/why.h"
+#include "bench/workload.h"
+
+enum fio_op { FIO_READ, FIO_WRITE, FIO_SYNC, FIO_OP_NR };
+
+/* Of a whole fio run; with several jobs, percentiles are the worst job's. */
+struct fio_latency {
+	uint64_t count;
+	double mean_ns;
+	uint64_t p50_ns, p90_ns, p99_ns, p999_ns, max_ns;	/* 0 where count is 0 */
+};
+
+struct fio_job {
+	char name[64];
+	uint64_t ios;		/* reads and writes */
+	uint64_t syncs;
+	double runtime_s;
+};
+
+struct fio_result {
+	char version[32];
+	char prefix[256];	/* what stood before the JSON, control characters blanked */
+	int error;		/* the first job's that is not 0 */
+	uint64_t ios, bytes;	/* reads and writes of all jobs but the pacer */
+	struct fio_latency latency[FIO_OP_NR];
+	unsigned int nr_jobs;
+	struct fio_job job[WORKLOAD_MAX_JOBS];
+};
+
+/* -EPROTO: no JSON in it, or not fio's; *why says which. */
+int fio_parse(const char *text, struct fio_result *ret, struct why *why);
+json_t *fio_latency_json(const struct fio_result *r);
+
+/* I/Os over time, from fio's iops logs of 100 ms buckets. */
+struct fio_bucket {
+	uint64_t from_ms, to_ms;	/* CLOCK_REALTIME */
+	double ios;
+};
+
+struct fio_series {
+	unsigned int nr;
+	struct fio_bucket *bucket;
+	uint64_t first_ms, last_ms;
+	double ios;	/* all buckets */
+};
+
+/* Add one log's text (one job). Lines: time_ms, IOPS, direction, ... */
+int fio_series_add(struct fio_series *s, const char *text);
+void fio_series_free(struct fio_series *s);
+/* I/Os between two instants, buckets cut at the edges. */
+double fio_series_ios(const struct fio_series *s, uint64_t from_ms, uint64_t to_ms);
+
+#define UNSTEADY_SLOPE_PCT 2
+#define UNSTEADY_HALVES_PCT 3
+/* The rate drifts by more than 2 % over the window, or its halves differ by more than 3 %. */
+bool fio_series_unsteady(const struct fio_series *s, uint64_t from_ms, uint64_t to_ms);
+
+#endif

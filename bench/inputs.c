@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "inputs.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/child.h"
+#include "bench/file.h"
+#include "bench/stop.h"
+#include "tracer/base/cleanup.h"
+
+#define QUICK_WORKLOAD "randread-4k-qd1"
+
+const char *const scheduler_names[] = { "none", "mq-deadline", "bfq", "kyber", NULL };
+
+/* Directory of this program. */
+static int own_dir(char *buf, size_t len)
+{
+	ssize_t n = readlink("/proc/self/exe", buf, len - 1);
+	char *slash;
+
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	slash = strrchr(buf, '/');
+	if (slash)
+		*slash = '\0';
+	return 0;
+}
+
+int inputs_workload_dir(const char *given, char **ret)
+{
+	static const char *const places[] = { "../workloads", "../share/iopath/workloads" };
+	char dir[PATH_MAX];
+	int err;
+
+	if (given) {
+		*ret = strdup(given);
+		return *ret ? 0 : -ENOMEM;
+	}
+	err = own_dir(dir, sizeof(dir));
+	for (size_t i = 0; i < ARRAY_SIZE(places) && !err; i++) {
+		_cleanup_free_ char *path = NULL, *job = NULL;
+
+		if (asprintf(&path, "%s/%s", dir, places[i]) < 0 ||
+		    asprintf(&job, "%s/" QUICK_WORKLOAD ".fio", path) < 0)
+			return -ENOMEM;
+		if (access(job, R_OK))
+			continue;
+		*ret = take_ptr(path);
+		return 0;
+	}
+	return err ? err : -ENOENT;
+}
+
+static int check_schedulers(const struct run_config *c, struct inputs *in, struct why *why)
+{
+	const struct opt_list *l = &c->schedulers;
+
+	in->scheduler = calloc(l->nr + 1, sizeof(*in->scheduler));
+	if (!in->scheduler)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->nr; i++) {
+		for (int k = 0; scheduler_names[k]; k++)
+			if (!strcmp(scheduler_names[k], l->v[i]))
+				in->scheduler[in->nr_schedulers] = scheduler_names[k];
+		if (!in->scheduler[in->nr_schedulers])
+			return why_fail(why, EXIT_USAGE, -EINVAL,
+					"--scheduler %s: no such scheduler (none, mq-deadline, bfq, kyber)",
+					l->v[i]);
+		in->nr_schedulers++;
+	}
+	if (!in->nr_schedulers)
+		in->scheduler[in->nr_schedulers++] = scheduler_names[0];
+	return 0;
+}
+
+static int check_devices(const struct run_config *c, struct inputs *in, struct why *why)
+{
+	const struct opt_list *l = &c->devices;
+	int err = 0;
+
+	in->device = calloc(l->nr + 1, sizeof(*in->device));
+	if (!in->device)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->nr && !err; i++, in->nr_devices++) {
+		err = device_spec_parse(l->v[i], &in->device[i], why);
+		if (!err && in->device[i].path && access(in->device[i].path, F_OK))
+			err = why_fail(why, EXIT_USAGE, -errno, "--device %s: %s", l->v[i],
+				       strerror(errno));
+	}
+	if (!l->nr)
+		err = device_spec_parse("loop", &in->device[in->nr_devices++], why);
+	return err;
+}
+
+static int add_workload(struct inputs *in, const char *name, const char *dir, struct why *why)
+{
+	struct workload *w = &in->workload[in->nr_workloads];
+	int err = workload_load(name, dir, w, why);
+
+	if (err)
+		return err;
+	in->nr_workloads++;
+	for (struct workload *o = in->workload; o < w; o++)
+		if (!strcmp(o->name, w->name))
+			return why_fail(why, EXIT_USAGE, -EEXIST, "workload %s is named twice",
+					w->name);
+	return 0;
+}
+
+static int check_workloads(const struct run_config *c, struct inputs *in, struct why *why)
+{
+	_cleanup_free_ char *dir = NULL;
+	char **names = NULL;
+	unsigned int nr = 0;
+	int err = inputs_workload_dir(c->workload_dir, &dir);
+
+	if (err == -ENOENT && !c->workloads.nr)
+		return why_fail(why, EXIT_ENVIRONMENT, err,
+				"the shipped workloads are not beside the program; use --workload-dir");
+	if (!dir)
+		dir = strdup(".");
+	if (!dir)
+		return -ENOMEM;
+	if (!c->workloads.nr && !c->quick) {
+		err = workload_names(dir, &names, &nr);
+		if (err)
+			return why_fail(why, EXIT_ENVIRONMENT, err, "--workload-dir %s: %s", dir,
+					strerror(-err));
+	}
+	in->workload = calloc(c->workloads.nr + nr + 1, sizeof(*in->workload));
+	err = in->workload ? 0 : -ENOMEM;
+	for (size_t i = 0; i < c->workloads.nr && !err; i++)
+		err = add_workload(in, c->workloads.v[i], dir, why);
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!err)
+			err = add_workload(in, names[i], dir, why);
+		free(names[i]);
+	}
+	free(names);
+	if (!err && !c->workloads.nr && c->quick)
+		err = add_workload(in, QUICK_WORKLOAD, dir, why);
+	return err;
+}
+
+static int check_fio(const struct run_config *c, struct inputs *in, struct why *why)
+{
+	char *argv[] = { (char *)c->fio, "--version", NULL };
+	_cleanup_free_ char *out = NULL;
+	struct child_end end;
+	int err = child_run(argv, 10 * NS_PER_S, &out, &end);
+
+	if (err == -ENOENT)
+		return why_fail(why, EXIT_ENVIRONMENT, err, "%s is not installed", c->fio);
+	if (err == -EINTR)
+		return err;
+	if (err || end.status || strncmp(out, "fio", 3))
+		return why_fail(why, EXIT_ENVIRONMENT, -EIO, "%s --version failed: %.100s", c->fio,
+				out ? out : strerror(-err));
+	snprintf(in->fio_version, sizeof(in->fio_version), "%.*s", (int)strcspn(out, "\n"), out);
+	return 0;
+}
+
+static int check_iopath(const struct run_config *c, struct inputs *in, struct why *why)
+{
+	char dir[PATH_MAX];
+	int err;
+
+	if (c->iopath) {
+		in->iopath = realpath(c->iopath, NULL);
+		if (!in->iopath)
+			in->iopath = strdup(c->iopath);
+	} else {
+		err = own_dir(dir, sizeof(dir));
+		if (err)
+			return err;
+		if (asprintf(&in->iopath, "%s/iopath", dir) < 0)
+			return -ENOMEM;
+	}
+	if (!in->iopath)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < in->arms.nr; i++)
+		if (in->arms.v[i].kind == ARM_TIER && access(in->iopath, X_OK))
+			return why_fail(why, EXIT_ENVIRONMENT, -errno, "arm %s needs iopath: %s: %s",
+					in->arms.v[i].name, in->iopath, strerror(errno));
+	return 0;
+}
+
+/* Absolute: children run in another directory, and it is printed at the end. */
+static int choose_out(const struct run_config *c, struct inputs *in)
+{
+	time_t now = time(NULL);
+	char stamp[32];
+	struct tm tm;
+
+	if (c->out) {
+		in->out = strdup(c->out);
+		return in->out ? 0 : -ENOMEM;
+	}
+	localtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	return asprintf(&in->out, "results/local/%s", stamp) < 0 ? -ENOMEM : 0;
+}
+
+int inputs_check(const struct run_config *c, struct inputs *ret, struct why *why)
+{
+	struct inputs *in = ret;
+	int err;
+
+	*in = (struct inputs){ 0 };
+	err = arm_list_parse(&c->arms, &c->commands, &c->ready, c->arm_delay_ns, &in->arms, why);
+	if (!err)
+		err = check_schedulers(c, in, why);
+	if (!err)
+		err = check_devices(c, in, why);
+	if (!err)
+		err = check_workloads(c, in, why);
+	if (!err && geteuid())
+		err = why_fail(why, EXIT_ENVIRONMENT, -EPERM,
+			       "needs root: it makes devices, mounts, switches schedulers and loads BPF programs");
+	if (!err)
+		err = check_fio(c, in, why);
+	if (!err)
+		err = check_iopath(c, in, why);
+	if (!err)
+		err = choose_out(c, in);
+	return err;
+}
+
+void inputs_free(struct inputs *in)
+{
+	for (unsigned int i = 0; i < in->nr_workloads; i++)
+		workload_free(&in->workload[i]);
+	free(in->workload);
+	free(in->device);
+	free(in->scheduler);
+	free(in->iopath);
+	free(in->out);
+	*in = (struct inputs){ 0 };
+}
+
+unsigned int inputs_nr_sets(const struct inputs *in)
+{
+	return in->nr_devices * in->nr_schedulers * in->nr_workloads;
+}

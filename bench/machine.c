@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "machine.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "bench/cpu.h"
+#include "bench/file.h"
+#include "bench/setting.h"
+#include "bench/stop.h"
+#include "tracer/base/cleanup.h"
+
+#define BUSY_LIMIT_PCT 10
+
+static json_t *line_or_null(const char *path)
+{
+	char line[256];
+
+	return file_read_line(path, line, sizeof(line)) ? json_null() : json_string(line);
+}
+
+/* The marked word of "always [madvise] never". */
+static json_t *choice_or_null(const char *path)
+{
+	char word[SETTING_MAX];
+
+	return setting_read(path, word, sizeof(word)) ? json_null() : json_string(word);
+}
+
+static json_t *cpu_model(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/cpuinfo", "re");
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		char *colon = strchr(line, ':');
+
+		if (strncmp(line, "model name", 10) || !colon)
+			continue;
+		colon[strcspn(colon, "\n")] = '\0';
+		return json_string(colon + 2);
+	}
+	return json_null();
+}
+
+static uint64_t fnv1a(const char *s)
+{
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+	return h;
+}
+
+static void set_key(json_t *o)
+{
+	static const char *const parts[] = { "cpu_model", "nr_cpus", "kernel", "arch", "fio" };
+	_cleanup_free_ char *text = NULL;
+	json_t *basis = json_object();
+	char hex[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		json_object_set(basis, parts[i], json_object_get(o, parts[i]));
+	text = json_dumps(basis, JSON_SORT_KEYS | JSON_COMPACT);
+	json_decref(basis);
+	snprintf(hex, sizeof(hex), "%016llx", (unsigned long long)fnv1a(text ? text : ""));
+	json_object_set_new(o, "key", json_string(hex));
+}
+
+json_t *machine_fingerprint(const char *fio_version)
+{
+	struct utsname uts = { 0 };
+	json_t *o;
+
+	uname(&uts);
+	o = json_pack("{s:s, s:s, s:s, s:o, s:i, s:I, s:s, s:s}", "kernel", uts.release,
+		      "kernel_build", uts.version, "arch", uts.machine, "cpu_model", cpu_model(),
+		      "nr_cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes",
+		      (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "fio",
+		      fio_version, "iopath_bench", IOPATH_VERSION);
+	json_object_set_new(o, "governor",
+			    line_or_null("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
+	json_object_set_new(o, "no_turbo", line_or_null("/sys/devices/system/cpu/intel_pstate/no_turbo"));
+	json_object_set_new(o, "smt", line_or_null("/sys/devices/system/cpu/smt/active"));
+	json_object_set_new(o, "clocksource",
+			    line_or_null("/sys/devices/system/clocksource/clocksource0/current_clocksource"));
+	json_object_set_new(o, "thp", choice_or_null("/sys/kernel/mm/transparent_hugepage/enabled"));
+	json_object_set_new(o, "preempt", choice_or_null("/sys/kernel/debug/sched/preempt"));
+	json_object_set_new(o, "pmu", json_boolean(!access("/sys/bus/event_source/devices/cpu", F_OK)));
+	json_object_set_new(o, "bpf_stats", line_or_null("/proc/sys/kernel/bpf_stats_enabled"));
+	set_key(o);
+	return o;
+}
+
+json_t *device_fingerprint(const struct device *d)
+{
+	char model[128];
+	json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:b}", "name", d->name, "disk", d->disk,
+			      "driver", d->driver, "size_bytes", (json_int_t)d->size_bytes,
+			      "scratch", (int)d->scratch);
+
+	snprintf(model, sizeof(model), "/sys/block/%s/device/model", d->disk);
+	json_object_set_new(o, "model", line_or_null(model));
+	json_object_set_new(o, "queue", settings_snapshot("/sys", d->disk));
+	return o;
+}
+
+__attribute__((format(printf, 2, 3))) static void note(struct preflight *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (p->nr == PREFLIGHT_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(p->note[p->nr++], sizeof(p->note[0]), fmt, ap);
+	va_end(ap);
+}
+
+/* BPF links that are attached now: another tracer's cost would be in every arm. */
+static unsigned int count_bpf_links(void)
+{
+	unsigned int nr = 0;
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	while (!syscall(SYS_bpf, BPF_LINK_GET_NEXT_ID, &attr, sizeof(attr))) {
+		attr.start_id = attr.next_id;
+		nr++;
+	}
+	return nr;
+}
+
+int machine_preflight(struct preflight *ret)
+{
+	struct preflight p = { 0 };
+	unsigned int links = count_bpf_links();
+	double busy = 0;
+	char word[64];
+	int err = cpu_busy_now(NS_PER_S / 2, &busy);
+
+	if (err == -EINTR)
+		return err;
+	if (!err && busy > BUSY_LIMIT_PCT)
+		note(&p, "the machine is %.0f%% busy before the run starts", busy);
+	if (links)
+		note(&p, "%u BPF links of others are attached: their cost is in every arm", links);
+	if (!file_read_line("/proc/sys/kernel/bpf_stats_enabled", word, sizeof(word)) &&
+	    strcmp(word, "0"))
+		note(&p, "kernel.bpf_stats_enabled is on: it makes every BPF program dearer");
+	if (!file_read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", word,
+			    sizeof(word)) &&
+	    strcmp(word, "performance"))
+		note(&p, "CPU frequency governor is %s, not performance", word);
+	*ret = p;
+	return 0;
+}
+
+void machine_last_cpus(unsigned int n, char *buf, unsigned long len)
+{
+	cpu_set_t set;
+	unsigned long at = 0;
+
+	buf[0] = '\0';
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return;
+	for (int c = CPU_SETSIZE - 1; c >= 0 && n; c--) {
+		if (!CPU_ISSET(c, &set))
+			continue;
+		at += (unsigned long)snprintf(buf + at, len - at, "%s%d", at ? "," : "", c);
+		if (at >= len)
+			return;
+		n--;
+	}
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One pass: one fio run and the window that is measured inside it. fio runs
+ * longer than the window on both sides; the I/Os of the window come from its
+ * log, the CPU time from the machine at the same two instants.
+ */
+#ifndef BENCH_PASS_H
+#define BENCH_PASS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/cpu.h"
+#include "bench/device.h"
+#include "bench/fio.h"
+#include "bench/target.h"
+#include "bench/tracer.h"
+#include "bench/undo.h"
+#include "bench/why.h"
+#include "bench/workload.h"
+
+struct timing {
+	uint64_t settle_ns;	/* after the tracer is attached, once per cell */
+	uint64_t discard_ns;	/* of fio's run, before the window */
+	uint64_t window_ns;
+};
+
+/* What the passes of one set share. */
+struct pass_env {
+	const char *fio;
+	const char *work_dir;
+	const struct device *device;
+	const struct target *target;
+	const struct workload *workload;
+	const char *scheduler;
+	const char *cpus;	/* for fio; NULL: not pinned */
+	struct timing timing;
+	uint64_t startup_ns;	/* from fork to fio's first I/O; learns from each run */
+	int kmsg_fd;
+	struct undo *undo;
+};
+
+enum pass_flag {
+	PASS_UNSTEADY = 1,	/* the rate drifted inside the window */
+	PASS_RATE_MISSED = 2,	/* fixed rate: less than 99 % of it was reached */
+};
+
+struct pass_result {
+	char fault[256];	/* why it does not count, or "" */
+	unsigned int flags;
+	uint64_t from_ms, to_ms;	/* CLOCK_REALTIME */
+	double window_s;
+	double ios;
+	uint64_t bytes;
+	double target_iops;	/* 0: saturation */
+	uint64_t disk_ios;	/* of the device, from before fio to after it */
+	struct cpu_usage cpu;
+	uint64_t tracer_cpu_ns, tracer_rss_bytes;	/* in the window; 0 without a tracer */
+	struct fio_result fio;
+	int fio_status;
+	char fio_stderr[256];
+	char scheduler_before[32], scheduler_after[32];
+};
+
+/*
+ * @pace NULL: saturation. @tracer may be NULL. 0 also when ret->fault says that
+ * it does not count; -EINTR when asked to stop; else -errno with *why (fio
+ * cannot be run at all).
+ */
+int pass_run(struct pass_env *e, const struct pace *pace, double target_iops,
+	     const struct tracer *tracer, struct pass_result *ret, struct why *why);
+void pass_result_free(struct pass_result *r);
+json_t *pass_json(const struct pass_result *r);
+
+double pass_iops(const struct pass_result *r);
+double pass_cpu_ns_per_io(const struct pass_result *r);
+
+/* Let fio make its files, so that no measured cell does. */
+int pass_lay_out(struct pass_env *e, struct why *why);
+
+#endif

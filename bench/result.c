@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "result.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/file.h"
+#include "tracer/base/cleanup.h"
+
+static const char *const old_files[] = { "verdict.json", "report.md", "results.jsonl" };
+
+int result_open(const char *dir, struct result *ret, struct why *why)
+{
+	struct result r = { .dir = strdup(dir) };
+	_cleanup_free_ char *path = NULL;
+	int err = file_make_dirs(dir);
+
+	if (!r.dir)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(old_files) && !err; i++) {
+		_cleanup_free_ char *old = NULL;
+
+		if (asprintf(&old, "%s/%s", dir, old_files[i]) < 0)
+			err = -ENOMEM;
+		else if (unlink(old) && errno != ENOENT)
+			err = -errno;
+	}
+	if (!err && asprintf(&path, "%s/results.jsonl", dir) < 0)
+		err = -ENOMEM;
+	if (!err) {
+		r.lines = fopen(path, "wxe");
+		err = r.lines ? 0 : -errno;
+	}
+	if (err) {
+		result_close(&r);
+		return why_fail(why, EXIT_ENVIRONMENT, err, "--out %s: %s", dir, strerror(-err));
+	}
+	*ret = r;
+	return 0;
+}
+
+static int cannot_write(const struct result *r, const char *name, int err, struct why *why)
+{
+	return why_fail(why, EXIT_HARNESS, err, "cannot write %s/%s: %s", r->dir, name,
+			strerror(-err));
+}
+
+int result_line(struct result *r, json_t *line, struct why *why)
+{
+	_cleanup_free_ char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+
+	json_decref(line);
+	if (!text)
+		return cannot_write(r, "results.jsonl", -ENOMEM, why);
+	errno = 0;
+	if (fprintf(r->lines, "%s\n", text) < 0 || fflush(r->lines) || fsync(fileno(r->lines)))
+		return cannot_write(r, "results.jsonl", errno ? -errno : -EIO, why);
+	return 0;
+}
+
+int result_write_text(const struct result *r, const char *name, const char *text, struct why *why)
+{
+	_cleanup_free_ char *path = NULL;
+	int err;
+
+	if (asprintf(&path, "%s/%s", r->dir, name) < 0)
+		return -ENOMEM;
+	err = file_replace(path, text);
+	return err ? cannot_write(r, name, err, why) : 0;
+}
+
+int result_write_json(const struct result *r, const char *name, json_t *doc, struct why *why)
+{
+	_cleanup_free_ char *text = doc ? json_dumps(doc, JSON_INDENT(1)) : NULL;
+
+	json_decref(doc);
+	return text ? result_write_text(r, name, text, why) : cannot_write(r, name, -ENOMEM, why);
+}
+
+void result_close(struct result *r)
+{
+	if (r->lines)
+		fclose(r->lines);
+	free(r->dir);
+	*r = (struct result){ 0 };
+}

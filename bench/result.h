@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The files of a run. results.jsonl grows a line per cell and is whole only
+ * when its last line is a summary; verdict.json and report.md appear at the
+ * end, each at once. Files of an earlier run in the same directory are removed
+ * first, so that an old PASS is never read as a new one.
+ */
+#ifndef BENCH_RESULT_H
+#define BENCH_RESULT_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "bench/why.h"
+
+#define RESULT_SCHEMA "iopath.bench/1"
+#define VERDICT_SCHEMA "iopath.verdict/1"
+
+struct result {
+	char *dir;
+	FILE *lines;
+};
+
+int result_open(const char *dir, struct result *ret, struct why *why);
+/* Append one line and flush it; takes @line. A full disk is an error here. */
+int result_line(struct result *r, json_t *line, struct why *why);
+int result_write_json(const struct result *r, const char *name, json_t *doc, struct why *why);
+int result_write_text(const struct result *r, const char *name, const char *text, struct why *why);
+void result_close(struct result *r);
+
+#endif

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "bench/file.h"
+#include "bench/inputs.h"
+#include "bench/kmsg.h"
+#include "bench/progress.h"
+#include "bench/report.h"
+#include "bench/result.h"
+#include "bench/set.h"
+#include "bench/setting.h"
+#include "bench/stop.h"
+#include "bench/undo.h"
+#include "tracer/base/cleanup.h"
+
+/* From the start of a smoke run to its last cell; the rest of 90 s is set-up and report. */
+#define QUICK_LIMIT_NS (72 * NS_PER_S)
+/* The rounds that a smoke run aims at: the fewest with a useful bound at one look. */
+#define QUICK_ROUNDS 6
+
+struct run {
+	const struct run_config *c;
+	struct inputs in;
+	struct undo undo;
+	struct result result;
+	struct set_config set;
+	struct progress progress;
+	struct report_set *sets;
+	struct report report;
+	struct utsname uts;
+	char *work_dir;
+	uint64_t deadline_ns;
+};
+
+static struct progress *talk; /* undo_say has no argument */
+
+static void say_recovered(const char *line)
+{
+	progress_say(talk, "a run that crashed left something: %s", line);
+}
+
+static void say_cleanup(const char *line)
+{
+	if (!strncmp(line, "cannot", 6))
+		progress_say(talk, "%s", line);
+}
+
+static struct timing choose_timing(const struct run_config *c, unsigned int sets, unsigned int arms)
+{
+	struct timing t = {
+		.settle_ns = 200 * NS_PER_MS,
+		.discard_ns = 400 * NS_PER_MS,
+		.window_ns = 1500 * NS_PER_MS,
+	};
+
+	if (c->long_cells)
+		t = (struct timing){ NS_PER_S, 3 * NS_PER_S, 10 * NS_PER_S };
+	if (c->quick) {
+		/* what a round leaves after fio's starts and ends and the attaching */
+		uint64_t cell = QUICK_LIMIT_NS / QUICK_ROUNDS / sets / arms;
+		uint64_t fixed = 2500 * NS_PER_MS, window = cell > fixed ? (cell - fixed) / 2 : 0;
+
+		t = (struct timing){ 100 * NS_PER_MS, 200 * NS_PER_MS, window };
+		if (t.window_ns < 400 * NS_PER_MS)
+			t.window_ns = 400 * NS_PER_MS;
+		if (t.window_ns > 1500 * NS_PER_MS)
+			t.window_ns = 1500 * NS_PER_MS;
+	}
+	if (c->window_ns)
+		t.window_ns = c->window_ns;
+	return t;
+}
+
+static json_t *argv_json(const struct run_config *c)
+{
+	json_t *a = json_array();
+
+	for (int i = 0; i < c->argc; i++) {
+		char *copy = strdup(c->argv[i]);
+
+		if (copy)
+			text_clean(copy);
+		json_array_append_new(a, json_string(copy ? copy : ""));
+		free(copy);
+	}
+	return a;
+}
+
+static json_t *header_json(const struct run *r)
+{
+	const struct set_config *s = &r->set;
+	json_t *arms = json_array(), *notes = json_array();
+
+	for (unsigned int a = 0; a < s->arms->nr; a++)
+		json_array_append_new(arms, json_string(s->arms->v[a].name));
+	for (unsigned int i = 0; i < r->report.preflight.nr; i++)
+		json_array_append_new(notes, json_string(r->report.preflight.note[i]));
+	return json_pack("{s:s, s:s, s:o, s:I, s:o, s:b, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o}", "type",
+			 "header", "schema", RESULT_SCHEMA, "fingerprint",
+			 machine_fingerprint(r->in.fio_version), "seed", (json_int_t)s->seed, "argv",
+			 argv_json(r->c), "smoke", (int)r->c->quick, "budget", s->budget, "rounds",
+			 (int)s->rounds.min, (int)s->rounds.max, "arms", arms, "settle_ns",
+			 (json_int_t)s->timing.settle_ns, "discard_ns",
+			 (json_int_t)s->timing.discard_ns, "window_ns",
+			 (json_int_t)s->timing.window_ns, "preflight", notes);
+}
+
+static uint64_t make_seed(void)
+{
+	uint64_t seed = 0;
+
+	/* 48 bits: exact in every JSON reader, short enough to type again */
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = now_ns();
+	seed &= 0xffffffffffff;
+	return seed ? seed : 1;
+}
+
+static struct rounds choose_rounds(const struct run_config *c)
+{
+	if (c->quick && !c->rounds_set)
+		return (struct rounds){ 5, 8 };
+	return c->rounds;
+}
+
+static int make_work_dir(struct run *r, struct why *why)
+{
+	int err;
+
+	if (asprintf(&r->work_dir, "%s/work", r->undo.dir) < 0)
+		return -ENOMEM;
+	err = undo_push_dir(&r->undo, r->work_dir);
+	if (!err && mkdir(r->work_dir, 0700) && errno != EEXIST)
+		err = why_fail(why, EXIT_ENVIRONMENT, -errno, "cannot create %s: %s", r->work_dir,
+			       strerror(errno));
+	return err;
+}
+
+static void fill_set_config(struct run *r)
+{
+	const struct run_config *c = r->c;
+	unsigned int sets = inputs_nr_sets(&r->in);
+
+	r->set = (struct set_config){
+		.arms = &r->in.arms,
+		.iopath = r->in.iopath,
+		.fio = c->fio,
+		.work_dir = r->work_dir,
+		.rounds = choose_rounds(c),
+		.budget = c->budget,
+		.seed = c->seed ? c->seed : make_seed(),
+		.timing = choose_timing(c, sets, r->in.arms.nr),
+		.confirm = !c->quick,
+		.kmsg_fd = kmsg_open(),
+		.undo = &r->undo,
+		.result = &r->result,
+	};
+	r->progress.nr_sets = sets;
+	r->progress.cells_per_set = rounds_next_look(&r->set.rounds, 0) * r->in.arms.nr;
+	r->progress.deadline_ns = r->deadline_ns;
+}
+
+static void fill_report(struct run *r)
+{
+	uname(&r->uts);
+	r->report.arms = &r->in.arms;
+	r->report.set = r->sets;
+	r->report.rounds = r->set.rounds;
+	r->report.budget = r->set.budget;
+	r->report.seed = r->set.seed;
+	r->report.smoke = r->c->quick;
+	r->report.kernel = r->uts.release;
+}
+
+/* ---- device, scheduler, workload ---- */
+
+static int remember_settings(struct run *r, const struct device *d)
+{
+	char path[160], value[SETTING_MAX];
+
+	/* the scheduler on top: its switch back resets the others, which come after it */
+	for (int i = 0; setting_side_effects[i]; i++) {
+		int err;
+
+		snprintf(path, sizeof(path), "/sys/block/%s/queue/%s", d->disk, setting_side_effects[i]);
+		if (setting_read(path, value, sizeof(value)))
+			continue;
+		err = undo_push_setting(&r->undo, path, value);
+		if (err)
+			return err;
+	}
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/scheduler", d->disk);
+	return setting_read(path, value, sizeof(value)) ?
+		       0 : undo_push_setting(&r->undo, path, value);
+}
+
+/* 1: not to be had here, *ret_reason says why. */
+static int switch_scheduler(const struct device *d, const char *name, const char **ret_reason,
+			    struct why *why)
+{
+	char path[160], list[256];
+	int err;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/scheduler", d->disk);
+	err = file_read_line(path, list, sizeof(list));
+	if (err || !scheduler_offered(list, name)) {
+		*ret_reason = "the kernel does not offer this scheduler for the device";
+		return 1;
+	}
+	err = setting_write(path, name);
+	if (err == -EINVAL) { /* listed, but its module does not load */
+		*ret_reason = "the kernel refuses this scheduler for the device";
+		return 1;
+	}
+	if (err)
+		return why_fail(why, EXIT_ENVIRONMENT, err, "cannot switch %s to %s: %s", d->disk,
+				name, strerror(-err));
+	return 0;
+}
+
+static struct report_set *next_report_set(struct run *r, const struct device *d,
+					  const char *scheduler, const struct workload *w)
+{
+	struct report_set *s = &r->sets[r->report.nr_sets++];
+
+	snprintf(s->workload, sizeof(s->workload), "%s", w->name);
+	snprintf(s->device, sizeof(s->device), "%s", d->name);
+	snprintf(s->driver, sizeof(s->driver), "%s", d->driver);
+	snprintf(s->scheduler, sizeof(s->scheduler), "%s", scheduler);
+	return s;
+}
+
+static int run_workload(struct run *r, const struct device *d, const char *scheduler,
+			const struct workload *w, struct report_set *out, struct why *why)
+{
+	struct set_key key = { r->report.nr_sets - 1, w, d, scheduler };
+	unsigned int left = inputs_nr_sets(&r->in) - key.index;
+	uint64_t now = now_ns();
+	struct target target;
+	int err;
+
+	if (r->deadline_ns)
+		r->set.deadline_ns = r->deadline_ns > now ? now + (r->deadline_ns - now) / left : now;
+	err = target_open(d, w, r->c->span_bytes, &r->undo, &target, why);
+	if (err)
+		return err;
+	err = set_run(&r->set, &key, &target, progress_cell, &r->progress, &out->outcome, why);
+	progress_clear(&r->progress);
+	target_close(&target, &r->undo);
+	return err;
+}
+
+static int run_scheduler(struct run *r, const struct device *d, const char *scheduler,
+			 struct why *why)
+{
+	const char *skip = NULL;
+	int err = switch_scheduler(d, scheduler, &skip, why);
+
+	if (err < 0)
+		return err;
+	err = 0;
+	for (unsigned int i = 0; i < r->in.nr_workloads && !err; i++) {
+		struct report_set *s = next_report_set(r, d, scheduler, &r->in.workload[i]);
+
+		s->skipped = skip;
+		if (!skip)
+			err = run_workload(r, d, scheduler, &r->in.workload[i], s, why);
+		else
+			progress_say(&r->progress, "%s on %s under %s: skipped: %s", s->workload,
+				     d->name, scheduler, skip);
+	}
+	return err;
+}
+
+static int run_device(struct run *r, const struct device_spec *spec, struct why *why)
+{
+	size_t mark = undo_mark(&r->undo);
+	struct device d = { .fd = -1 };
+	int err = device_open(spec, &r->c->overwrite, &r->undo, &d, why);
+
+	if (err)
+		return err;
+	err = remember_settings(r, &d);
+	for (unsigned int i = 0; i < r->in.nr_schedulers && !err; i++)
+		err = run_scheduler(r, &d, r->in.scheduler[i], why);
+	device_close(&d); /* a scratch device goes with its last user */
+	undo_back_to(&r->undo, mark, say_cleanup);
+	return err;
+}
+
+/* ---- the end ---- */
+
+static int final_code(const struct run *r, int err, const struct why *why)
+{
+	unsigned int ran = 0;
+
+	if (err == -EINTR)
+		return EXIT_INCONCLUSIVE;
+	if (err)
+		return why->code ? (int)why->code : EXIT_HARNESS;
+	for (unsigned int i = 0; i < r->report.nr_sets; i++)
+		ran += !r->report.set[i].skipped;
+	return ran ? verdict_exit(report_verdict(&r->report)) : EXIT_SKIPPED;
+}
+
+static int finish(struct run *r, int err, struct why *why)
+{
+	_cleanup_free_ char *text = NULL;
+	int code = final_code(r, err, why), write_err;
+
+	r->report.complete = !err;
+	if (err == -EINTR)
+		why_fail(why, EXIT_INCONCLUSIVE, err, "stopped by %s; what is there is partial",
+			 sigabbrev_np(stop_signal()) ? sigdescr_np(stop_signal()) : "a signal");
+	r->report.reason = err ? why->text : NULL;
+	write_err = report_text(&r->report, &text);
+	if (!write_err)
+		write_err = result_line(&r->result,
+					json_pack("{s:s, s:b, s:s, s:i, s:s?}", "type",
+						  err ? "stopped" : "summary", "complete", (int)!err,
+						  "verdict", report_verdict_text(&r->report, code),
+						  "exit_code", code, "reason", r->report.reason),
+					why);
+	if (!write_err)
+		write_err = result_write_text(&r->result, "report.md", text, why);
+	if (!write_err)
+		write_err = result_write_json(&r->result, "verdict.json",
+					      report_verdict_json(&r->report, code), why);
+	if (write_err && (!err || err == -EINTR))
+		code = EXIT_HARNESS;
+	if (text && r->report.nr_sets)
+		fputs(text, stdout);
+	if (fflush(stdout) && code == EXIT_PASS)
+		code = why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "cannot write to stdout: %s",
+				strerror(errno));
+	return code;
+}
+
+static int measure(struct run *r, struct why *why)
+{
+	int err = machine_preflight(&r->report.preflight);
+
+	for (unsigned int i = 0; i < r->report.preflight.nr; i++)
+		progress_say(&r->progress, "note: %s", r->report.preflight.note[i]);
+	if (!err)
+		err = result_line(&r->result, header_json(r), why);
+	for (unsigned int i = 0; i < r->in.nr_devices && !err; i++)
+		err = run_device(r, &r->in.device[i], why);
+	return err;
+}
+
+static int prepare(struct run *r, struct why *why)
+{
+	int err = inputs_check(r->c, &r->in, why);
+
+	if (err)
+		return err;
+	err = undo_open(&r->undo, r->c->state_dir, say_recovered, why);
+	if (!err)
+		err = make_work_dir(r, why);
+	if (!err)
+		err = result_open(r->in.out, &r->result, why);
+	if (err)
+		return err;
+	r->sets = calloc(inputs_nr_sets(&r->in), sizeof(*r->sets));
+	if (!r->sets)
+		return -ENOMEM;
+	fill_set_config(r);
+	fill_report(r);
+	return 0;
+}
+
+int run_bench(const struct run_config *c, struct why *why)
+{
+	struct run r = { .c = c, .undo.lock_fd = -1, .set.kmsg_fd = -1 };
+	int err = stop_install(), code;
+
+	talk = &r.progress;
+	r.progress.terminal = isatty(STDERR_FILENO);
+	if (c->quick || c->time_limit_ns)
+		r.deadline_ns = now_ns() + (c->time_limit_ns ? c->time_limit_ns : QUICK_LIMIT_NS);
+	if (!err)
+		err = prepare(&r, why);
+	if (err) {
+		code = err == -EINTR ? EXIT_INCONCLUSIVE : why->code ? (int)why->code : EXIT_HARNESS;
+		if (!why->text[0])
+			why_fail(why, (enum bench_exit)code, err, "%s", strerror(-err));
+	} else {
+		err = measure(&r, why);
+		if (err && err != -EINTR && !why->text[0])
+			why_fail(why, EXIT_HARNESS, err, "%s", strerror(-err));
+		/* first take down, then write: a full disk must not keep a loop device alive */
+		undo_all(&r.undo, say_cleanup);
+		code = finish(&r, err, why);
+		progress_say(&r.progress, "results in %s", r.in.out);
+	}
+	if (r.set.kmsg_fd >= 0)
+		close(r.set.kmsg_fd);
+	undo_close(&r.undo);
+	result_close(&r.result);
+	inputs_free(&r.in);
+	free(r.work_dir);
+	free(r.sets);
+	return code;
+}

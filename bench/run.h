@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A whole run: devices x schedulers x workloads, from the lock to the verdict. */
+#ifndef BENCH_RUN_H
+#define BENCH_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/verdict.h"
+#include "bench/why.h"
+#include "tracer/base/opt.h"
+
+struct run_config {
+	struct opt_list arms, commands, ready, workloads, devices, schedulers, overwrite;
+	struct rounds rounds;
+	bool rounds_set;
+	double budget;
+	const char *out, *iopath, *fio, *workload_dir, *state_dir;
+	bool quick, long_cells;
+	uint64_t seed;		/* 0: made up */
+	uint64_t arm_delay_ns, time_limit_ns, window_ns, span_bytes;
+	int argc;
+	char **argv;
+};
+
+extern const struct run_config run_config_default;
+void run_config_free(struct run_config *c);
+
+/*
+ * Checks everything that can be checked, then measures. The exit code; a code
+ * that is not a verdict's comes with *why. Prints progress to stderr and the
+ * report to stdout.
+ */
+int run_bench(const struct run_config *c, struct why *why);
+
+#endif

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "set.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/cell.h"
+#include "bench/machine.h"
+#include "bench/stop.h"
+#include "tracer/base/cleanup.h"
+
+#define RATE_SHARE .70		/* of the capacity without a tracer */
+#define REDO_SHARE .10		/* of the rounds; at least two */
+#define ARM_FAULTS_MAX 2	/* then the arm is out, and the others go on */
+#define CALIBRATION_TRIES 3
+
+static const struct rounds confirm_rounds = { 8, 16 };
+
+/* The rounds of one phase (main or confirmation) of a set. */
+struct phase {
+	const char *name;
+	struct rounds rounds;
+	bool in[ARM_MAX];	/* arms that take part */
+	struct rng rng;
+	/* complete rounds, all arms: response[round * nr_arms + arm] */
+	struct response *response;
+	double *cores;	/* nr_cores per response */
+	double *ns_per_io, *p99_ns;
+	unsigned int done, redone;
+};
+
+struct set_state {
+	const struct set_config *c;
+	const struct set_key *key;
+	struct pass_env env;
+	struct pace pace;
+	double rate_iops;
+	unsigned int nr_cores;
+	unsigned int faults[ARM_MAX];
+	char last_fault[256];
+	uint64_t cell_ns_sum;
+	unsigned int cells;
+	set_progress_fn *progress;
+	void *progress_arg;
+	struct set_outcome out;
+};
+
+static unsigned int arms_in(const struct set_state *s, const struct phase *p)
+{
+	unsigned int n = 0;
+
+	for (unsigned int a = 0; a < s->c->arms->nr; a++)
+		n += p->in[a];
+	return n;
+}
+
+static void tell(struct set_state *s, const struct phase *p, const char *arm, unsigned int cells_done)
+{
+	unsigned int look = rounds_next_look(&p->rounds, p->done);
+	struct set_progress pr = {
+		.key = s->key,
+		.arm = arm,
+		.phase = p->name,
+		.round = p->done + 1,
+		.until = look,
+		.cells_left = (look - p->done) * arms_in(s, p) - cells_done,
+		.cell_ns = s->cells ? s->cell_ns_sum / s->cells : 0,
+	};
+
+	if (s->progress)
+		s->progress(&pr, s->progress_arg);
+}
+
+/* ---- calibration: what the machine can do without a tracer ---- */
+
+/* Clones of one section share its name and its weight: job i of fio belongs to a section. */
+static unsigned int section_targets(const struct fio_result *f, double scale, double *target)
+{
+	unsigned int nr = 0, clones = 0;
+
+	for (unsigned int i = 0; i < f->nr_jobs; i++) {
+		const struct fio_job *j = &f->job[i];
+		/* fsyncs pass through fio's flow gate like I/Os */
+		double rate = j->runtime_s > 0 ? (double)(j->ios + j->syncs) / j->runtime_s : 0;
+
+		if (!i || strcmp(j->name, f->job[i - 1].name)) {
+			target[nr++] = 0;
+			clones = 0;
+		}
+		clones++;
+		target[nr - 1] += (rate * scale - target[nr - 1]) / clones;
+	}
+	return nr;
+}
+
+/* I/Os without fsyncs per second that the plan of @f's jobs comes to. */
+static double planned_ios(const struct fio_result *f, const struct pace *p)
+{
+	double ios = 0;
+	unsigned int section = 0;
+
+	for (unsigned int i = 0; i < f->nr_jobs; i++) {
+		const struct fio_job *j = &f->job[i];
+
+		if (i && strcmp(j->name, f->job[i - 1].name))
+			section++;
+		ios += (double)p->weight[section] * p->pacer_iops * (double)j->ios /
+		       (double)(j->ios + j->syncs);
+	}
+	return ios;
+}
+
+static int calibration_fault(struct set_state *s, const struct pass_result *r, struct why *why)
+{
+	return why_fail(why, EXIT_ENVIRONMENT, -EIO, "workload %s on %s: %s",
+			s->key->workload->name, s->key->device->name, r->fault);
+}
+
+static int measure_capacity(struct set_state *s, struct fio_result *ret, struct why *why)
+{
+	struct pass_result r = { 0 };
+	int err = 0;
+
+	for (int i = 0; i < CALIBRATION_TRIES; i++) {
+		pass_result_free(&r);
+		err = pass_run(&s->env, NULL, 0, NULL, &r, why);
+		if (err || !r.fault[0] || r.fio.error || r.fio_status)
+			break;
+	}
+	if (!err && r.fault[0])
+		err = calibration_fault(s, &r, why);
+	if (!err) {
+		s->out.capacity_iops = pass_iops(&r);
+		s->nr_cores = r.cpu.nr;
+		*ret = r.fio;
+	}
+	pass_result_free(&r);
+	return err;
+}
+
+/* Find a rate that holds: 70 % of the capacity, less where the device stalls under fsync. */
+static int calibrate(struct set_state *s, struct why *why)
+{
+	struct fio_result capacity;
+	double share = RATE_SHARE;
+	int err = measure_capacity(s, &capacity, why);
+
+	for (int i = 0; i < CALIBRATION_TRIES && !err; i++, share -= .1) {
+		double target[WORKLOAD_MAX_JOBS], total;
+		unsigned int nr = section_targets(&capacity, share, target);
+		struct pass_result r = { 0 };
+		bool holds;
+
+		err = pace_plan(target, nr, &s->pace, &total);
+		if (err)
+			return why_fail(why, EXIT_HARNESS, err, "workload %s: cannot plan a fixed rate",
+					s->key->workload->name);
+		s->rate_iops = planned_ios(&capacity, &s->pace);
+		err = pass_run(&s->env, &s->pace, s->rate_iops, NULL, &r, why);
+		holds = !err && !r.fault[0] && !(r.flags & PASS_RATE_MISSED);
+		if (!err && r.fio.error)
+			err = calibration_fault(s, &r, why);
+		pass_result_free(&r);
+		if (holds) {
+			s->out.rate_iops = s->rate_iops;
+			return 0;
+		}
+	}
+	return err ? err :
+		     why_fail(why, EXIT_ENVIRONMENT, -EIO,
+			      "workload %s on %s: no fixed rate down to %.0f%% of its capacity holds",
+			      s->key->workload->name, s->key->device->name, 100 * (share + .1));
+}
+
+/* ---- rounds ---- */
+
+static json_t *cell_json(const struct set_state *s, const struct phase *p, const struct cell *c,
+			 unsigned int arm, unsigned int position)
+{
+	const struct set_key *k = s->key;
+
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:s, s:I, s:o, s:o, s:o}",
+			 "type", "cell", "set", (int)k->index, "workload", k->workload->name,
+			 "device", k->device->name, "scheduler", k->scheduler, "arm",
+			 s->c->arms->v[arm].name, "phase", p->name, "round", (int)p->done,
+			 "attempt", (int)p->redone, "position", (int)position, "valid",
+			 (int)!c->fault[0], "fault", c->fault, "took_ns", (json_int_t)c->took_ns,
+			 "saturation", c->saturation.window_s > 0 || c->saturation.fault[0] ?
+					       pass_json(&c->saturation) : json_null(),
+			 "fixed_rate", c->fixed.window_s > 0 || c->fixed.fault[0] ?
+					       pass_json(&c->fixed) : json_null(),
+			 "tracer", c->has_tracer ? tracer_report_json(&c->tracer) : json_null());
+}
+
+static uint64_t json_u64(const json_t *o, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(o, key));
+}
+
+static void add_figures(struct set_state *s, unsigned int arm, const struct cell *c)
+{
+	struct arm_figures *f = &s->out.figures[arm];
+	const json_t *coverage = json_object_get(c->tracer.summary, "coverage");
+	double cpu = c->fixed.window_s > 0 ?
+			     100 * (double)c->fixed.tracer_cpu_ns / (c->fixed.window_s * NS_PER_S) : 0;
+
+	if (!c->has_tracer)
+		return;
+	f->is_traced = c->tracer.summary;
+	f->lost += c->tracer.lost;
+	f->seen += json_u64(coverage, "seen");
+	f->output_bytes += c->tracer.output_bytes;
+	f->tracer_cpu_pct = fmax(f->tracer_cpu_pct, cpu);
+	if (c->tracer.peak_rss_bytes > f->tracer_rss_bytes)
+		f->tracer_rss_bytes = c->tracer.peak_rss_bytes;
+}
+
+static int grow(struct phase *p, unsigned int nr_arms, unsigned int nr_cores)
+{
+	size_t n = (size_t)(p->done + 1) * nr_arms;
+	struct response *r = realloc(p->response, n * sizeof(*r));
+	double *cores, *ns, *p99;
+
+	if (r)
+		p->response = r;
+	cores = realloc(p->cores, n * nr_cores * sizeof(*cores));
+	if (cores)
+		p->cores = cores;
+	ns = realloc(p->ns_per_io, n * sizeof(*ns));
+	if (ns)
+		p->ns_per_io = ns;
+	p99 = realloc(p->p99_ns, n * sizeof(*p99));
+	if (p99)
+		p->p99_ns = p99;
+	return r && cores && ns && p99 ? 0 : -ENOMEM;
+}
+
+static double busiest_p99(const struct fio_result *f)
+{
+	const struct fio_latency *l = f->latency;
+
+	return (double)(l[FIO_WRITE].count > l[FIO_READ].count ? l[FIO_WRITE].p99_ns :
+								  l[FIO_READ].p99_ns);
+}
+
+static void keep_response(struct set_state *s, struct phase *p, unsigned int arm,
+			  const struct cell *c)
+{
+	size_t at = (size_t)p->done * s->c->arms->nr + arm;
+
+	p->response[at] = cell_response(c);
+	p->response[at].core_pct = NULL; /* set when all rounds are in place */
+	for (unsigned int i = 0; i < s->nr_cores; i++)
+		p->cores[at * s->nr_cores + i] = i < c->nr_cores ? c->core_pct[i] : 0;
+	p->ns_per_io[at] = pass_cpu_ns_per_io(&c->fixed);
+	p->p99_ns[at] = busiest_p99(&c->saturation.fio);
+}
+
+static void note_arm_fault(struct set_state *s, struct phase *p, unsigned int arm,
+			   const struct cell *c)
+{
+	if (++s->faults[arm] < ARM_FAULTS_MAX)
+		return;
+	p->in[arm] = false;
+	snprintf(s->out.reason[arm], sizeof(s->out.reason[arm]), "%s", c->fault);
+}
+
+static int one_cell(struct set_state *s, struct phase *p, unsigned int arm, unsigned int position,
+		    bool *ret_valid, struct why *why)
+{
+	struct cell cell = { 0 };
+	int err;
+
+	tell(s, p, s->c->arms->v[arm].name, position);
+	err = cell_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &s->pace, s->rate_iops, &cell,
+		       why);
+	if (err)
+		return err;
+	*ret_valid = !cell.fault[0];
+	s->cell_ns_sum += cell.took_ns;
+	s->cells++;
+	err = result_line(s->c->result, cell_json(s, p, &cell, arm, position), why);
+	if (*ret_valid) {
+		keep_response(s, p, arm, &cell);
+		add_figures(s, arm, &cell);
+	} else if (cell.tracer_fault) {
+		note_arm_fault(s, p, arm, &cell);
+	} else {
+		snprintf(s->last_fault, sizeof(s->last_fault), "%.60s: %.180s",
+			 s->c->arms->v[arm].name, cell.fault);
+	}
+	cell_free(&cell);
+	return err;
+}
+
+static int one_round(struct set_state *s, struct phase *p, bool *ret_valid, struct why *why)
+{
+	unsigned int order[ARM_MAX], nr = 0;
+	int err = grow(p, s->c->arms->nr, s->nr_cores);
+
+	for (unsigned int a = 0; a < s->c->arms->nr; a++)
+		if (p->in[a])
+			order[nr++] = a;
+	rng_shuffle(&p->rng, order, nr);
+	*ret_valid = true;
+	for (unsigned int i = 0; i < nr && !err && *ret_valid; i++)
+		err = one_cell(s, p, order[i], i, ret_valid, why);
+	return err;
+}
+
+/* ---- looks ---- */
+
+static bool is_judged(const struct set_state *s, const struct phase *p, unsigned int arm)
+{
+	return p->in[arm] && arm != s->c->arms->off;
+}
+
+/* Arms beyond the twins that are still in. */
+static unsigned int tracers_in(const struct set_state *s, const struct phase *p)
+{
+	unsigned int n = 0;
+
+	for (unsigned int a = 0; a < s->c->arms->nr; a++)
+		n += is_judged(s, p, a) && a != s->c->arms->twin;
+	return n;
+}
+
+static struct series phase_series(struct set_state *s, struct phase *p)
+{
+	for (size_t i = 0; i < (size_t)p->done * s->c->arms->nr; i++)
+		p->response[i].core_pct = &p->cores[i * s->nr_cores];
+	return (struct series){
+		.nr_rounds = p->done,
+		.nr_arms = s->c->arms->nr,
+		.nr_cores = s->nr_cores,
+		.off = s->c->arms->off,
+		.twin = s->c->arms->twin,
+		.at = p->response,
+	};
+}
+
+/* Decide every metric of every arm; *ret_open: something still needs rounds. */
+static int look(struct set_state *s, struct phase *p, bool last, double alpha,
+		struct decision d[ARM_MAX][METRIC_NR], bool *ret_open)
+{
+	struct series series = phase_series(s, p);
+	struct rule rule = rule_default;
+
+	rule.budget = s->c->budget;
+	rule.alpha = alpha;
+	rule.seed = s->c->seed;
+	*ret_open = false;
+	for (unsigned int a = 0; a < s->c->arms->nr; a++) {
+		/* the twin alone keeps a run going only when nothing else is in it */
+		bool counts = a != s->c->arms->twin || !tracers_in(s, p);
+
+		if (!is_judged(s, p, a))
+			continue;
+		for (int m = 0; m < METRIC_NR; m++) {
+			int err = verdict_decide(&series, a, (enum metric)m, &rule, last, &d[a][m]);
+
+			if (err)
+				return err;
+			*ret_open |= counts && d[a][m].verdict == VERDICT_UNDECIDED;
+		}
+	}
+	return 0;
+}
+
+/* Would one more round end after the deadline? */
+static bool out_of_time(const struct set_state *s, const struct phase *p)
+{
+	uint64_t round = s->cells ? s->cell_ns_sum / s->cells * arms_in(s, p) : 0;
+
+	return s->c->deadline_ns && now_ns() + round >= s->c->deadline_ns;
+}
+
+static unsigned int redo_limit(const struct rounds *r)
+{
+	unsigned int n = (unsigned int)ceil(REDO_SHARE * r->max);
+
+	return n < 2 ? 2 : n;
+}
+
+static void give_up(struct set_state *s, const struct phase *p)
+{
+	snprintf(s->out.fault, sizeof(s->out.fault), "%u rounds had to be redone; %.200s",
+		 p->redone, s->last_fault);
+}
+
+/*
+ * Rounds until every cell of the phase is decided, the last look, the time
+ * limit, or too many rounds that do not count. -EINTR leaves d[] as of the
+ * last look.
+ */
+static int run_phase(struct set_state *s, struct phase *p, struct decision d[ARM_MAX][METRIC_NR],
+		     struct why *why)
+{
+	unsigned int redone_limit = redo_limit(&p->rounds), next;
+	/* with a deadline the number of rounds is set by the clock, not by the data: one look */
+	double alpha = s->c->deadline_ns && !s->c->confirm ? .05 : rounds_alpha(&p->rounds);
+	bool single = s->c->deadline_ns && !s->c->confirm, open = true;
+	int err = 0;
+
+	while (open && (next = single ? p->rounds.max : rounds_next_look(&p->rounds, p->done))) {
+		bool stop_here = false;
+
+		while (p->done < next && !stop_here && !err) {
+			bool valid = false;
+
+			err = one_round(s, p, &valid, why);
+			if (!err && valid)
+				p->done++;
+			else if (!err && ++p->redone > redone_limit)
+				give_up(s, p);
+			stop_here = s->out.fault[0] || out_of_time(s, p);
+		}
+		if (err || s->out.fault[0])
+			break;
+		if (!p->done || (!tracers_in(s, p) && s->c->arms->nr > 2))
+			break;
+		stop_here |= next >= p->rounds.max;
+		err = look(s, p, stop_here, alpha, d, &open);
+		if (err || stop_here)
+			break;
+	}
+	s->out.redone += p->redone;
+	return err;
+}
+
+/* ---- the set ---- */
+
+static void invalidate(struct set_state *s, const char *reason)
+{
+	for (unsigned int a = 0; a < s->c->arms->nr; a++) {
+		bool out = s->out.reason[a][0] || s->out.fault[0];
+
+		for (int m = 0; m < METRIC_NR; m++) {
+			struct decision *d = &s->out.decision[a][m];
+
+			if (!out && d->rounds)
+				continue;
+			*d = (struct decision){
+				.verdict = VERDICT_INVALID,
+				.loss = { NAN, -INFINITY, INFINITY },
+				.core = -1,
+				.reason = s->out.reason[a][0] ? s->out.reason[a] : reason,
+			};
+		}
+	}
+}
+
+static double median_difference(const struct phase *p, const double *v, unsigned int nr_arms,
+				unsigned int arm, unsigned int off)
+{
+	double d[STAT_MAX_N];
+	struct interval r = { 0 };
+
+	for (unsigned int i = 0; i < p->done; i++)
+		d[i] = v[i * nr_arms + arm] - v[i * nr_arms + off];
+	stat_hodges_lehmann(d, p->done, .05, &r);
+	return r.estimate;
+}
+
+static void fill_figures(struct set_state *s, const struct phase *p)
+{
+	unsigned int nr = s->c->arms->nr;
+
+	for (unsigned int a = 0; a < nr && p->done; a++) {
+		double v[STAT_MAX_N];
+
+		if (!p->in[a])
+			continue;
+		for (unsigned int i = 0; i < p->done; i++)
+			v[i] = p->p99_ns[i * nr + a];
+		s->out.figures[a].p99_ns = stat_median(v, p->done);
+		s->out.figures[a].cpu_ns_per_io =
+			median_difference(p, p->ns_per_io, nr, a, s->c->arms->off);
+	}
+}
+
+static void phase_free(struct phase *p)
+{
+	free(p->response);
+	free(p->cores);
+	free(p->ns_per_io);
+	free(p->p99_ns);
+}
+
+/* Arms with a FAIL, and the twins, again with a fresh seed. */
+static int confirm(struct set_state *s, struct why *why)
+{
+	struct decision again[ARM_MAX][METRIC_NR] = { 0 };
+	struct phase p = { .name = "confirm", .rounds = confirm_rounds };
+	bool any = false;
+	int err;
+
+	p.rng.state = s->c->seed ^ 0xc0f1c0f1c0f1c0f1u ^ s->key->index;
+	for (unsigned int a = 0; a < s->c->arms->nr; a++)
+		for (int m = 0; m < METRIC_NR; m++)
+			if (s->out.decision[a][m].verdict == VERDICT_FAIL)
+				p.in[a] = any = true;
+	if (!any)
+		return 0;
+	p.in[s->c->arms->off] = p.in[s->c->arms->twin] = true;
+	err = run_phase(s, &p, again, why);
+	s->out.confirm_rounds = p.done;
+	for (unsigned int a = 0; a < s->c->arms->nr && !err; a++) {
+		for (int m = 0; m < METRIC_NR; m++) {
+			struct decision *d = &s->out.decision[a][m];
+
+			if (d->verdict != VERDICT_FAIL)
+				continue;
+			s->out.confirmed[a][m] = again[a][m].verdict == VERDICT_FAIL;
+			if (s->out.confirmed[a][m])
+				continue;
+			d->verdict = VERDICT_INCONCLUSIVE;
+			d->reason = "over the budget once, but not in the rounds that were to confirm it";
+		}
+	}
+	phase_free(&p);
+	return err;
+}
+
+static void init_state(struct set_state *s, const struct target *target, char *cpus, size_t len)
+{
+	const struct set_config *c = s->c;
+
+	s->env = (struct pass_env){
+		.fio = c->fio,
+		.work_dir = c->work_dir,
+		.device = s->key->device,
+		.target = target,
+		.workload = s->key->workload,
+		.scheduler = s->key->scheduler,
+		.timing = c->timing,
+		.startup_ns = 500 * NS_PER_MS,
+		.kmsg_fd = c->kmsg_fd,
+		.undo = c->undo,
+	};
+	machine_last_cpus(s->key->workload->cpus, cpus, len);
+	s->env.cpus = cpus[0] ? cpus : NULL;
+}
+
+static json_t *set_json(const struct set_state *s)
+{
+	const struct set_key *k = s->key;
+
+	return json_pack("{s:s, s:i, s:s, s:o, s:s, s:f, s:f, s:s?, s:s}", "type", "set", "set",
+			 (int)k->index, "workload", k->workload->name, "device",
+			 device_fingerprint(k->device), "scheduler", k->scheduler, "capacity_iops",
+			 s->out.capacity_iops, "fixed_rate_iops", s->rate_iops, "cpus", s->env.cpus,
+			 "job", k->workload->text);
+}
+
+int set_run(const struct set_config *c, const struct set_key *key, const struct target *target,
+	    set_progress_fn *progress, void *progress_arg, struct set_outcome *ret, struct why *why)
+{
+	struct set_state s = { .c = c, .key = key, .progress = progress, .progress_arg = progress_arg };
+	struct phase p = { .name = "main", .rounds = c->rounds };
+	char cpus[256];
+	int err;
+
+	init_state(&s, target, cpus, sizeof(cpus));
+	p.rng.state = c->seed ^ (uint64_t)key->index * 0x9e3779b97f4a7c15u;
+	for (unsigned int a = 0; a < c->arms->nr; a++)
+		p.in[a] = true;
+	tell(&s, &p, "calibration", 0);
+	err = key->workload->on_ext4 ? pass_lay_out(&s.env, why) : 0;
+	if (!err)
+		err = calibrate(&s, why);
+	if (!err)
+		err = result_line(c->result, set_json(&s), why);
+	if (!err)
+		err = run_phase(&s, &p, s.out.decision, why);
+	s.out.rounds = p.done;
+	fill_figures(&s, &p);
+	if (!err && c->confirm)
+		err = confirm(&s, why);
+	phase_free(&p);
+	invalidate(&s, err == -EINTR ? "stopped before its first look" :
+		       s.out.fault[0] ? s.out.fault : "no round that counts");
+	s.out.complete = !err;
+	*ret = s.out;
+	/* reasons point into the outcome itself */
+	for (unsigned int a = 0; a < c->arms->nr; a++)
+		for (int m = 0; m < METRIC_NR; m++) {
+			struct decision *d = &ret->decision[a][m];
+
+			if (d->reason == s.out.reason[a])
+				d->reason = ret->reason[a];
+			else if (d->reason == s.out.fault)
+				d->reason = ret->fault;
+		}
+	return err;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One set: a workload on a device under a scheduler, all arms. Rounds of all
+ * arms in random order, looks at the data in between, then the confirmation of
+ * what failed. A round counts when every cell in it does; else it is redone.
+ */
+#ifndef BENCH_SET_H
+#define BENCH_SET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/arm.h"
+#include "bench/pass.h"
+#include "bench/result.h"
+#include "bench/verdict.h"
+
+/* What all sets of a run share; the run fills it once. */
+struct set_config {
+	const struct arm_list *arms;
+	const char *iopath, *fio, *work_dir;
+	struct rounds rounds;
+	double budget;
+	uint64_t seed;
+	struct timing timing;
+	bool confirm;		/* FAIL counts only when fresh rounds say so again */
+	uint64_t deadline_ns;	/* no round begins after it; 0: none */
+	int kmsg_fd;
+	struct undo *undo;
+	struct result *result;
+};
+
+struct set_key {
+	unsigned int index;	/* in the run */
+	const struct workload *workload;
+	const struct device *device;
+	const char *scheduler;
+};
+
+/* Figures of one arm that are reported and not judged. */
+struct arm_figures {
+	double cpu_ns_per_io;		/* median difference from off */
+	double p99_ns;			/* median of the saturation pass, its busiest operation */
+	uint64_t lost, seen;
+	double tracer_cpu_pct;		/* of one core, fixed-rate pass */
+	uint64_t tracer_rss_bytes, output_bytes;
+	bool is_traced;
+};
+
+struct set_outcome {
+	struct decision decision[ARM_MAX][METRIC_NR];
+	bool confirmed[ARM_MAX][METRIC_NR];	/* a FAIL that fresh rounds repeated */
+	char reason[ARM_MAX][256];		/* why an arm has no figures, or "" */
+	struct arm_figures figures[ARM_MAX];
+	unsigned int rounds, confirm_rounds, redone;
+	double capacity_iops, rate_iops;
+	char fault[256];	/* why the set could not be decided, or "" */
+	bool complete;		/* false: stopped before its last look */
+};
+
+/* Called before each cell; everything a progress line needs. */
+struct set_progress {
+	const struct set_key *key;
+	const char *arm, *phase;
+	unsigned int round, until;	/* rounds to the next look */
+	unsigned int cells_left;	/* to that look */
+	uint64_t cell_ns;	/* mean so far; 0: unknown */
+};
+typedef void set_progress_fn(const struct set_progress *p, void *arg);
+
+/*
+ * *ret is filled also on -EINTR (partial, complete == false). Other errors are
+ * faults of the harness or its environment, in *why.
+ */
+int set_run(const struct set_config *c, const struct set_key *key, const struct target *target,
+	    set_progress_fn *progress, void *progress_arg, struct set_outcome *ret,
+	    struct why *why);
+
+#endif

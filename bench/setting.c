@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "setting.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/file.h"
+#include "bench/stop.h"
+#include "tracer/base/cleanup.h"
+
+/* Leaving bfq switches wbt on again; `none` has the driver's nr_requests. */
+const char *const setting_side_effects[] = { "nr_requests", "wbt_lat_usec", NULL };
+
+int scheduler_current(const char *list, char *buf, size_t len)
+{
+	const char *open = strchr(list, '['), *close = open ? strchr(open, ']') : NULL;
+
+	if (!close || (size_t)(close - open) > len)
+		return -EPROTO;
+	memcpy(buf, open + 1, (size_t)(close - open - 1));
+	buf[close - open - 1] = '\0';
+	return 0;
+}
+
+bool scheduler_offered(const char *list, const char *name)
+{
+	for (const char *p = list; *p;) {
+		size_t len = strcspn(p, " []\n");
+
+		if (len && len == strlen(name) && !strncmp(p, name, len))
+			return true;
+		p += len + (p[len] != '\0');
+	}
+	return false;
+}
+
+int setting_read(const char *path, char *buf, size_t len)
+{
+	char line[512];
+	int err = file_read_line(path, line, sizeof(line));
+
+	if (err)
+		return err;
+	if (!scheduler_current(line, buf, len))
+		return 0;
+	if (strlen(line) >= len)
+		return -EOVERFLOW;
+	strcpy(buf, line);
+	return 0;
+}
+
+static int write_once(const char *path, const char *value)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return write(fd, value, strlen(value)) < 0 ? -errno : 0;
+}
+
+int setting_write(const char *path, const char *value)
+{
+	int err = 0;
+
+	for (int i = 0; i < 20; i++) {
+		struct timespec ts = { 0, 50 * (long)NS_PER_MS };
+		char now[SETTING_MAX];
+
+		err = write_once(path, value);
+		if (err == -EINVAL || err == -ENOENT || err == -EACCES || err == -EROFS)
+			return err;
+		if (!err) {
+			err = setting_read(path, now, sizeof(now));
+			if (!err && !strcmp(now, value))
+				return 0;
+			err = -EIO;
+		}
+		nanosleep(&ts, NULL);
+	}
+	return err;
+}
+
+json_t *settings_snapshot(const char *sysfs, const char *disk)
+{
+	static const char *const names[] = {
+		"scheduler",	  "nr_requests",	 "wbt_lat_usec", "rq_affinity", "nomerges",
+		"max_sectors_kb", "read_ahead_kb",	 "rotational",	 "write_cache", "io_poll",
+		"iostats",	  "logical_block_size",
+	};
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char path[256], value[SETTING_MAX];
+
+		snprintf(path, sizeof(path), "%s/block/%s/queue/%s", sysfs, disk, names[i]);
+		json_object_set_new(o, names[i],
+				    setting_read(path, value, sizeof(value)) ? json_null() :
+									       json_string(value));
+	}
+	return o;
+}

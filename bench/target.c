@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "target.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "bench/child.h"
+#include "bench/stop.h"
+#include "tracer/base/cleanup.h"
+
+static int make_ext4(const struct device *d, struct why *why)
+{
+	/* no lazy init: its thread would write during the cells */
+	char *argv[] = { "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0",
+			 (char *)d->path, NULL };
+	_cleanup_free_ char *out = NULL;
+	struct child_end end;
+	int err = child_run(argv, 300 * NS_PER_S, &out, &end);
+
+	if (err == -EINTR)
+		return err;
+	if (err)
+		return why_fail(why, EXIT_ENVIRONMENT, err, "cannot run mkfs.ext4: %s",
+				strerror(-err));
+	if (end.status)
+		return why_fail(why, EXIT_ENVIRONMENT, -EIO, "mkfs.ext4 %s failed: %.200s", d->path,
+				out);
+	return 0;
+}
+
+static int mount_ext4(const struct device *d, struct undo *u, const char *at, struct why *why)
+{
+	int err = undo_push_dir(u, at);
+
+	if (!err && mkdir(at, 0700) && errno != EEXIST)
+		return why_fail(why, EXIT_ENVIRONMENT, -errno, "cannot create %s: %s", at,
+				strerror(errno));
+	if (!err)
+		err = undo_push_mount(u, at);
+	if (!err && mount(d->path, at, "ext4", MS_NOSUID | MS_NODEV, NULL))
+		return why_fail(why, EXIT_ENVIRONMENT, -errno, "cannot mount ext4 of %s: %s",
+				d->path, strerror(errno));
+	return err;
+}
+
+int target_open(const struct device *d, const struct workload *w, uint64_t span_bytes,
+		struct undo *u, struct target *ret, struct why *why)
+{
+	struct target t = { .undo_mark = undo_mark(u) };
+	_cleanup_free_ char *at = NULL;
+	int err;
+
+	if (!w->on_ext4) {
+		snprintf(t.filename, sizeof(t.filename), "%s", d->path);
+		t.size_bytes = d->size_bytes < span_bytes ? d->size_bytes : span_bytes;
+		*ret = t;
+		/* a scratch device is allocated already */
+		return d->scratch ? 0 : device_fill(d, t.size_bytes, why);
+	}
+	if (asprintf(&at, "%s/mnt", u->dir) < 0)
+		return -ENOMEM;
+	snprintf(t.filename, sizeof(t.filename), "%s/%s.dat", at, "iopath");
+	err = make_ext4(d, why);
+	if (!err)
+		err = mount_ext4(d, u, at, why);
+	if (err) {
+		target_close(&t, u);
+		return err;
+	}
+	*ret = t;
+	return 0;
+}
+
+void target_close(struct target *t, struct undo *u)
+{
+	undo_back_to(u, t->undo_mark, NULL);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A tracer as a black box: started before a cell, ready when it says so,
+ * stopped by SIGINT after it. Ours writes a summary whose last line tells what
+ * it traced, lost and cost; others only have what the kernel books to them.
+ */
+#ifndef BENCH_TRACER_H
+#define BENCH_TRACER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/arm.h"
+#include "bench/child.h"
+#include "bench/sink.h"
+#include "bench/undo.h"
+#include "bench/why.h"
+
+#define TRACER_READY "^iopath: ready"
+
+struct tracer {
+	const struct arm *arm;
+	struct child child;
+	struct sink *sink;
+	char *summary_path;	/* ours only */
+};
+
+struct tracer_report {
+	int exit_status;
+	uint64_t cpu_ns;	/* rusage: from start to end, attaching included */
+	uint64_t peak_rss_bytes;
+	uint64_t output_bytes;
+	json_t *summary;	/* the whole line, or NULL */
+	uint64_t traced_ios;	/* of the device under test */
+	uint64_t lost;		/* all causes */
+	/* why the cell does not count, or "" */
+	char fault[256];
+};
+
+/*
+ * Returns when it is attached. A tracer that ends or stays silent is -EPROTO,
+ * with its last line in *why. @iopath: the program of the tier arms.
+ */
+int tracer_start(const struct arm *arm, const char *iopath, const struct device *d,
+		 const char *work_dir, struct undo *u, struct tracer *ret, struct why *why);
+/* Always leaves nothing behind; -errno only for what the harness itself did wrong. */
+int tracer_stop(struct tracer *t, const struct device *d, struct undo *u,
+		struct tracer_report *ret);
+void tracer_report_free(struct tracer_report *r);
+json_t *tracer_report_json(const struct tracer_report *r);
+
+/* Judge the text of a summary file; fills summary, traced_ios, lost, fault. */
+void tracer_read_summary(const char *text, const char *device, bool floor,
+			 struct tracer_report *r);
+
+#endif

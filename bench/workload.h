@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A workload is a fio job file. Its first line is a comment that says what it
+ * is for; a comment line "# iopath: target=device|ext4 cpus=N" says where it
+ * runs (default: on the device itself) and on how many cores it is pinned
+ * (default: not at all).
+ *
+ * The harness owns everything that makes cells comparable: where the I/O goes,
+ * how long, at what rate, the random seed, logs. workload_render() drops such
+ * lines from the file and puts its own [global] section in front; lines that
+ * order jobs in time are refused, since a cell measures one steady state.
+ */
+#ifndef BENCH_WORKLOAD_H
+#define BENCH_WORKLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/why.h"
+
+#define PACER_JOB "iopath-pacer"
+#define WORKLOAD_MAX_JOBS 64
+
+struct workload {
+	char *name;	/* the file's, without .fio */
+	char *purpose;
+	char *text;
+	bool on_ext4;
+	unsigned int cpus;	/* 0: not pinned */
+};
+
+/*
+ * The fixed rate. fio's own rate_iops spins through every gap under 60 us or
+ * so, and a core that spins hides what a tracer costs. So a pacing job of some
+ * 50 null I/Os a second, which can sleep, pulls the workload along by fio's
+ * flow control: for each of its I/Os, job j may do weight[j].
+ */
+struct pace {
+	unsigned int pacer_iops;
+	unsigned int nr;
+	unsigned int weight[WORKLOAD_MAX_JOBS];	/* 1..1000 */
+};
+
+struct job_params {
+	const char *filename;	/* a device or a file */
+	uint64_t size_bytes;	/* I/O range on a device; 0: all of it */
+	uint64_t runtime_ms;
+	const char *cpus;	/* "3" or "2-3"; NULL: not pinned */
+	const char *log_prefix;	/* NULL: no log */
+	const struct pace *pace;	/* NULL: as fast as it goes */
+	bool create_only;	/* lay out the file, no I/O */
+};
+
+/* A name in @dir, or a path to a .fio file. */
+int workload_load(const char *name, const char *dir, struct workload *ret, struct why *why);
+void workload_free(struct workload *w);
+/* Parse the text of a job file; *ret keeps a copy. For tests too. */
+int workload_parse(const char *name, const char *text, struct workload *ret, struct why *why);
+
+/* *ret is malloc'd. */
+int workload_render(const struct workload *w, const struct job_params *p, char **ret);
+
+/*
+ * Spread @target (I/Os per second of each job, with fsyncs) over a pacer.
+ * *ret_total is what the weights add up to.
+ */
+int pace_plan(const double *target, unsigned int nr, struct pace *ret, double *ret_total);
+
+/* Names of the .fio files in @dir, sorted; *ret is a malloc'd array of malloc'd strings. */
+int workload_names(const char *dir, char ***ret, unsigned int *ret_nr);
+
+#endif
