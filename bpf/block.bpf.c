@@ -118,16 +118,18 @@ static __always_inline u64 bio_kiocb(struct bio *bio)
 	return (u64)iocb;
 }
 
-/* The operation that a bio being queued is part of. */
+/*
+ * The operation that a bio being queued is part of: the system call that the
+ * task is in; else the request that the bio leads to; else the one that the
+ * task is submitting, or works on.
+ */
 static __always_inline u64 bio_op(struct bio *bio, const struct owner *who)
 {
 	int index = ops_find(TID_KEY(who->tid));
-	struct op *o = index < 0 ? NULL : ops_at(index);
+	struct op *o = index < 0 ? NULL : ops_at(index), *batch = o;
 	u64 iocb;
 
 	if (!o || op_is_batch(o)) {
-		struct op *batch = o;
-
 		iocb = bio_kiocb(bio);
 		/* struct io_kiocb begins with the struct kiocb */
 		index = iocb ? ops_find(iocb) : -1;
@@ -136,9 +138,7 @@ static __always_inline u64 bio_op(struct bio *bio, const struct owner *who)
 
 			index = ops_find(aio_key(who->tgid, BPF_CORE_READ(aio, ki_res.obj)));
 		}
-		if (index < 0 && batch && batch->current_key)
-			index = ops_find(batch->current_key);
-		o = index < 0 ? NULL : ops_at(index);
+		o = index < 0 ? op_of_task(bpf_get_current_task_btf(), &index) : ops_at(index);
 	}
 	if (!o || !o->t0) {
 		count(COUNT_UNTIED_BIOS);
@@ -427,7 +427,8 @@ static __always_inline void row_account(const struct rq_slot *s)
 	r = row_at(row);
 	if (!r)
 		return;
-	if (s->s.d || s->bop != BOP_FLUSH)
+	/* whose flush command it is cannot be told, so a filter by owner counts the bios */
+	if (s->s.d || s->bop != BOP_FLUSH || owner_filtered())
 		__sync_fetch_and_add(&r->count, 1);
 	__sync_fetch_and_add(&r->bytes, s->bytes);
 	if (s->status)

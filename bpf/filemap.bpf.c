@@ -9,7 +9,7 @@
 
 static __always_inline struct op *op_here(int *ret_index)
 {
-	return op_current((u32)bpf_get_current_pid_tgid(), ret_index);
+	return op_of_task(bpf_get_current_task_btf(), ret_index);
 }
 
 /* filemap_get_pages() has what it was asked for. */
@@ -72,7 +72,9 @@ static __always_inline int on_folio_added(struct folio *folio)
 		o->folios_ahead++;
 	else
 		o->folios_added++;
-	op_cache_done(o, bpf_ktime_get_ns());
+	/* the look-up that missed ends here; a write goes on without one */
+	if (o->kind == KIND_READ)
+		op_cache_done(o, bpf_ktime_get_ns());
 	return 0;
 }
 

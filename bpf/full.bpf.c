@@ -40,24 +40,22 @@ static __noinline int resched_sample(void *ctx)
 static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct *prev,
 				     struct task_struct *next, u32 prev_state)
 {
-	int pi = prev->pid ? ops_find(TID_KEY(prev->pid)) : -1;
-	int ni = next->pid ? ops_find(TID_KEY(next->pid)) : -1;
-	struct op *o;
+	int pi = 0, ni = 0;
+	struct op *from = prev->pid ? op_of_task(prev, &pi) : NULL;
+	struct op *to = next->pid ? op_of_task(next, &ni) : NULL;
 	u64 now;
 
-	if (pi < 0 && ni < 0)
+	if (!from && !to)
 		return 0;
 	now = bpf_ktime_get_ns();
-	o = pi < 0 ? NULL : ops_at(pi);
-	if (o && o->t0 && !op_is_batch(o)) {
-		o->off_ns = now;
-		o->preempted = preempt && !prev_state;
-		if (TIER(TIER_FULL) && o->preempted && cfg.fn_resched_from)
+	if (from) {
+		from->off_ns = now;
+		from->preempted = preempt && !prev_state;
+		if (TIER(TIER_FULL) && from->preempted && cfg.fn_resched_from)
 			resched_sample(ctx);
 	}
-	o = ni < 0 ? NULL : ops_at(ni);
-	if (o && o->t0 && o->off_ns && !op_is_batch(o))
-		op_switched_in(o, now);
+	if (to && to->off_ns)
+		op_switched_in(to, now);
 	return 0;
 }
 
@@ -87,9 +85,8 @@ static __always_inline int on_irq_exit(void)
 	/* begun before tracing did */
 	if (!s || !s->depth || --s->depth)
 		return 0;
-	index = ops_find(TID_KEY(bpf_get_current_pid_tgid()));
-	o = index < 0 ? NULL : ops_at(index);
-	if (o && o->t0 && !op_is_batch(o))
+	o = op_of_task(bpf_get_current_task_btf(), &index);
+	if (o)
 		__sync_fetch_and_add(&o->irq_ns, bpf_ktime_get_ns() - s->start_ns);
 	return 0;
 }

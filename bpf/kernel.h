@@ -144,7 +144,7 @@ struct task_struct {
 	unsigned int flags;
 	char comm[16];
 	struct files_struct *files;
-	struct task_struct *real_parent;
+	void *worker_private;
 };
 
 struct blk_mq_ops {
@@ -232,9 +232,18 @@ struct io_uring_cqe {
 	s32 res;
 };
 
+struct io_wq_work {
+	int flags;
+};
+
 struct io_kiocb {
 	struct file *file;
 	u8 opcode;
+	struct io_wq_work work;
+};
+
+struct io_worker {
+	struct io_wq_work *cur_work;
 };
 
 struct bdi_writeback;
@@ -251,6 +260,7 @@ struct scsi_cmnd;
 #define S_IFBLK 0060000
 #define S_IFREG 0100000
 #define BPF_ANY 0
+#define PF_IO_WORKER 0x00000010
 
 /* uapi/linux/aio_abi.h: a user-space struct, so never relocated */
 struct iocb {

@@ -122,24 +122,42 @@ static __always_inline bool op_is_batch(const struct op *o)
 	return o->kind >= NR_KINDS;
 }
 
-/* The operation that the current task works on, if any. */
-static __always_inline struct op *op_current(u32 tid, int *ret_index)
+/*
+ * The request that an io-wq worker works on (io_uring/io-wq.c): it was punted
+ * there, so the worker is in no system call.
+ */
+static __always_inline u64 worker_request(const struct task_struct *task)
 {
-	int index = ops_find(TID_KEY(tid));
-	struct op *o = index < 0 ? NULL : ops_at(index);
+	struct io_worker *worker = task->worker_private;
+	struct io_wq_work *work = BPF_CORE_READ(worker, cur_work);
 
-	if (!o)
-		return NULL;
-	if (o->kind == KIND_URING_BATCH) {
-		if (!o->current_key)
-			return NULL;
-		index = ops_find(o->current_key);
-		o = index < 0 ? NULL : ops_at(index);
-		if (!o)
-			return NULL;
-	} else if (op_is_batch(o)) {
-		return NULL;
+	return work ? (u64)work - bpf_core_field_offset(struct io_kiocb, work) : 0;
+}
+
+static __always_inline bool is_io_worker(const struct task_struct *task)
+{
+	return task->flags & PF_IO_WORKER;
+}
+
+/* The operation that a task works on, if any. */
+static __always_inline struct op *op_of_task(const struct task_struct *task, int *ret_index)
+{
+	int index = ops_find(TID_KEY(task->pid));
+	struct op *o = index < 0 ? NULL : ops_at(index);
+	u64 key = 0;
+
+	if (o && o->t0 && !op_is_batch(o)) {
+		*ret_index = index;
+		return o;
 	}
+	if (o && o->kind == KIND_URING_BATCH)
+		key = o->current_key;
+	else if (!o && is_io_worker(task))
+		key = worker_request(task);
+	index = key ? ops_find(key) : -1;
+	o = index < 0 ? NULL : ops_at(index);
+	if (!o || !o->t0)
+		return NULL;
 	*ret_index = index;
 	return o;
 }

@@ -227,6 +227,9 @@ static __always_inline int on_uring_submit(struct io_kiocb *req)
 	owner_get(&who);
 	index = ops_find(TID_KEY(who.tid));
 	o = index < 0 ? NULL : ops_at(index);
+	/* a polling thread submits outside any call: its batch lasts as long as it does */
+	if (!o)
+		o = op_begin(TID_KEY(who.tid), KIND_URING_BATCH, VIA_SYSCALL, bpf_ktime_get_ns(), &index);
 	if (o && o->kind == KIND_URING_BATCH)
 		o->current_key = address(req);
 	if (kind == KIND_NONE || !kind_wanted(kind) || who.tgid == cfg.self_tgid ||

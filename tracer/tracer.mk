@@ -16,6 +16,19 @@ iopath_SRC := tracer/main.c tracer/cmd-doctor.c tracer/cmd-trace.c tracer/view.c
 iopath_LIBS := $(TRACER_LIBS)
 $(O)/tracer/session.o: $(O)/bpf/iopath.skel.h
 
-TESTS += test-base
+# The man page: its text here, its options from the tables of the program.
+$(O)/iopath.8: tracer/iopath.8.in $(O)/iopath
+	$(call say,MAN,$@)
+	$(Q)$(O)/iopath --mdoc > $@.options
+	$(Q)sed -e '/^@OPTIONS@$$/{' -e 'r $@.options' -e 'd' -e '}' $< > $@
+	$(Q)rm -f $@.options
+EXTRA_PROGRAMS += $(O)/iopath.8
+INSTALL_PROGRAMS += iopath
+INSTALL_MAN += $(O)/iopath.8
+
+TESTS += test-base test-hist test-hook
 test-base_SRC := tracer/base/tests/test-base.c $(BASE_SRC)
 test-base_LIBS := -lm
+test-hist_SRC := tracer/tests/test-hist.c tracer/hist.c tracer/stats.c
+test-hist_LIBS := -lm
+test-hook_SRC := tracer/tests/test-hook.c tracer/hook.c

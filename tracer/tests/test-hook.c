@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The choice of hooks, on kernels that are made up. */
+#include <errno.h>
+
+#include "tracer/base/test.h"
+#include "tracer/hook.h"
+
+struct made_up {
+	struct {
+		const char *name;
+		int args;
+	} tp[48];
+	const char *functions[8];
+};
+
+static int made_up_args(const struct kernel *k, const char *name)
+{
+	const struct made_up *m = k->ctx;
+
+	for (int i = 0; m->tp[i].name; i++)
+		if (!strcmp(m->tp[i].name, name))
+			return m->tp[i].args;
+	return -ENOENT;
+}
+
+static bool made_up_function(const struct kernel *k, const char *name)
+{
+	const struct made_up *m = k->ctx;
+
+	for (int i = 0; m->functions[i]; i++)
+		if (!strcmp(m->functions[i], name))
+			return true;
+	return false;
+}
+
+#define BLOCK_TPS                                                                            \
+	{ "block_bio_queue", 1 }, { "block_getrq", 1 }, { "block_bio_backmerge", 1 },        \
+		{ "block_bio_frontmerge", 1 }, { "block_split", 2 },                         \
+		{ "block_bio_complete", 2 }, { "block_rq_insert", 1 }, { "block_rq_issue", 1 }, \
+		{ "block_rq_requeue", 1 }, { "block_rq_merge", 1 }, { "block_rq_complete", 3 }
+#define TASK_TPS                                                                              \
+	{ "sys_enter", 2 }, { "sys_exit", 2 }, { "sched_process_fork", 2 },                   \
+		{ "sched_process_free", 1 }, { "sched_switch", 4 }, { "irq_handler_entry", 2 }, \
+		{ "irq_handler_exit", 3 }, { "softirq_entry", 1 }, { "softirq_exit", 1 }
+
+static const struct made_up modern = {
+	{ BLOCK_TPS, TASK_TPS,
+	  { "sched_process_exit", 2 }, { "io_uring_submit_req", 1 }, { "io_uring_complete", 3 },
+	  { "mm_filemap_get_pages", 3 }, { "mm_filemap_add_to_page_cache", 1 },
+	  { "folio_wait_writeback", 2 }, { "balance_dirty_pages", 8 },
+	  { "iomap_dio_rw_begin", 4 }, { "scsi_dispatch_cmd_start", 1 } },
+	{ "filemap_get_pages" },
+};
+
+static const struct made_up middle_aged = {
+	{ BLOCK_TPS, TASK_TPS,
+	  { "sched_process_exit", 1 }, { "io_uring_submit_sqe", 2 }, { "io_uring_complete", 7 },
+	  { "mm_filemap_add_to_page_cache", 1 }, { "folio_wait_writeback", 2 },
+	  { "balance_dirty_pages", 12 } },
+	{ "filemap_get_pages" },
+};
+
+static struct kernel kernel_of(const struct made_up *m)
+{
+	struct kernel k = { .tracepoint_args = made_up_args,
+			    .has_function = made_up_function,
+			    .ctx = (void *)(uintptr_t)m };
+
+	return k;
+}
+
+static const char *program(const struct hook_plan *p, enum hook_point point)
+{
+	return p->chosen[point] < 0 ? "-" : hook_rows[p->chosen[point]].program;
+}
+
+static enum hook_verdict verdict(const struct hook_plan *p, const char *prog)
+{
+	for (int i = 0; i < nr_hook_rows; i++)
+		if (!strcmp(hook_rows[i].program, prog))
+			return p->verdict[i];
+	return -1;
+}
+
+TEST(all_allowed_takes_the_best)
+{
+	struct kernel k = kernel_of(&modern);
+	struct hook_plan p;
+
+	hook_choose(&k, &p);
+	ASSERT_STR(program(&p, POINT_LOOKUP_END), "lookup_end");
+	ASSERT_EQ(verdict(&p, "get_pages"), HOOK_NOT_NEEDED);
+	ASSERT_STR(program(&p, POINT_URING_COMPLETE), "uring_complete");
+	ASSERT_EQ(verdict(&p, "uring_complete_res"), HOOK_OTHER_PROTOTYPE);
+	ASSERT_STR(program(&p, POINT_THROTTLE), "throttle");
+}
+
+TEST(tracepoints_only_host)
+{
+	struct kernel k = kernel_of(&modern);
+	struct hook_plan p;
+	char why[HOOK_WHY_LEN];
+	u32 missing;
+
+	k.refused[BACKEND_FENTRY] = EPERM;
+	k.refused[BACKEND_KPROBE] = ENOENT;
+	hook_choose(&k, &p);
+	ASSERT_STR(program(&p, POINT_LOOKUP_END), "get_pages");
+	ASSERT_EQ(p.chosen[POINT_LOOKUP_BEGIN], -1);
+	ASSERT_EQ(verdict(&p, "lookup_end"), HOOK_REFUSED);
+	for (int i = 0; i < nr_hook_rows; i++)
+		if (!strcmp(hook_rows[i].program, "lookup_end"))
+			ASSERT_STR(hook_why(&k, &hook_rows[i], p.verdict[i], why),
+				   "refused: Operation not permitted");
+	/* fewer hooks, every tier still there */
+	for (int t = 0; t < NR_TIERS; t++)
+		ASSERT_TRUE(hook_tier_state(&p, t, &missing) != TIER_UNAVAILABLE);
+}
+
+TEST(prototypes_choose_not_versions)
+{
+	struct kernel k = kernel_of(&middle_aged);
+	struct hook_plan p;
+
+	hook_choose(&k, &p);
+	ASSERT_STR(program(&p, POINT_URING_SUBMIT), "uring_submit_sqe");
+	ASSERT_STR(program(&p, POINT_URING_COMPLETE), "uring_complete_res");
+	ASSERT_STR(program(&p, POINT_THROTTLE), "throttle_12");
+	ASSERT_STR(program(&p, POINT_TASK_EXIT), "task_exit");
+	ASSERT_EQ(verdict(&p, "uring_submit"), HOOK_NO_TARGET);
+}
+
+/* A missing hook degrades its stage, it never kills the tier. */
+TEST(a_missing_hook_degrades_its_stage)
+{
+	struct made_up m = modern;
+	struct kernel k = kernel_of(&m);
+	struct hook_plan p;
+	u32 missing = 0;
+
+	for (int i = 0; m.tp[i].name; i++)
+		if (!strcmp(m.tp[i].name, "block_rq_insert"))
+			m.tp[i].args = 2;
+	hook_choose(&k, &p);
+	ASSERT_EQ(hook_tier_state(&p, TIER_BLOCK, &missing), TIER_DEGRADED);
+	ASSERT_TRUE(missing & 1u << STAGE_I2D);
+	ASSERT_TRUE(!(missing & 1u << STAGE_DEVICE));
+	ASSERT_TRUE(p.stages & 1u << STAGE_G2I);
+}
+
+TEST(without_a_needed_hook_the_tier_is_unavailable)
+{
+	struct kernel k = kernel_of(&modern);
+	struct made_up m = modern;
+	struct hook_plan p;
+	u32 missing;
+
+	for (int i = 0; m.tp[i].name; i++)
+		if (!strcmp(m.tp[i].name, "sys_exit"))
+			m.tp[i].name = "sys_left";
+	k.ctx = &m;
+	hook_choose(&k, &p);
+	ASSERT_TRUE(hook_tier_state(&p, TIER_BLOCK, &missing) != TIER_UNAVAILABLE);
+	ASSERT_EQ(hook_tier_state(&p, TIER_VFS, &missing), TIER_UNAVAILABLE);
+	ASSERT_EQ(hook_tier_state(&p, TIER_FULL, &missing), TIER_UNAVAILABLE);
+}
+
+TEST(no_permission_leaves_nothing)
+{
+	struct kernel k = kernel_of(&modern);
+	struct hook_plan p;
+	u32 missing;
+
+	for (int b = 0; b < NR_BACKENDS; b++)
+		k.refused[b] = EPERM;
+	hook_choose(&k, &p);
+	ASSERT_EQ(p.stages, 0);
+	ASSERT_EQ(hook_tier_state(&p, TIER_BLOCK, &missing), TIER_UNAVAILABLE);
+}
+
+TEST(table_is_sound)
+{
+	bool seen[NR_POINTS] = { false };
+
+	for (int i = 0; i < nr_hook_rows; i++) {
+		const struct hook_row *r = &hook_rows[i];
+
+		seen[r->point] = true;
+		for (int j = 0; j < i; j++)
+			ASSERT_TRUE(strcmp(r->program, hook_rows[j].program));
+		/* rows of a point stand together, best first */
+		if (i && hook_rows[i - 1].point != r->point)
+			for (int j = 0; j < i; j++)
+				ASSERT_TRUE(hook_rows[j].point != r->point);
+	}
+	for (int p = 0; p < NR_POINTS; p++)
+		ASSERT_TRUE(seen[p]);
+}
+
+TEST(tier_names_and_their_alias)
+{
+	enum iop_tier t = TIER_BLOCK;
+
+	ASSERT_EQ(tier_parse("cond_resched", &t), 0);
+	ASSERT_EQ(t, TIER_FULL);
+	t = TIER_VFS;
+	ASSERT_EQ(tier_parse("fulll", &t), -EINVAL);
+	ASSERT_EQ(t, TIER_VFS);
+}
+
+TEST_MAIN("hook", T(all_allowed_takes_the_best), T(tracepoints_only_host),
+	  T(prototypes_choose_not_versions), T(a_missing_hook_degrades_its_stage),
+	  T(without_a_needed_hook_the_tier_is_unavailable), T(no_permission_leaves_nothing),
+	  T(table_is_sound), T(tier_names_and_their_alias))
