@@ -62,6 +62,31 @@ TEST(by_device)
 	}
 }
 
+/* I/O that goes on elsewhere while the report is made is none of its business. */
+TEST(a_busy_neighbour)
+{
+	const char *why = need_loops();
+	struct proc fio = {};
+	struct trace t;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("tier vfs: --dev %s, fio on %s", loop.name, other.name);
+	proc_start(&fio, "fio --name=x --filename=%s --rw=randread --bs=4k --direct=1 --size=8m --numjobs=3 --time_based --runtime=60",
+		   other.path);
+	if (trace_begin(&t, "--tier vfs --dev %s", loop.name)) {
+		run_known(&loop, N, "");
+		if (trace_end(&t, SIGINT)) {
+			check_device(&t, loop.name, "read", N, N * SIZE);
+			check_operation(&t, "read", "syscall", N, N * SIZE);
+			check_coverage(&t);
+		}
+	}
+	proc_signal(&fio, SIGINT);
+	proc_free(&fio);
+	trace_free(&t);
+}
+
 TEST(of_two_devices)
 {
 	const char *why = need_loops();
@@ -350,6 +375,6 @@ TEST(two_tracers_at_once)
 	trace_free(&a);
 }
 
-TEST_MAIN("trace-filter", T(by_device), T(of_two_devices), T(by_process_and_thread), T(by_name),
+TEST_MAIN("trace-filter", T(by_device), T(a_busy_neighbour), T(of_two_devices), T(by_process_and_thread), T(by_name),
 	  T(by_operation), T(status_of_the_command), T(children_of_the_command),
 	  T(signals_while_the_command_runs), T(signals_end_with_a_report), T(two_tracers_at_once))
