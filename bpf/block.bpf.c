@@ -146,8 +146,7 @@ static __always_inline u64 bio_op(struct bio *bio, const struct owner *who)
 	}
 	o->nr_bios++;
 	__sync_fetch_and_add(&o->refs, 1);
-	if (cfg.nr_devs)
-		o->dev_wanted = 1;
+	op_want(o);
 	return op_handle(o, index);
 }
 
@@ -253,6 +252,8 @@ static __always_inline struct rq_slot *rq_slot_new(struct request *rq, int *ret_
 		return NULL;
 	}
 	bop = bop_of(rq->cmd_flags);
+	if (bop == BOP_FLUSH)
+		bop = BOP_FLUSH_COMMAND;
 	r->s.i = r->s.d = r->s.h = 0;
 	r->bio = address(bio);
 	r->sector = rq->__sector;
@@ -275,7 +276,7 @@ static __always_inline struct rq_slot *rq_slot_new(struct request *rq, int *ret_
 		r->s.q = r->s.g = r->op = 0;
 		r->owner.tgid = r->owner.tid = 0;
 		r->owner.comm[0] = '\0';
-		r->wanted = bop == BOP_FLUSH && !owner_filtered() && bop_wanted(bop) &&
+		r->wanted = bop == BOP_FLUSH_COMMAND && !owner_filtered() && bop_wanted(bop) &&
 			    dev_wanted(r->dev, r->dev);
 	}
 	r->row = r->wanted ? row_of(r->dev, bop) : -1;
@@ -386,50 +387,57 @@ static __always_inline void stamps_order(struct rq_stamps *s)
 		lost(LOSS_TIME_BACKWARDS);
 }
 
-/* Exclusive stages of a request; -1: not seen. */
-static __always_inline u64 stage_of(const struct rq_stamps *s, int stage)
+/*
+ * Exclusive stages of a request; -1: not seen. One that is never issued (a
+ * flush that waits for the queue's command, an early error) has its time from
+ * G on in the device, respectively before the issue.
+ */
+static __always_inline u64 stage_of(const struct rq_slot *r, int stage)
 {
-	u64 end = s->i ? s->i : s->d;
+	const struct rq_stamps *s = &r->s;
+	u64 end = s->i ? s->i : s->d ? s->d : s->c;
+	bool waits = !s->d && r->bop == BOP_FLUSH;
 
 	switch (stage) {
 	case STAGE_Q2G:
 		return s->q && s->g ? s->g - s->q : -1ull;
 	case STAGE_G2I:
-		return s->g && end ? end - s->g : -1ull;
+		return s->g && !waits ? end - s->g : -1ull;
 	case STAGE_I2D:
 		return s->i && s->d ? s->d - s->i : -1ull;
 	case STAGE_DRIVER:
 		return s->h && s->d ? s->h - s->d : -1ull;
 	case STAGE_DEVICE:
-		return s->d ? s->c - (s->h ? s->h : s->d) : -1ull;
+		return s->d ? s->c - (s->h ? s->h : s->d) : waits && s->g ? s->c - s->g : -1ull;
 	}
 	return -1ull;
 }
 
-/*
- * What a row counts are commands to the device. A flush-only bio is none: it
- * has a total (what its issuer waited), the flush command has the count.
- */
+/* From where a request's total counts; 0: not known. */
+static __always_inline u64 rq_begin(const struct rq_slot *r)
+{
+	return r->bop == BOP_FLUSH_COMMAND ? r->s.d : r->s.q;
+}
+
 static __always_inline void row_account(const struct rq_slot *s)
 {
 	u32 row = (u32)s->row;
+	u64 begin = rq_begin(s);
 	struct iop_row *r;
 
 #pragma unroll
 	for (int i = BLOCK_STAGE_FIRST; i <= BLOCK_STAGE_LAST; i++) {
-		u64 ns = stage_of(&s->s, i);
+		u64 ns = stage_of(s, i);
 
 		if (ns != -1ull)
 			hist_add(block_hist(row, i - BLOCK_STAGE_FIRST), ns);
 	}
-	if (s->s.q)
-		hist_add(block_hist(row, BLOCK_HIST_TOTAL), s->s.c - s->s.q);
+	if (begin)
+		hist_add(block_hist(row, BLOCK_HIST_TOTAL), s->s.c - begin);
 	r = row_at(row);
 	if (!r)
 		return;
-	/* whose flush command it is cannot be told, so a filter by owner counts the bios */
-	if (s->s.d || s->bop != BOP_FLUSH || owner_filtered())
-		__sync_fetch_and_add(&r->count, 1);
+	__sync_fetch_and_add(&r->count, 1);
 	__sync_fetch_and_add(&r->bytes, s->bytes);
 	if (s->status)
 		__sync_fetch_and_add(&r->errors, 1);
@@ -450,13 +458,13 @@ __global_fn int rq_emit(int index)
 	e = slow_reserve();
 	if (!e)
 		return 0;
-	e->start_ns = r->s.q;
-	e->total_ns = r->s.c - r->s.q;
+	e->start_ns = rq_begin(r);
+	e->total_ns = r->s.c - e->start_ns;
 	for (int i = 0; i < NR_STAGES; i++)
 		e->stage_ns[i] = 0;
 #pragma unroll
 	for (int i = BLOCK_STAGE_FIRST; i <= BLOCK_STAGE_LAST; i++) {
-		u64 ns = stage_of(&r->s, i);
+		u64 ns = stage_of(r, i);
 
 		if (ns == -1ull)
 			continue;
@@ -592,8 +600,8 @@ static __always_inline int on_complete(struct request *rq, u8 status, u32 nr_byt
 		count(COUNT_RQ_FINISHED);
 		if (r->row >= 0)
 			row_account(r);
-		if (cfg.threshold_ns && r->s.q && r->s.c - r->s.q >= cfg.threshold_ns &&
-		    (!TIER(TIER_VFS) || !r->op))
+		if (cfg.threshold_ns && rq_begin(r) &&
+		    r->s.c - rq_begin(r) >= cfg.threshold_ns && (!TIER(TIER_VFS) || !r->op))
 			rq_emit(index);
 	}
 	rqs_release(index);

@@ -242,6 +242,10 @@ struct io_kiocb {
 	struct io_wq_work work;
 };
 
+struct io_sync {
+	int flags;
+};
+
 struct io_worker {
 	struct io_wq_work *cur_work;
 };
@@ -260,6 +264,7 @@ struct scsi_cmnd;
 #define S_IFBLK 0060000
 #define S_IFREG 0100000
 #define BPF_ANY 0
+#define IORING_FSYNC_DATASYNC 1
 #define PF_IO_WORKER 0x00000010
 
 /* uapi/linux/aio_abi.h: a user-space struct, so never relocated */

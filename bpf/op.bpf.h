@@ -106,7 +106,7 @@ static __always_inline struct op *op_begin(u64 key, u8 kind, u8 via, u64 now, in
 	o->tag = -1;
 	o->cause = o->preempted = o->cached = o->direct = 0;
 	o->has_offset = 0;
-	o->dev_wanted = !cfg.nr_devs;
+	o->dev_wanted = 0;
 	*ret_index = index;
 	return o;
 }
@@ -319,9 +319,13 @@ static __always_inline bool op_set_file(struct op *o, u64 f)
 	o->inode = (u64)inode;
 	o->file_dev = type == S_IFBLK ? BPF_CORE_READ(inode, i_rdev) :
 					BPF_CORE_READ(inode, i_sb, s_dev);
-	if (cfg.nr_devs && dev_listed(o->file_dev, o->file_dev))
-		o->dev_wanted = 1;
 	return true;
+}
+
+/* The file is known: is the operation on a device of interest? */
+static __always_inline bool op_on_wanted_dev(const struct op *o)
+{
+	return !cfg.nr_devs || dev_listed(o->file_dev, o->file_dev);
 }
 
 /* ---- the end ---- */
@@ -453,6 +457,26 @@ static __always_inline void op_account(const struct op *o, u64 total, s64 result
 		__sync_fetch_and_add(&row->resched, o->resched);
 }
 
+/*
+ * With a device filter an operation is of interest once its file or one of its
+ * bios is found to be on the device; it counts as seen from then on.
+ */
+static __always_inline void op_want(struct op *o)
+{
+	if (o->dev_wanted)
+		return;
+	o->dev_wanted = 1;
+	count(COUNT_OP_SEEN);
+}
+
+/* It turned out to be none: refused, or not on storage. */
+static __always_inline void op_unwant(struct op *o)
+{
+	if (o->dev_wanted)
+		count_add(COUNT_OP_SEEN, -1ull);
+	o->dev_wanted = 0;
+}
+
 /* The operation is over: account for it, print it if it was slow, free its slot. */
 __global_fn int op_end(int index, u64 now, s64 result)
 {
@@ -470,8 +494,6 @@ __global_fn int op_end(int index, u64 now, s64 result)
 		op_account(o, total, result);
 		if (cfg.threshold_ns && total >= cfg.threshold_ns)
 			op_emit(index, total, result);
-	} else {
-		count(COUNT_OP_ELSEWHERE);
 	}
 	op_release(o, index);
 	return 0;

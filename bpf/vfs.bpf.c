@@ -71,8 +71,8 @@ __global_fn int aio_begin(u64 slot, u64 now)
 	o->len = iocb.aio_nbytes;
 	if (!op_set_file(o, fd_file(iocb.aio_fildes)))
 		op_release(o, index);
-	else
-		count(COUNT_OP_SEEN);
+	else if (op_on_wanted_dev(o))
+		op_want(o);
 	return 0;
 }
 
@@ -95,7 +95,7 @@ __global_fn int aio_submitted(u64 slot, u64 now, s64 accepted)
 	if (!o || o->via != VIA_AIO || !o->t0)
 		return 0;
 	if (accepted <= 0) {
-		count_add(COUNT_OP_SEEN, -1ull);
+		op_unwant(o);
 		op_release(o, index);
 	} else if (__sync_fetch_and_add(&o->refs, -1) == 1) {
 		op_end(index, o->nr_requests ? o->cursor : now, (s64)o->len);
@@ -177,9 +177,9 @@ static __always_inline int on_sys_enter(struct pt_regs *regs, u64 nr)
 	if (sc.at_f_pos || (sc.offset_arg && o->offset == -1ull))
 		o->offset = file_pos(o->file);
 	o->has_offset = sc.offset_arg || sc.at_f_pos;
-	if (!sc.fd_arg)
-		o->dev_wanted = 1;
-	count(COUNT_OP_SEEN);
+	/* without a file (sync, msync) its bios tell */
+	if (sc.fd_arg ? op_on_wanted_dev(o) : !cfg.nr_devs)
+		op_want(o);
 	return 0;
 }
 
@@ -209,7 +209,7 @@ static __always_inline int on_task_exit(struct task_struct *p)
 
 	if (!o)
 		return 0;
-	if (!op_is_batch(o))
+	if (o->dev_wanted)
 		count(COUNT_OP_GONE);
 	op_release(o, index);
 	return 0;
@@ -217,9 +217,20 @@ static __always_inline int on_task_exit(struct task_struct *p)
 
 /* ---- io_uring ---- */
 
+static __always_inline u8 uring_kind(struct io_kiocb *req)
+{
+	/* struct io_kiocb begins with what its operation keeps */
+	struct io_sync *sync = (struct io_sync *)address(req);
+	u8 kind = cfg.uring_kind[req->opcode & (NR_URING_OPS - 1)];
+
+	if (kind == KIND_FSYNC && BPF_CORE_READ(sync, flags) & IORING_FSYNC_DATASYNC)
+		return KIND_FDATASYNC;
+	return kind;
+}
+
 static __always_inline int on_uring_submit(struct io_kiocb *req)
 {
-	u8 kind = cfg.uring_kind[req->opcode & (NR_URING_OPS - 1)];
+	u8 kind = uring_kind(req);
 	struct owner who;
 	struct op *o;
 	int index;
@@ -239,7 +250,8 @@ static __always_inline int on_uring_submit(struct io_kiocb *req)
 	if (!o)
 		return 0;
 	o->owner = who;
-	count(COUNT_OP_SEEN);
+	if (!cfg.nr_devs)
+		op_want(o);
 	return 0;
 }
 
@@ -254,10 +266,12 @@ static __always_inline int on_uring_complete(u64 key, s64 res)
 		return 0;
 	/* the file is known only once the request has been issued */
 	if (!op_set_file(o, (u64)BPF_CORE_READ(req, file))) {
-		count_add(COUNT_OP_SEEN, -1ull);
+		op_unwant(o);
 		op_release(o, index);
 		return 0;
 	}
+	if (op_on_wanted_dev(o))
+		op_want(o);
 	if (o->kind == KIND_READ || o->kind == KIND_WRITE) {
 		/* ki_pos stands behind what was transferred, if it moved at all */
 		o->offset = BPF_CORE_READ(rw, ki_pos);

@@ -66,13 +66,18 @@ enum iop_stage {
 #define BLOCK_HIST_TOTAL (BLOCK_STAGE_LAST - BLOCK_STAGE_FIRST + 1)
 #define NR_BLOCK_HISTS (BLOCK_HIST_TOTAL + 1)
 
-/* Operations of a block request. */
-#define IOP_BLOCK_OPS(X)               \
-	X(READ, "read")                \
-	X(WRITE, "write")              \
-	X(FLUSH, "flush")              \
-	X(DISCARD, "discard")          \
-	X(WRITE_ZEROES, "write_zeroes") \
+/*
+ * Operations of a block request. A flush is asked for by a bio, and done by a
+ * command of the queue's own that may serve many of them and has no owner
+ * (block/blk-flush.c): two rows.
+ */
+#define IOP_BLOCK_OPS(X)                  \
+	X(READ, "read")                   \
+	X(WRITE, "write")                 \
+	X(FLUSH, "flush")                 \
+	X(FLUSH_COMMAND, "flush_command") \
+	X(DISCARD, "discard")             \
+	X(WRITE_ZEROES, "write_zeroes")   \
 	X(OTHER, "other")
 
 enum iop_block_op {
@@ -146,7 +151,6 @@ enum iop_count {
 	COUNT_OP_SEEN,
 	COUNT_OP_FINISHED,
 	COUNT_OP_GONE,	     /* operations whose task died inside them */
-	COUNT_OP_ELSEWHERE,  /* operations on devices that the filter leaves out */
 	COUNT_UNTIED_BIOS,   /* bios submitted outside any operation seen */
 	COUNT_MERGED_BIOS,
 	COUNT_EXCLUDED,	     /* bios and operations of the tracer itself */

@@ -66,7 +66,7 @@ static const struct opt trace_opts[] = {
 	{ "tid", 0, OPT_U64, F(tid), "TID", "only this thread", 1, 4194304, NULL },
 	{ "comm", 'c', OPT_STR, F(comm), "NAME", "only tasks of this name", 0, 0, NULL },
 	{ "op", 0, OPT_LIST, F(ops), "OP,...",
-	  "only these operations: read, write, flush, discard, write_zeroes, and from tier vfs fsync, fdatasync, sync_file_range, sync, msync, copy, fallocate",
+	  "only these operations: read, write, flush, flush_command, discard, write_zeroes, other, and from tier vfs fsync, fdatasync, sync_file_range, sync, msync, copy, fallocate",
 	  0, 0, NULL },
 	{ "threshold", 'w', OPT_DURATION, F(threshold_ns), "DUR",
 	  "print each operation (tier block: request) that took this long or longer", 1, 1e15, NULL },
@@ -169,6 +169,8 @@ static bool op_word(const char *word, u32 *bops, u32 *kinds)
 	for (u32 i = 0; i < NR_KINDS; i++)
 		if (!strcmp(word, kind_names[i]))
 			*kinds |= 1u << i, known = true;
+	if (*bops & 1u << BOP_FLUSH)
+		*bops |= 1u << BOP_FLUSH_COMMAND;
 	return known;
 }
 

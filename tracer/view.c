@@ -51,13 +51,13 @@ void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion
 		   struct coverage *ret)
 {
 	const u64 *c = st->counts;
-	u64 ops = less(c[COUNT_OP_SEEN], c[COUNT_OP_ELSEWHERE]);
 
 	*ret = (struct coverage){
 		.requests = { c[COUNT_RQ_SEEN], c[COUNT_RQ_FINISHED],
 			      less(c[COUNT_RQ_SEEN], c[COUNT_RQ_FINISHED]) },
-		.operations = { ops, c[COUNT_OP_FINISHED],
-				less(ops, c[COUNT_OP_FINISHED] + c[COUNT_OP_GONE]) },
+		.operations = { c[COUNT_OP_SEEN], c[COUNT_OP_FINISHED],
+				less(c[COUNT_OP_SEEN],
+				     c[COUNT_OP_FINISHED] + c[COUNT_OP_GONE]) },
 		.in_flight_at_start = in_flight_at_start,
 		.begun_before = c[COUNT_RQ_AT_START],
 		.gone = c[COUNT_OP_GONE],
