@@ -291,6 +291,41 @@ TEST(merged_split_and_mixed_requests)
 	shape_case("full", "--engine io_uring --op write --depth 4", 7, 8 << 20, "io_uring");
 }
 
+/* Deeper than any table need be: what is not counted must at least be counted as lost. */
+static void deep_case(const char *words, const char *via, bool all)
+{
+	enum { MANY = 20011 };
+	struct trace t;
+
+	check_case("%d reads, %s", MANY, words);
+	if (trace_command(&t, "--tier full --dev %s -- known-count --target %s --count %d --direct %s", loop.name,
+			  loop.path, MANY, words)) {
+		int64_t lost = number_at(t.summary, "coverage.lost.map_full") +
+			       number_at(t.summary, "coverage.lost.batch_long");
+
+		check_device(&t, loop.name, "read", MANY, (int64_t)MANY * SIZE);
+		check_same("operations counted and lost", trace_operation_count(&t, "read", via) + lost, MANY);
+		check_same("in flight at the end", number_at(t.summary, "coverage.in_flight"), 0);
+		if (all)
+			check_coverage(&t);
+	}
+	trace_free(&t);
+}
+
+TEST(deep_queues)
+{
+	const char *why = need_loop();
+
+	if (why)
+		TEST_SKIP(why);
+	deep_case("--engine psync --threads 64", "syscall", true);
+	deep_case("--engine libaio --depth 1024 --batch 256", "libaio", true);
+	deep_case("--engine io_uring --depth 1024 --batch 256", "io_uring", true);
+	deep_case("--engine io_uring_punt --depth 512 --batch 128", "io_uring", true);
+	deep_case("--engine io_uring --depth 4096 --batch 4096", "io_uring", false);
+	deep_case("--engine libaio --depth 4096 --batch 512", "libaio", false);
+}
+
 TEST(discards_and_page_faults)
 {
 	const char *why = need_loop();
@@ -461,4 +496,5 @@ TEST(fio_agrees)
 TEST_MAIN("trace", T(counts_in_tier_block), T(counts_in_tier_vfs), T(counts_in_tier_filemap),
 	  T(counts_in_tier_full), T(counts_under_bfq_and_kyber), T(counts_of_rarer_interfaces),
 	  T(counts_of_syncs), T(syncs_of_a_whole_device), T(merged_split_and_mixed_requests),
+	  T(deep_queues),
 	  T(discards_and_page_faults), T(cached_reads_from_ext4), T(buffered_writes_to_ext4), T(fio_agrees))
