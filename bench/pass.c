@@ -19,8 +19,10 @@
 #include "tracer/base/cleanup.h"
 
 #define LOG_PREFIX "cell"
-#define SLACK_NS (150 * NS_PER_MS)	/* of fio's run behind the window */
-#define STARTUP_MARGIN_NS (80 * NS_PER_MS)
+#define SLACK_NS (250 * NS_PER_MS)	/* of fio's run behind the window */
+#define START_IOS 20			/* on the device: fio is at work */
+#define START_POLL_NS (10 * NS_PER_MS)
+#define START_TIMEOUT_NS (2 * NS_PER_S)	/* then it is at work, or nothing shows */
 #define FIO_END_TIMEOUT_NS (20 * NS_PER_S)
 #define RATE_REACHED .99
 #define STEAL_LIMIT .01
@@ -215,7 +217,6 @@ static void judge_window(struct pass_env *e, const struct fio_run *run, const st
 		return;
 	}
 	startup_ms = s->first_ms > run->started_ms ? s->first_ms - run->started_ms : 0;
-	e->startup_ns = startup_ms * NS_PER_MS + STARTUP_MARGIN_NS;
 	if (s->first_ms + e->timing.discard_ns / NS_PER_MS / 2 > r->from_ms)
 		fault(r, "fio was slow to start (%llu ms): nothing left to discard",
 		      (unsigned long long)startup_ms);
@@ -285,13 +286,42 @@ static int evaluate(struct pass_env *e, struct fio_run *run, const struct edge *
 	return err;
 }
 
-static int run_and_measure(struct pass_env *e, struct fio_run *run, const struct tracer *tracer,
-			   struct edge *a, struct edge *b, struct pass_result *r)
+/* fio takes .3 s and more before its first I/O; the device shows when that was. */
+static int wait_started(struct pass_env *e, struct fio_run *run, uint64_t ios_before,
+			struct pass_result *r)
 {
-	uint64_t from = run->started_ns + e->startup_ns + e->timing.discard_ns;
-	struct child_end end = { 0 };
-	int err = take_edge(e, run, tracer, from, a, r);
+	uint64_t deadline = run->started_ns + START_TIMEOUT_NS, ios = ios_before;
 
+	while (now_ns() < deadline) {
+		struct child_end end;
+		int err = child_wait(&run->child, START_POLL_NS, false, &end);
+
+		if (err == -EINTR)
+			return err;
+		if (!err) {
+			undo_drop(e->undo);
+			r->fio_status = end.status;
+			read_output(run, r);
+			fault(r, "fio ended before the window did");
+			return 0;
+		}
+		if (!e->unseen_start && !device_ios(e->device, &ios) && ios >= ios_before + START_IOS)
+			return 0;
+	}
+	e->unseen_start = true;
+	return 0;
+}
+
+static int run_and_measure(struct pass_env *e, struct fio_run *run, const struct tracer *tracer,
+			   uint64_t ios_before, struct edge *a, struct edge *b,
+			   struct pass_result *r)
+{
+	struct child_end end = { 0 };
+	int err = wait_started(e, run, ios_before, r);
+	uint64_t from = now_ns() + e->timing.discard_ns;
+
+	if (!err && !r->fault[0])
+		err = take_edge(e, run, tracer, from, a, r);
 	if (!err && !r->fault[0])
 		err = take_edge(e, run, tracer, from + e->timing.window_ns, b, r);
 	if (err || r->fault[0])
@@ -312,7 +342,8 @@ static int run_and_measure(struct pass_env *e, struct fio_run *run, const struct
 int pass_run(struct pass_env *e, const struct pace *pace, double target_iops,
 	     const struct tracer *tracer, struct pass_result *ret, struct why *why)
 {
-	uint64_t runtime = e->timing.discard_ns + e->timing.window_ns + SLACK_NS + STARTUP_MARGIN_NS;
+	uint64_t runtime = e->timing.discard_ns + e->timing.window_ns + SLACK_NS +
+			   (e->unseen_start ? START_TIMEOUT_NS : 0);
 	struct job_params p = {
 		.filename = e->target->filename,
 		.size_bytes = e->target->size_bytes,
@@ -331,7 +362,7 @@ int pass_run(struct pass_env *e, const struct pace *pace, double target_iops,
 	device_ios(e->device, &before);
 	err = fio_start(e, &p, &run, why);
 	if (!err)
-		err = run_and_measure(e, &run, tracer, &a, &b, &r);
+		err = run_and_measure(e, &run, tracer, before, &a, &b, &r);
 	fio_abort(e, &run);
 	if (!err) {
 		device_ios(e->device, &after);

@@ -36,7 +36,8 @@ struct pass_env {
 	const char *scheduler;
 	const char *cpus;	/* for fio; NULL: not pinned */
 	struct timing timing;
-	uint64_t startup_ns;	/* from fork to fio's first I/O; learns from each run */
+	/* fio's I/O does not show on the device (cached reads): wait this long instead */
+	bool unseen_start;
 	int kmsg_fd;
 	struct undo *undo;
 };

@@ -2,6 +2,7 @@
 #include "set.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #define RATE_SHARE .70		/* of the capacity without a tracer */
 #define REDO_SHARE .10		/* of the rounds; at least two */
 #define ARM_FAULTS_MAX 2	/* then the arm is out, and the others go on */
-#define CALIBRATION_TRIES 3
+#define CALIBRATION_TRIES 6
 
 static const struct rounds confirm_rounds = { 8, 16 };
 
@@ -119,60 +120,82 @@ static int calibration_fault(struct set_state *s, const struct pass_result *r, s
 			s->key->workload->name, s->key->device->name, r->fault);
 }
 
+/* The lower of two passes: a rate that holds matters more than the last IOPS. */
 static int measure_capacity(struct set_state *s, struct fio_result *ret, struct why *why)
 {
-	struct pass_result r = { 0 };
-	int err = 0;
+	unsigned int good = 0;
+	struct why last = { 0 };
 
-	for (int i = 0; i < CALIBRATION_TRIES; i++) {
+	for (int i = 0; i < CALIBRATION_TRIES && good < 2; i++) {
+		struct pass_result r = { 0 };
+		int err = pass_run(&s->env, NULL, 0, NULL, &r, why);
+
+		if (err)
+			return err;
+		if (r.fault[0])
+			calibration_fault(s, &r, &last);
+		else if (!good++ || pass_iops(&r) < s->out.capacity_iops) {
+			s->out.capacity_iops = pass_iops(&r);
+			s->nr_cores = r.cpu.nr;
+			*ret = r.fio;
+		}
+		if (r.fio.error) /* it will not get better */
+			i = CALIBRATION_TRIES;
 		pass_result_free(&r);
-		err = pass_run(&s->env, NULL, 0, NULL, &r, why);
-		if (err || !r.fault[0] || r.fio.error || r.fio_status)
-			break;
 	}
-	if (!err && r.fault[0])
+	if (good)
+		return 0;
+	*why = last;
+	return -EIO;
+}
+
+/* One try of the fixed rate @share of @capacity; *ret_reached: what of it came through. */
+static int try_rate(struct set_state *s, const struct fio_result *capacity, double share,
+		    double *ret_reached, struct why *why)
+{
+	double target[WORKLOAD_MAX_JOBS], total;
+	unsigned int nr = section_targets(capacity, share, target);
+	struct pass_result r = { 0 };
+	int err = pace_plan(target, nr, &s->pace, &total);
+
+	if (err)
+		return why_fail(why, EXIT_HARNESS, err, "workload %s: cannot plan a fixed rate",
+				s->key->workload->name);
+	s->rate_iops = planned_ios(capacity, &s->pace);
+	err = pass_run(&s->env, &s->pace, s->rate_iops, NULL, &r, why);
+	if (!err && r.fio.error)
 		err = calibration_fault(s, &r, why);
-	if (!err) {
-		s->out.capacity_iops = pass_iops(&r);
-		s->nr_cores = r.cpu.nr;
-		*ret = r.fio;
-	}
+	if (!err)
+		*ret_reached = r.fault[0] ? 0 : r.flags & PASS_RATE_MISSED ?
+						pass_iops(&r) / s->rate_iops : 1;
 	pass_result_free(&r);
 	return err;
 }
 
-/* Find a rate that holds: 70 % of the capacity, less where the device stalls under fsync. */
+/*
+ * Find a rate that holds without a tracer: 70 % of the capacity, or less where
+ * the device stalls or the machine has other work.
+ */
 static int calibrate(struct set_state *s, struct why *why)
 {
 	struct fio_result capacity;
 	double share = RATE_SHARE;
 	int err = measure_capacity(s, &capacity, why);
 
-	for (int i = 0; i < CALIBRATION_TRIES && !err; i++, share -= .1) {
-		double target[WORKLOAD_MAX_JOBS], total;
-		unsigned int nr = section_targets(&capacity, share, target);
-		struct pass_result r = { 0 };
-		bool holds;
+	for (int i = 0; i < CALIBRATION_TRIES && !err; i++) {
+		double reached = 0;
 
-		err = pace_plan(target, nr, &s->pace, &total);
-		if (err)
-			return why_fail(why, EXIT_HARNESS, err, "workload %s: cannot plan a fixed rate",
-					s->key->workload->name);
-		s->rate_iops = planned_ios(&capacity, &s->pace);
-		err = pass_run(&s->env, &s->pace, s->rate_iops, NULL, &r, why);
-		holds = !err && !r.fault[0] && !(r.flags & PASS_RATE_MISSED);
-		if (!err && r.fio.error)
-			err = calibration_fault(s, &r, why);
-		pass_result_free(&r);
-		if (holds) {
+		err = try_rate(s, &capacity, share, &reached, why);
+		if (!err && reached >= 1) {
 			s->out.rate_iops = s->rate_iops;
 			return 0;
 		}
+		share *= reached > .5 && reached < .95 ? reached * .95 : .9;
 	}
 	return err ? err :
 		     why_fail(why, EXIT_ENVIRONMENT, -EIO,
-			      "workload %s on %s: no fixed rate down to %.0f%% of its capacity holds",
-			      s->key->workload->name, s->key->device->name, 100 * (share + .1));
+			      "workload %s on %s: no fixed rate holds; %.0f%% of its capacity was too much",
+			      s->key->workload->name, s->key->device->name, 100 * share);
 }
 
 /* ---- rounds ---- */
@@ -378,10 +401,18 @@ static bool out_of_time(const struct set_state *s, const struct phase *p)
 	return s->c->deadline_ns && now_ns() + round >= s->c->deadline_ns;
 }
 
-static unsigned int redo_limit(const struct rounds *r)
+/* With a deadline the number of rounds is set by the clock, not by the data: one look. */
+static bool one_look_by_clock(const struct set_state *s)
 {
-	unsigned int n = (unsigned int)ceil(REDO_SHARE * r->max);
+	return s->c->deadline_ns && !s->c->confirm;
+}
 
+static unsigned int redo_limit(const struct set_state *s, const struct phase *p)
+{
+	unsigned int n = (unsigned int)ceil(REDO_SHARE * p->rounds.max);
+
+	if (one_look_by_clock(s)) /* the clock ends it */
+		return UINT_MAX;
 	return n < 2 ? 2 : n;
 }
 
@@ -399,10 +430,9 @@ static void give_up(struct set_state *s, const struct phase *p)
 static int run_phase(struct set_state *s, struct phase *p, struct decision d[ARM_MAX][METRIC_NR],
 		     struct why *why)
 {
-	unsigned int redone_limit = redo_limit(&p->rounds), next;
-	/* with a deadline the number of rounds is set by the clock, not by the data: one look */
-	double alpha = s->c->deadline_ns && !s->c->confirm ? .05 : rounds_alpha(&p->rounds);
-	bool single = s->c->deadline_ns && !s->c->confirm, open = true;
+	unsigned int redone_limit = redo_limit(s, p), next;
+	bool single = one_look_by_clock(s), open = true;
+	double alpha = single ? SINGLE_LOOK_ALPHA : rounds_alpha(&p->rounds);
 	int err = 0;
 
 	while (open && (next = single ? p->rounds.max : rounds_next_look(&p->rounds, p->done))) {
@@ -537,7 +567,6 @@ static void init_state(struct set_state *s, const struct target *target, char *c
 		.workload = s->key->workload,
 		.scheduler = s->key->scheduler,
 		.timing = c->timing,
-		.startup_ns = 500 * NS_PER_MS,
 		.kmsg_fd = c->kmsg_fd,
 		.undo = c->undo,
 	};

@@ -117,7 +117,12 @@ double stat_lag1(const double *d, unsigned int n)
 	return var > 0 ? cov / var : 0;
 }
 
-/* The largest studentised mean of the centred vectors under one set of signs. */
+/*
+ * The largest t of the centred vectors under one set of signs. Each flip has its
+ * own spread: signs leave the sum of squares alone and move the mean, and with
+ * few rounds the t of the data varies as much through its spread as through its
+ * mean.
+ */
 static double flipped_max(const double *d, unsigned int n, unsigned int k, const double *mean,
 			  const double *se, struct rng *r)
 {
@@ -125,13 +130,14 @@ static double flipped_max(const double *d, unsigned int n, unsigned int k, const
 	double max = -INFINITY;
 
 	for (unsigned int c = 0; c < k; c++) {
-		double sum = 0;
+		double squares = se[c] * se[c] * n * (n - 1), sum = 0, var;
 
 		if (se[c] <= 0)
 			continue;
 		for (unsigned int i = 0; i < n; i++)
 			sum += (signs >> i & 1 ? 1 : -1) * (d[i * k + c] - mean[c]);
-		max = fmax(max, sum / n / se[c]);
+		var = (squares - sum * sum / n) / (n - 1);
+		max = fmax(max, var > 0 ? sum / sqrt(n * var) : INFINITY);
 	}
 	return max;
 }
@@ -162,10 +168,10 @@ int stat_max_t_lower(const double *d, unsigned int n, unsigned int k, double alp
 		t[f] = flipped_max(d, n, k, mean, se, &r);
 	qsort(t, flips, sizeof(*t), by_value);
 	crit = t[(unsigned int)fmin(flips - 1, ceil((1 - alpha) * flips))];
-	if (!isfinite(crit)) /* every core is constant: its mean is its bound */
+	if (crit == -INFINITY) /* every core is constant: its mean is its bound */
 		crit = 0;
 	for (unsigned int c = 0; c < k; c++) {
-		double lower = mean[c] - crit * se[c];
+		double lower = se[c] > 0 ? mean[c] - crit * se[c] : mean[c];
 
 		if (lower > best) {
 			best = lower;

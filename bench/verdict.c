@@ -16,7 +16,6 @@
  */
 static const unsigned int look_table[] = { 8, 12, 16, 24, 32 };
 #define LOOK_ALPHA .018
-#define SINGLE_LOOK_ALPHA .05
 
 const struct rule rule_default = {
 	.budget = 5,
@@ -149,6 +148,26 @@ static int measure_one(const struct series *s, unsigned int arm, enum metric m, 
 	return 0;
 }
 
+/* A simultaneous bound over all cores, of the differences times @sign. */
+static int cores_lower(const struct series *s, unsigned int arm, double sign, double alpha,
+		       const struct rule *rule, double *ret)
+{
+	_cleanup_free_ double *all = calloc((size_t)s->nr_rounds * s->nr_cores, sizeof(*all));
+	unsigned int core;
+
+	if (!all)
+		return -ENOMEM;
+	for (unsigned int c = 0; c < s->nr_cores; c++) {
+		double d[STAT_MAX_N];
+
+		differences(s, arm, METRIC_WORST_CORE, c, d);
+		for (unsigned int i = 0; i < s->nr_rounds; i++)
+			all[i * s->nr_cores + c] = sign * d[i];
+	}
+	return stat_max_t_lower(all, s->nr_rounds, s->nr_cores, alpha, rule->flips, rule->seed, ret,
+				&core);
+}
+
 /*
  * PASS needs every core's upper bound under the margin (intersection-union: no
  * correction). FAIL needs a core whose simultaneous lower bound is over it: the
@@ -157,41 +176,28 @@ static int measure_one(const struct series *s, unsigned int arm, enum metric m, 
 static int measure_worst_core(const struct series *s, unsigned int arm, double alpha,
 			      const struct rule *rule, struct measured *ret)
 {
-	_cleanup_free_ double *all = calloc((size_t)s->nr_rounds * s->nr_cores, sizeof(*all));
-	double upper = -INFINITY, lower;
 	struct measured worst = { .loss.estimate = -INFINITY };
-	unsigned int lower_core;
-	int err;
+	double upper = -INFINITY, lower = -INFINITY;
+	int err = 0;
 
-	if (!all)
-		return -ENOMEM;
 	for (unsigned int c = 0; c < s->nr_cores; c++) {
 		struct measured one;
-		double d[STAT_MAX_N];
 
 		err = measure_one(s, arm, METRIC_WORST_CORE, c, alpha, &one);
 		if (err)
 			return err;
-		differences(s, arm, METRIC_WORST_CORE, c, d);
-		for (unsigned int i = 0; i < s->nr_rounds; i++)
-			all[i * s->nr_cores + c] = d[i];
 		upper = fmax(upper, one.loss.upper);
 		if (one.loss.estimate > worst.loss.estimate) {
 			worst = one;
 			worst.core = (int)c;
 		}
 	}
+	if (stat_rank_q(s->nr_rounds, alpha) >= 0)
+		err = cores_lower(s, arm, 1, alpha, rule, &lower);
 	worst.loss.upper = upper;
-	worst.loss.lower = -INFINITY;
-	if (stat_rank_q(s->nr_rounds, alpha) >= 0) {
-		err = stat_max_t_lower(all, s->nr_rounds, s->nr_cores, alpha, rule->flips,
-				       rule->seed, &lower, &lower_core);
-		if (err)
-			return err;
-		worst.loss.lower = fmin(lower, worst.loss.estimate);
-	}
+	worst.loss.lower = fmin(lower, worst.loss.estimate);
 	*ret = worst;
-	return 0;
+	return err;
 }
 
 static int measure(const struct series *s, unsigned int arm, enum metric m, double alpha,
@@ -204,23 +210,29 @@ static int measure(const struct series *s, unsigned int arm, enum metric m, doub
 	return measure_one(s, arm, m, 0, alpha, ret);
 }
 
-/* Does off2 differ from off, where nothing differs? For cores: does any? */
+/* Does off2 differ from off, where nothing differs? For cores: does any of them? */
 static int twin_excludes_zero(const struct series *s, enum metric m, const struct rule *rule,
 			      bool *ret)
 {
-	unsigned int cores = m == METRIC_WORST_CORE ? s->nr_cores : 1;
+	double alpha = rule->twin_alpha / 2, up, down;
+	struct measured v;
+	int err;
 
-	*ret = false;
-	for (unsigned int c = 0; c < cores; c++) {
-		struct measured v;
-		/* Bonferroni over the cores */
-		int err = measure_one(s, s->twin, m, c, rule->twin_alpha / 2 / cores, &v);
-
-		if (err)
-			return err;
-		*ret |= v.loss.lower > 0 || v.loss.upper < 0;
+	if (m != METRIC_WORST_CORE) {
+		err = measure_one(s, s->twin, m, 0, alpha, &v);
+		if (!err)
+			*ret = v.loss.lower > 0 || v.loss.upper < 0;
+		return err;
 	}
-	return 0;
+	*ret = false;
+	if (stat_rank_q(s->nr_rounds, alpha) < 0) /* too few rounds to say so of one core */
+		return 0;
+	err = cores_lower(s, s->twin, 1, alpha, rule, &up);
+	if (!err)
+		err = cores_lower(s, s->twin, -1, alpha, rule, &down);
+	if (!err)
+		*ret = up > 0 || down > 0;
+	return err;
 }
 
 static double half_width(const struct interval *v)
@@ -233,6 +245,12 @@ static unsigned int needed(const struct measured *v, double budget, unsigned int
 	unsigned int n = stat_rounds_needed(v->sd, budget - v->loss.estimate);
 
 	return n > rounds ? n : rounds + 1;
+}
+
+/* With few rounds white noise has a large lag-1 too: what it exceeds in 1 % of cases. */
+static double lag1_limit(const struct rule *rule, unsigned int n)
+{
+	return fmax(rule->max_lag1, -1. / n + 2.33 * .88 / sqrt(n));
 }
 
 int verdict_decide(const struct series *s, unsigned int arm, enum metric m, const struct rule *rule,
@@ -253,7 +271,7 @@ int verdict_decide(const struct series *s, unsigned int arm, enum metric m, cons
 	if (twin_differs) {
 		r.verdict = VERDICT_INVALID;
 		r.reason = "off2 differs from off where nothing differs";
-	} else if (v.lag1 > rule->max_lag1) {
+	} else if (v.lag1 > lag1_limit(rule, s->nr_rounds)) {
 		r.verdict = VERDICT_INVALID;
 		r.reason = "rounds depend on each other";
 	} else if (v.loss.upper < rule->budget) {

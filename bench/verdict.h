@@ -75,6 +75,9 @@ struct decision {
 
 extern const struct rule rule_default;
 
+/* One-sided error of the bounds when the data are looked at once. */
+#define SINGLE_LOOK_ALPHA .05
+
 /* @arm may be the twin itself: then the question is the noise of the machine. */
 int verdict_decide(const struct series *s, unsigned int arm, enum metric m, const struct rule *rule,
 		   bool last_look, struct decision *ret);
