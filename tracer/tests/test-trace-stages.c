@@ -125,7 +125,7 @@ TEST(a_slow_device_is_seen_as_one)
 			check_between("longest in the device", stage(&t, "device", "max_ns"), 200 * MS,
 				      800 * MS);
 			for (size_t s = 0; s < ARRAY_SIZE(quick); s++)
-				check_between(quick[s], stage(&t, quick[s], "max_ns"), -1, 50 * MS);
+				check_between(quick[s], stage(&t, quick[s], "max_ns"), -1, 100 * MS);
 			check_device(&t, slow.name, "write", 1, SIZE);
 			check_coverage(&t);
 		}
@@ -158,7 +158,7 @@ static void queue_case(const char *scheduler, const char *waits_in, const char *
 	if (held_run(&t, "vfs", 500, words)) {
 		check_between(waits_in, stage(&t, waits_in, "sum_ns"), rest * 300 * MS, rest * 1000 * MS);
 		check_between(not_in, stage(&t, not_in, "sum_ns"), -1, rest * 30 * MS);
-		check_between("median of the wait", stage(&t, waits_in, "p50_ns"), -1, 50 * MS);
+		check_between("median of the wait", stage(&t, waits_in, "p50_ns"), -1, 100 * MS);
 		check_between("longest wait", stage(&t, waits_in, "max_ns"), 300 * MS, 1000 * MS);
 		check_device(&t, slow.name, "write", count, count * SIZE);
 		check_operation(&t, "write", "syscall", count, count * SIZE);
@@ -245,7 +245,7 @@ static void throttle_case(const char *tier)
 	struct proc p = {};
 	char pid[16];
 
-	check_case("tier %s: 23 reads at 100 per second", tier);
+	check_case("tier %s: 23 reads at 20 per second", tier);
 	proc_start(&p, "known-count --target %s --count 23 --direct --wait", loop.path);
 	snprintf(pid, sizeof(pid), "%d", (int)p.pid);
 	if (proc_until(&p, "ready", 5000) && !put(cgroup, "cgroup.procs", pid) &&
@@ -260,13 +260,13 @@ static void throttle_case(const char *tier)
 			for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++)
 				check_between(elsewhere[i],
 					      number_at(json_at(stages, elsewhere[i]), "sum_ns"), -1,
-					      60 * MS);
+					      400 * MS);
 			if (strcmp(tier, "block")) {
 				check_operation(&t, "read", "syscall", 23, 23 * SIZE);
 				check_between("total of the operations",
 					      number_at(trace_operation(&t, "read", "syscall"),
 							"stages.total.sum_ns"),
-					      150 * MS, 2000 * MS);
+					      700 * MS, 5000 * MS);
 			}
 			check_coverage(&t);
 		}
@@ -280,7 +280,7 @@ TEST(throttled_reads)
 	const char *why = need_loop();
 
 	if (!why)
-		why = make_cgroup(loop_dev(&loop), 100);
+		why = make_cgroup(loop_dev(&loop), 20);
 	if (why)
 		TEST_SKIP(why);
 	throttle_case("block");
