@@ -46,7 +46,7 @@ static const char *no(const char *what)
 
 static const char *make(void)
 {
-	static const int deadly[] = { SIGINT, SIGTERM, SIGHUP, SIGSEGV, SIGBUS, SIGABRT };
+	static const int deadly[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGSEGV, SIGBUS, SIGABRT };
 
 	if (geteuid())
 		return "needs root";

@@ -314,6 +314,8 @@ static void stop_case(int sig)
 		trace_read(&t);
 		check_true("the report is whole", t.summary);
 		check_true("the command is gone", pid && kill(pid, 0) && errno == ESRCH);
+		if (pid)
+			kill(pid, SIGKILL);
 	}
 	trace_free(&t);
 }
