@@ -70,6 +70,7 @@ endif
 
 INSTALL_WORKLOADS += $(sort $(wildcard workloads/*.fio))
 
-BENCH_TESTS := test-bench-parse test-bench-stat test-bench-verdict
+BENCH_TESTS := test-bench-parse test-bench-report test-bench-stat test-bench-verdict
 TESTS += $(BENCH_TESTS)
-$(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c $(BENCH_LIB) $(BASE_SRC))$(eval $(t)_LIBS := $(BENCH_LIBS)))
+$(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/schema.c $(BENCH_LIB) $(BASE_SRC)) \
+	$(eval $(t)_LIBS := $(BENCH_LIBS)))

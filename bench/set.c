@@ -574,15 +574,32 @@ static void init_state(struct set_state *s, const struct target *target, char *c
 	s->env.cpus = cpus[0] ? cpus : NULL;
 }
 
+/* A user's file may hold any bytes; JSON may not. */
+static json_t *text_json(const char *text)
+{
+	json_t *s = json_string(text);
+	char *copy;
+
+	if (s)
+		return s;
+	copy = strdup(text);
+	for (char *p = copy; p && *p; p++)
+		if (*p != '\n' && (*p < ' ' || *p > '~'))
+			*p = ' ';
+	s = json_string(copy ? copy : "");
+	free(copy);
+	return s;
+}
+
 static json_t *set_json(const struct set_state *s)
 {
 	const struct set_key *k = s->key;
 
-	return json_pack("{s:s, s:i, s:s, s:o, s:s, s:f, s:f, s:s?, s:s}", "type", "set", "set",
+	return json_pack("{s:s, s:i, s:s, s:o, s:s, s:f, s:f, s:s?, s:o}", "type", "set", "set",
 			 (int)k->index, "workload", k->workload->name, "device",
 			 device_fingerprint(k->device), "scheduler", k->scheduler, "capacity_iops",
 			 s->out.capacity_iops, "fixed_rate_iops", s->rate_iops, "cpus", s->env.cpus,
-			 "job", k->workload->text);
+			 "job", text_json(k->workload->text));
 }
 
 int set_run(const struct set_config *c, const struct set_key *key, const struct target *target,

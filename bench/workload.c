@@ -104,6 +104,9 @@ int workload_parse(const char *name, const char *text, struct workload *ret, str
 	char *save = NULL;
 	int err = 0;
 
+	for (const char *p = name; *p; p++) /* it goes into tables and JSON */
+		if (*p <= ' ' || *p > '~')
+			err = why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: not a plain name", name);
 	if (copy && is_comment(skip_blank(copy))) {
 		const char *s = skip_blank(skip_blank(copy) + 1);
 
