@@ -43,10 +43,12 @@ const char *proc_path(const char *name)
 	return path;
 }
 
-/* Words of our own build by path, others as they are. */
-static char *word_of(char *word)
+/* A command begins the line, or comes after "--"; those of our own build go by path. */
+static char *word_of(const char *word, const char *before)
 {
-	if (!strcmp(word, "iopath") || !strcmp(word, "known-count"))
+	bool command = !before || !strcmp(before, "--");
+
+	if (command && (!strcmp(word, "iopath") || !strcmp(word, "known-count")))
 		return strdup(proc_path(word));
 	return strdup(word);
 }
@@ -56,8 +58,10 @@ static void split(char *line, char *words[MAX_WORDS])
 	char *save, *w = strtok_r(line, " ", &save);
 	int n = 0;
 
-	for (; w && n < MAX_WORDS - 1; w = strtok_r(NULL, " ", &save))
-		words[n++] = word_of(w);
+	for (; w && n < MAX_WORDS - 1; w = strtok_r(NULL, " ", &save)) {
+		words[n] = word_of(w, n ? words[n - 1] : NULL);
+		n++;
+	}
 	words[n] = NULL;
 }
 

@@ -30,9 +30,9 @@ struct proc {
 };
 
 /*
- * A word without a slash is looked for beside the test program first, then in
- * $PATH; "iopath" can be set by the environment's IOPATH. Words are
- * separated by blanks; there is no quoting. 0 or -errno.
+ * A command, first in the line or behind "--", that is one of our own is taken
+ * from beside the test program; for "iopath" the environment's IOPATH comes
+ * first. Words are separated by blanks; there is no quoting. 0 or -errno.
  */
 int proc_start(struct proc *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same as user @uid, without capabilities. */
