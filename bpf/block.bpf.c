@@ -42,7 +42,6 @@ SLOT_TABLE(bios, struct bio_slot);
 SLOT_TABLE(rqs, struct rq_slot);
 
 #define MAX_CHAIN 256
-#define STALE_BIO_NS 30000000000ull
 
 static __always_inline u32 bop_of(u32 opf)
 {
@@ -56,35 +55,12 @@ static __always_inline bool bop_wanted(u32 bop)
 
 /* ---- bios ---- */
 
-/*
- * A bio can end without a request (REQ_NOWAIT, an error before it is mapped)
- * and then nothing says so; its slot is found again when the memory is
- * reused. Should such slots ever fill a bucket, the old ones give way.
- */
-__global_fn int bio_evict(u64 key, u64 now)
-{
-	u32 n = slot_hash(key) & bios_mask;
-
-	for (int i = 0; i < SLOT_WAYS; i++) {
-		int index = (int)(n * SLOT_WAYS) + i;
-		struct bio_slot *b = bios_at(index);
-
-		if (b && now - b->q > STALE_BIO_NS)
-			bios_release(index);
-	}
-	return 0;
-}
-
-static __always_inline struct bio_slot *bio_slot_new(u64 key, u64 now)
+static __always_inline struct bio_slot *bio_slot_new(u64 key)
 {
 	int index = bios_claim(key);
 
 	if (index < 0) {
-		bio_evict(key, now);
-		index = bios_claim(key);
-	}
-	if (index < 0) {
-		lost(LOSS_MAP_FULL);
+		lost(LOSS_BIO_MAP_FULL);
 		return NULL;
 	}
 	return bios_at(index);
@@ -173,7 +149,7 @@ static __always_inline int on_bio_queue(struct bio *bio)
 		if (!bop_wanted(bop))
 			dev = 0;
 	}
-	b = bio_slot_new(address(bio), now);
+	b = bio_slot_new(address(bio));
 	if (!b)
 		return 0;
 	b->q = now;
@@ -209,7 +185,7 @@ static __always_inline int on_split(struct bio *bio)
 
 	if (!whole)
 		return 0;
-	b = bio_slot_new(address(bio), bpf_ktime_get_ns());
+	b = bio_slot_new(address(bio));
 	if (!b)
 		return 0;
 	*b = *whole;
@@ -248,7 +224,7 @@ static __always_inline struct rq_slot *rq_slot_new(struct request *rq, int *ret_
 	*ret_index = index = rqs_claim(address(rq));
 	r = index < 0 ? NULL : rqs_at(index);
 	if (!r) {
-		lost(LOSS_MAP_FULL);
+		lost(LOSS_BIO_MAP_FULL);
 		return NULL;
 	}
 	bop = bop_of(rq->cmd_flags);
@@ -345,7 +321,7 @@ static __always_inline int on_absorbed(struct request *rq)
 
 	if (!r)
 		return 0;
-	b = bio_slot_new(r->bio, bpf_ktime_get_ns());
+	b = bio_slot_new(r->bio);
 	if (b) {
 		b->q = r->s.q;
 		b->g = r->s.g;
@@ -421,30 +397,28 @@ static __always_inline u64 rq_begin(const struct rq_slot *r)
 
 static __always_inline void row_account(const struct rq_slot *s)
 {
-	u32 row = (u32)s->row;
+	struct iop_block_stats *r = block_stats_at((u32)s->row);
 	u64 begin = rq_begin(s);
-	struct iop_row *r;
 
+	if (!r)
+		return;
 #pragma unroll
 	for (int i = BLOCK_STAGE_FIRST; i <= BLOCK_STAGE_LAST; i++) {
 		u64 ns = stage_of(s, i);
 
 		if (ns != -1ull)
-			hist_add(block_hist(row, i - BLOCK_STAGE_FIRST), ns);
+			hist_add(&r->h[i - BLOCK_STAGE_FIRST], ns);
 	}
 	if (begin)
-		hist_add(block_hist(row, BLOCK_HIST_TOTAL), s->s.c - begin);
-	r = row_at(row);
-	if (!r)
-		return;
-	__sync_fetch_and_add(&r->count, 1);
-	__sync_fetch_and_add(&r->bytes, s->bytes);
+		hist_add(&r->h[BLOCK_HIST_TOTAL], s->s.c - begin);
+	__sync_fetch_and_add(&r->c.count, 1);
+	__sync_fetch_and_add(&r->c.bytes, s->bytes);
 	if (s->status)
-		__sync_fetch_and_add(&r->errors, 1);
+		__sync_fetch_and_add(&r->c.errors, 1);
 	if (s->requeues)
-		__sync_fetch_and_add(&r->requeues, s->requeues);
+		__sync_fetch_and_add(&r->c.requeues, s->requeues);
 	if (s->merged)
-		__sync_fetch_and_add(&r->bios, s->merged);
+		__sync_fetch_and_add(&r->c.bios, s->merged);
 }
 
 __global_fn int rq_emit(int index)
@@ -608,35 +582,44 @@ static __always_inline int on_complete(struct request *rq, u8 status, u32 nr_byt
 	return 0;
 }
 
-/* Devices without requests (dm, md, zram): from queued to completed. */
+static __always_inline void bio_account(const struct bio_slot *b, u64 now, bool error)
+{
+	int row = row_of(b->dev, b->bop);
+	struct iop_block_stats *r = row < 0 ? NULL : block_stats_at((u32)row);
+
+	count(COUNT_RQ_SEEN);
+	count(COUNT_RQ_FINISHED);
+	if (!r)
+		return;
+	hist_add(&r->h[BLOCK_HIST_TOTAL], now > b->q ? now - b->q : 0);
+	__sync_fetch_and_add(&r->c.count, 1);
+	__sync_fetch_and_add(&r->c.bytes, b->bytes);
+	if (error)
+		__sync_fetch_and_add(&r->c.errors, 1);
+}
+
+/*
+ * A bio ended without a request's completion: that of a device without
+ * requests (dm, md, zram), or one that never got any (REQ_NOWAIT and no tag,
+ * an error before).
+ */
 static __always_inline int on_bio_complete(struct bio *bio)
 {
-	int index = bios_find(address(bio)), row;
+	int index = bios_find(address(bio));
 	struct bio_slot *b = index < 0 ? NULL : bios_at(index);
 	u64 now = bpf_ktime_get_ns(), handle;
-	struct iop_row *r = NULL;
+	bool error = bio->bi_status;
 	struct op *o;
 
-	if (!b || !b->bio_based)
+	if (!b)
 		return 0;
 	handle = b->op;
-	row = b->dev ? row_of(b->dev, b->bop) : -1;
-	if (row >= 0) {
-		count(COUNT_RQ_SEEN);
-		count(COUNT_RQ_FINISHED);
-		hist_add(block_hist((u32)row, BLOCK_HIST_TOTAL), now > b->q ? now - b->q : 0);
-		r = row_at((u32)row);
-	}
-	if (r) {
-		__sync_fetch_and_add(&r->count, 1);
-		__sync_fetch_and_add(&r->bytes, b->bytes);
-		if (bio->bi_status)
-			__sync_fetch_and_add(&r->errors, 1);
-	}
+	if (b->bio_based && b->dev)
+		bio_account(b, now, error);
 	bios_release(index);
 	o = TIER(TIER_VFS) && handle ? op_of(handle, &index) : NULL;
 	if (o && __sync_fetch_and_add(&o->refs, -1) == 1 && o->via == VIA_AIO)
-		op_end(index, now, (s64)o->len);
+		op_end(index, now, error ? -1 : (s64)o->len);
 	return 0;
 }
 

@@ -70,58 +70,48 @@ static __always_inline void lost(enum iop_loss why)
 	count(COUNT_LOSS_FIRST + why);
 }
 
-/* ---- histograms and rows: [shard][index], adders only ---- */
+/* ---- histograms and rows: [shard][row], adders only ---- */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);		/* shards * NR_HISTS */
+	__uint(max_entries, 1);		/* shards * NR_BLOCK_ROWS */
 	__type(key, u32);
-	__type(value, struct iop_hist);
-} hists SEC(".maps");
+	__type(value, struct iop_block_stats);
+} block_stats SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);		/* shards * NR_ROWS */
+	__uint(max_entries, 1);		/* shards * NR_OP_ROWS */
 	__type(key, u32);
-	__type(value, struct iop_row);
-} rows SEC(".maps");
+	__type(value, struct iop_op_stats);
+} op_stats SEC(".maps");
 
 /* Global functions are verified once, not along each path that calls them. */
 #define __global_fn __attribute__((noinline))
 
-__global_fn int hist_add(u32 index, u64 ns)
+static __always_inline void hist_add(struct iop_hist *h, u64 ns)
 {
-	u32 i = this_shard() * NR_HISTS + index;
-	struct iop_hist *h = bpf_map_lookup_elem(&hists, &i);
-	u32 b = iop_hist_bucket(ns);
-
-	if (!h || b >= HIST_BUCKETS)
-		return 0;
-	__sync_fetch_and_add(&h->n[b], 1);
+	__sync_fetch_and_add(&h->n[iop_hist_bucket(ns)], 1);
 	__sync_fetch_and_add(&h->sum_ns, ns);
 	/* not atomic: user space mends a lost race from the topmost bucket */
 	if (ns > h->max_ns)
 		h->max_ns = ns;
-	return 0;
 }
 
-static __always_inline u32 block_hist(u32 row, u32 hist)
+static __always_inline struct iop_block_stats *block_stats_at(u32 row)
 {
-	return row * NR_BLOCK_HISTS + hist;
+	u32 i = this_shard() * NR_BLOCK_ROWS + row;
+
+	return bpf_map_lookup_elem(&block_stats, &i);
 }
 
-static __always_inline u32 op_hist(u32 op_row, u32 hist)
+static __always_inline struct iop_op_stats *op_stats_at(u32 op_row)
 {
-	return NR_BLOCK_ROWS * NR_BLOCK_HISTS + op_row * NR_OP_HISTS + hist;
-}
+	u32 i = this_shard() * NR_OP_ROWS + op_row;
 
-static __always_inline struct iop_row *row_at(u32 row)
-{
-	u32 i = this_shard() * NR_ROWS + row;
-
-	return bpf_map_lookup_elem(&rows, &i);
+	return bpf_map_lookup_elem(&op_stats, &i);
 }
 
 /* ---- device rows: handed out on first use, never taken back ---- */
@@ -225,11 +215,13 @@ struct owner {
 
 static __always_inline void owner_get(struct owner *o)
 {
-	u64 id = bpf_get_current_pid_tgid();
+	struct task_struct *task = bpf_get_current_task_btf();
 
-	o->tgid = id >> 32;
-	o->tid = (u32)id;
-	bpf_get_current_comm(o->comm, sizeof(o->comm));
+	o->tgid = (u32)task->tgid;
+	o->tid = (u32)task->pid;
+	/* loads, not the helper: a name that changes meanwhile is torn at worst */
+	((u64 *)o->comm)[0] = ((u64 *)task->comm)[0];
+	((u64 *)o->comm)[1] = ((u64 *)task->comm)[1];
 }
 
 static __always_inline bool owner_wanted(const struct owner *o)

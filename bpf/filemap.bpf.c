@@ -20,7 +20,7 @@ static __always_inline int on_get_pages(struct address_space *mapping)
 
 	if (!o || o->kind != KIND_READ)
 		return 0;
-	if (o->inode && o->inode != address(mapping->host))
+	if (o->file && o->inode != address(mapping->host))
 		return 0;
 	o->lookups++;
 	op_cache_done(o, bpf_ktime_get_ns());
@@ -65,7 +65,7 @@ static __always_inline int on_folio_added(struct folio *folio)
 	if (!o || (o->kind != KIND_READ && o->kind != KIND_WRITE))
 		return 0;
 	/* file-system metadata goes through the block device's own mapping */
-	if (o->inode && o->inode != address(folio->mapping->host))
+	if (o->file && o->inode != address(folio->mapping->host))
 		return 0;
 	last = o->has_offset && o->len ? (o->offset + o->len - 1) >> PAGE_SHIFT : -1ull;
 	if (folio->index > last)

@@ -43,19 +43,17 @@ static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct
 	int pi = 0, ni = 0;
 	struct op *from = prev->pid ? op_of_task(prev, &pi) : NULL;
 	struct op *to = next->pid ? op_of_task(next, &ni) : NULL;
-	u64 now;
+	u64 now = 0;
 
-	if (!from && !to)
-		return 0;
-	now = bpf_ktime_get_ns();
 	if (from) {
+		now = bpf_ktime_get_ns();
 		from->off_ns = now;
 		from->preempted = preempt && !prev_state;
 		if (TIER(TIER_FULL) && from->preempted && cfg.fn_resched_from)
 			resched_sample(ctx);
 	}
 	if (to && to->off_ns)
-		op_switched_in(to, now);
+		op_switched_in(to, now ? now : bpf_ktime_get_ns());
 	return 0;
 }
 

@@ -95,14 +95,14 @@ static __always_inline struct op *op_begin(u64 key, u8 kind, u8 via, u64 now, in
 	o->key = key;
 	o->kind = kind;
 	o->via = via;
-	o->file = o->inode = 0;
+	o->file = 0;	/* the inode stays: op_set_file() */
 	o->offset = o->len = 0;
 	o->off_ns = o->irq_ns = o->resched_ns = 0;
 	o->current_key = o->sector = 0;
 	o->nr_bios = o->nr_requests = o->resched = 0;
 	o->folios_added = o->folios_ahead = o->lookups = 0;
 	o->refs = 1;
-	o->dev = o->file_dev = 0;
+	o->dev = 0;
 	o->tag = -1;
 	o->cause = o->preempted = o->cached = o->direct = 0;
 	o->has_offset = 0;
@@ -295,28 +295,38 @@ static __always_inline void op_switched_in(struct op *o, u64 now)
 
 static __always_inline u64 fd_file(u32 fd)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **files, *file = NULL;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct files_struct *table = task->files;
+	struct fdtable *fdt;
+	struct file *file = NULL;
 
-	if (!fdt || fd >= BPF_CORE_READ(fdt, max_fds))
+	if (!table)
 		return 0;
-	files = BPF_CORE_READ(fdt, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+	fdt = table->fdt;
+	if (!fdt || fd >= fdt->max_fds)
+		return 0;
+	bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd);
 	return (u64)file;
 }
 
-/* Sockets, pipes and terminals are not storage. */
+/*
+ * Sockets, pipes and terminals are not storage. A slot that has had the same
+ * inode before need not ask again: what an inode is does not change.
+ */
 static __always_inline bool op_set_file(struct op *o, u64 f)
 {
 	struct file *file = (struct file *)f;
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	u32 type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+	u32 type;
 
+	o->file = f;
+	if (inode && o->inode == address(inode))
+		return true;
+	o->inode = 0;
+	type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
 	if (type != S_IFREG && type != S_IFBLK && type != S_IFDIR)
 		return false;
-	o->file = f;
-	o->inode = (u64)inode;
+	o->inode = address(inode);
 	o->file_dev = type == S_IFBLK ? BPF_CORE_READ(inode, i_rdev) :
 					BPF_CORE_READ(inode, i_sb, s_dev);
 	return true;
@@ -331,7 +341,6 @@ static __always_inline bool op_on_wanted_dev(const struct op *o)
 /* ---- the end ---- */
 
 #define PATH_DEPTH 24
-#define PATH_NAME_MAX 128
 
 /*
  * Components from the file up to the root of its mount namespace, crossing
@@ -348,6 +357,7 @@ static __always_inline u32 path_collect(struct iop_slow *r, u64 f)
 
 	for (int i = 0; i < PATH_DEPTH; i++) {
 		const unsigned char *name;
+		u32 at;
 		long len;
 
 		parent = BPF_CORE_READ(d, d_parent);
@@ -359,11 +369,15 @@ static __always_inline u32 path_collect(struct iop_slow *r, u64 f)
 			mnt = up;
 			continue;
 		}
-		if (n > IOP_PATH_LEN - PATH_NAME_MAX)
+		if (n >= IOP_PATH_LEN)
 			break;
+		/* the compiler knows the bound, older verifiers must be told */
+		at = n;
+		barrier_var(at);
+		at &= IOP_PATH_LEN - 1;
 		name = BPF_CORE_READ(d, d_name.name);
-		len = bpf_probe_read_kernel_str(&r->path[n], PATH_NAME_MAX, name);
-		if (len <= 0 || len > PATH_NAME_MAX)
+		len = bpf_probe_read_kernel_str(&r->path[at], IOP_NAME_LEN, name);
+		if (len <= 0 || len > IOP_NAME_LEN)
 			break;
 		n += (u32)len;
 		d = parent;
@@ -398,7 +412,7 @@ __global_fn int op_emit(int index, u64 total, s64 result)
 	r->result = result;
 	r->resched_ns = o->resched_ns;
 	r->dev = o->dev;
-	r->file_dev = o->file_dev;
+	r->file_dev = 0;
 	r->flags = (o->has_offset ? SLOW_OFFSET : 0) |
 		   (o->folios_added ? SLOW_MISS : o->lookups ? SLOW_HIT : 0);
 	r->tgid = o->owner.tgid;
@@ -414,6 +428,7 @@ __global_fn int op_emit(int index, u64 total, s64 result)
 		struct inode *inode = (struct inode *)o->inode;
 
 		r->ino = BPF_CORE_READ(inode, i_ino);
+		r->file_dev = o->file_dev;
 		r->path_len = path_collect(r, o->file);
 	}
 	slow_submit(r);
@@ -422,39 +437,36 @@ __global_fn int op_emit(int index, u64 total, s64 result)
 
 static __always_inline void op_account(const struct op *o, u64 total, s64 result)
 {
-	u32 n = o->via * NR_KINDS + o->kind;
-	struct iop_row *row;
+	struct iop_op_stats *r = op_stats_at(o->via * NR_KINDS + o->kind);
 
-	if (n >= NR_OP_ROWS)
+	if (!r)
 		return;
+#pragma unroll
 	for (int i = 0; i < NR_STAGES; i++)
 		if (o->stage[i])
-			hist_add(op_hist(n, i), o->stage[i]);
-	hist_add(op_hist(n, STAGE_TOTAL), total);
-	if (TIER(TIER_FULL) && o->resched)
-		hist_add(op_hist(n, STAGE_RESCHED), o->resched_ns);
-	row = row_at(NR_BLOCK_ROWS + n);
-	if (!row)
-		return;
-	__sync_fetch_and_add(&row->count, 1);
+			hist_add(&r->h[i], o->stage[i]);
+	hist_add(&r->h[STAGE_TOTAL], total);
+	__sync_fetch_and_add(&r->c.count, 1);
 	if (result > 0 && (o->kind == KIND_READ || o->kind == KIND_WRITE || o->kind == KIND_COPY))
-		__sync_fetch_and_add(&row->bytes, (u64)result);
+		__sync_fetch_and_add(&r->c.bytes, (u64)result);
 	if (result < 0)
-		__sync_fetch_and_add(&row->errors, 1);
+		__sync_fetch_and_add(&r->c.errors, 1);
 	if (o->nr_bios > 1)
-		__sync_fetch_and_add(&row->bios, o->nr_bios - 1);
+		__sync_fetch_and_add(&r->c.bios, o->nr_bios - 1);
 	if (!TIER(TIER_FILEMAP))
 		return;
 	if (o->folios_added)
-		__sync_fetch_and_add(&row->cache_misses, 1);
+		__sync_fetch_and_add(&r->c.cache_misses, 1);
 	else if (o->lookups)
-		__sync_fetch_and_add(&row->cache_hits, 1);
+		__sync_fetch_and_add(&r->c.cache_hits, 1);
 	if (o->folios_ahead)
-		__sync_fetch_and_add(&row->ra_folios, o->folios_ahead);
+		__sync_fetch_and_add(&r->c.ra_folios, o->folios_ahead);
 	if (o->direct)
-		__sync_fetch_and_add(&row->direct, 1);
-	if (o->resched)
-		__sync_fetch_and_add(&row->resched, o->resched);
+		__sync_fetch_and_add(&r->c.direct, 1);
+	if (TIER(TIER_FULL) && o->resched) {
+		hist_add(&r->h[STAGE_RESCHED], o->resched_ns);
+		__sync_fetch_and_add(&r->c.resched, o->resched);
+	}
 }
 
 /*

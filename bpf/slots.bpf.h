@@ -3,11 +3,13 @@
  * In-flight state, keyed by a kernel pointer or a thread id.
  *
  * A set-associative table in two arrays: buckets of 8 keys (one cache line),
- * and the data. A slot is claimed by compare-and-swap of its key from 0 and
- * released by storing 0: no allocation, no lock, no hash of the kernel's, and
- * both look-ups are inlined by the verifier. A claim that finds its key taken
- * reuses that slot: the earlier life's end was not seen. When all 8 ways are
- * taken the claim fails, and the caller counts LOSS_MAP_FULL.
+ * and the data. A key has two buckets, and goes to the second only when the
+ * first is full; from then on look-ups that miss try both. A slot is claimed
+ * by compare-and-swap of its key from 0 and released by storing 0: no
+ * allocation, no lock, no hash of the kernel's, and look-ups are inlined by
+ * the verifier. A claim that finds its key taken reuses that slot: the earlier
+ * life's end was not seen. When both buckets are full the claim fails, and the
+ * caller counts it; half full, that happens to less than one in a million.
  *
  * SLOT_TABLE(bios, struct bio_slot) makes
  *	bios_find(key)		index or -1
@@ -42,7 +44,13 @@ static __always_inline u64 address(const void *p)
 static __always_inline u32 slot_hash(u64 key)
 {
 	/* Fibonacci hashing: pointers differ in the middle bits */
-	return (u32)((key * 0x9e3779b97f4a7c15ull) >> 40);
+	return (u32)((key * 0x9e3779b97f4a7c15ull) >> 32);
+}
+
+/* The second bucket's hash: other bits of the same product. */
+static __always_inline u32 slot_rehash(u32 hash)
+{
+	return hash >> 16 | hash << 16;
 }
 
 static __always_inline int slot_way(struct slot_bucket *b, u64 key)
@@ -83,21 +91,42 @@ static __always_inline int slot_take(struct slot_bucket *b, u64 key)
 		__type(key, u32);                                                     \
 		__type(value, slot_t);                                                \
 	} name##_data SEC(".maps");                                                   \
-	static __always_inline int name##_find(u64 key)                               \
+	bool name##_spilled = false;                                                  \
+	static __always_inline int name##_find_in(u32 n, u64 key)                     \
 	{                                                                             \
-		u32 n = slot_hash(key) & name##_mask;                                 \
 		struct slot_bucket *b = bpf_map_lookup_elem(&name##_keys, &n);        \
 		int way = b ? slot_way(b, key) : -1;                                  \
                                                                                       \
 		return way < 0 ? -1 : (int)(n * SLOT_WAYS) + way;                     \
 	}                                                                             \
-	static __always_inline int name##_claim(u64 key)                              \
+	static __always_inline int name##_claim_in(u32 n, u64 key)                    \
 	{                                                                             \
-		u32 n = slot_hash(key) & name##_mask;                                 \
 		struct slot_bucket *b = bpf_map_lookup_elem(&name##_keys, &n);        \
 		int way = b ? slot_take(b, key) : -1;                                 \
                                                                                       \
 		return way < 0 ? -1 : (int)(n * SLOT_WAYS) + way;                     \
+	}                                                                             \
+	/* out of the way of the paths that call: hardly ever taken */                \
+	__attribute__((noinline)) int name##_find_spilled(u64 key)                    \
+	{                                                                             \
+		return name##_find_in(slot_rehash(slot_hash(key)) & name##_mask, key); \
+	}                                                                             \
+	__attribute__((noinline)) int name##_claim_spilled(u64 key)                   \
+	{                                                                             \
+		name##_spilled = true;                                                \
+		return name##_claim_in(slot_rehash(slot_hash(key)) & name##_mask, key); \
+	}                                                                             \
+	static __always_inline int name##_find(u64 key)                               \
+	{                                                                             \
+		int index = name##_find_in(slot_hash(key) & name##_mask, key);        \
+                                                                                      \
+		return index < 0 && name##_spilled ? name##_find_spilled(key) : index; \
+	}                                                                             \
+	static __always_inline int name##_claim(u64 key)                              \
+	{                                                                             \
+		int index = name##_claim_in(slot_hash(key) & name##_mask, key);       \
+                                                                                      \
+		return index < 0 ? name##_claim_spilled(key) : index;                 \
 	}                                                                             \
 	static __always_inline slot_t *name##_at(int index)                             \
 	{                                                                             \

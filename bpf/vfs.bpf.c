@@ -5,20 +5,20 @@
  * libaio requests by io_submit and their last bio.
  */
 
-#define MAX_AIO_BATCH 256
+#define MAX_AIO_BATCH 1024
 
 /* 1-based argument of the system call; 0: none. */
 static __always_inline u64 sys_arg(struct pt_regs *regs, int n)
 {
 	switch (n) {
 	case 1:
-		return PT_REGS_PARM1_CORE_SYSCALL(regs);
+		return PT_REGS_PARM1_SYSCALL(regs);
 	case 2:
-		return PT_REGS_PARM2_CORE_SYSCALL(regs);
+		return PT_REGS_PARM2_SYSCALL(regs);
 	case 3:
-		return PT_REGS_PARM3_CORE_SYSCALL(regs);
+		return PT_REGS_PARM3_SYSCALL(regs);
 	case 4:
-		return PT_REGS_PARM4_CORE_SYSCALL(regs);
+		return PT_REGS_PARM4_SYSCALL(regs);
 	}
 	return 0;
 }
@@ -109,7 +109,7 @@ static __always_inline void aio_batch_begin(u64 list, u64 nr, u64 now)
 		if (aio_begin(list + i * 8, now))
 			break;
 	if (nr > MAX_AIO_BATCH)
-		lost(LOSS_BATCH_LONG);
+		count_add(COUNT_LOSS_FIRST + LOSS_BATCH_LONG, nr - MAX_AIO_BATCH);
 }
 
 static __always_inline void aio_batch_end(u64 list, u64 nr, u64 now, s64 accepted)

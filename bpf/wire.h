@@ -128,11 +128,12 @@ enum iop_via {
  */
 #define IOP_LOSSES(X)                                                                    \
 	X(RING_FULL, "ring_full", "over-threshold records that did not fit the ring")    \
-	X(MAP_FULL, "map_full", "operations, bios or requests that found no slot")       \
+	X(MAP_FULL, "map_full", "operations that found no slot")                         \
+	X(BIO_MAP_FULL, "bio_map_full", "bios or requests that found no slot")           \
 	X(NO_START, "no_start", "requests that completed with their start unseen")       \
 	X(TIME_BACKWARDS, "time_backwards", "stamps out of order, clamped")              \
 	X(CHAIN_LONG, "chain_long", "bios of a request beyond those that are walked")    \
-	X(BATCH_LONG, "batch_long", "io_submit calls with more requests than are walked") \
+	X(BATCH_LONG, "batch_long", "libaio requests beyond those of one call that are walked") \
 	X(DEVICE_FULL, "device_full", "requests of devices beyond the table")            \
 	X(CONTENDED, "contended", "interval of an operation given up under contention")
 
@@ -193,10 +194,20 @@ struct iop_row {
 	u64 resched;	 /* op: switches that a cond_resched caused */
 };
 
+/* One block row, one operation row: the values of the two big arrays, [shard][row]. */
+struct iop_block_stats {
+	struct iop_row c;
+	struct iop_hist h[NR_BLOCK_HISTS];
+};
+
+struct iop_op_stats {
+	struct iop_row c;
+	struct iop_hist h[NR_OP_HISTS];
+};
+
 #define NR_BLOCK_ROWS 96
 #define NR_OP_ROWS (NR_VIAS * NR_KINDS)
 #define NR_ROWS (NR_BLOCK_ROWS + NR_OP_ROWS)
-#define NR_HISTS (NR_BLOCK_ROWS * NR_BLOCK_HISTS + NR_OP_ROWS * NR_OP_HISTS)
 
 /* The (device, operation) of a block row; rows are handed out as they are needed. */
 struct iop_row_id {
@@ -207,6 +218,8 @@ struct iop_row_id {
 #define IOP_COMM_LEN 16
 /* Path components, innermost first, each ended by NUL; an empty one ends the list. */
 #define IOP_PATH_LEN 512
+/* Longest component kept; the last one may begin just below IOP_PATH_LEN. */
+#define IOP_NAME_LEN 128
 
 /* Flags of a record. */
 #define SLOW_REQUEST (1u << 0)	  /* a block request, not an operation */
@@ -238,45 +251,49 @@ struct iop_slow {
 	u8 via;
 	u32 path_len;
 	char comm[IOP_COMM_LEN];
-	char path[IOP_PATH_LEN];
+	char path[IOP_PATH_LEN + IOP_NAME_LEN];
 };
 
 _Static_assert(sizeof(struct iop_hist) % 8 == 0, "histograms are mapped as an array");
 _Static_assert(sizeof(struct iop_slow) % 8 == 0, "no tail padding on the wire");
 
-/* Which bucket a value belongs to; both sides must agree. */
-static inline __attribute__((always_inline)) u32 iop_hist_bucket(u64 v)
-{
-	u32 e = 0;
-	u64 x = v;
+/* Index of the highest set bit; 0 for 0. */
+static const u8 iop_msb[256] = {
+	[2 ... 3] = 1,	 [4 ... 7] = 2,	    [8 ... 15] = 3,    [16 ... 31] = 4,
+	[32 ... 63] = 5, [64 ... 127] = 6, [128 ... 255] = 7,
+};
 
-	if (v < HIST_SUB)
-		return (u32)v;
-	if (v >= 1ull << HIST_MAX_EXP)
-		return HIST_BUCKETS - 1;
-	/* index of the highest set bit: BPF has no such instruction */
-	if (x >> 32) {
-		e += 32;
-		x >>= 32;
-	}
-	if (x >> 16) {
-		e += 16;
-		x >>= 16;
-	}
-	if (x >> 8) {
-		e += 8;
-		x >>= 8;
-	}
-	if (x >> 4) {
-		e += 4;
-		x >>= 4;
-	}
-	if (x >> 2) {
-		e += 2;
-		x >>= 2;
-	}
-	e += (u32)(x >> 1);
-	return (e - HIST_SUB_BITS + 1) * HIST_SUB + (u32)((v >> (e - HIST_SUB_BITS)) & (HIST_SUB - 1));
+#define IOP_OPAQUE(x) __asm__ volatile("" : "+r"(x))
+
+/* 1 unless @t is 0, for t < 2^63; opaque, or the compiler makes a branch of it. */
+#define IOP_NONZERO(t)          \
+	({                      \
+		u64 _t = -(t);  \
+		IOP_OPAQUE(_t); \
+		_t >> 63;       \
+	})
+
+/*
+ * Which bucket a value belongs to; both sides use this. BPF has no instruction
+ * for the highest bit, and branches would multiply the verifier's paths: two
+ * conditional shifts by arithmetic, then a table.
+ */
+static inline __attribute__((always_inline)) u64 iop_hist_bucket(u64 v)
+{
+	u64 x = v >> HIST_SUB_BITS, s, n, b;
+
+	s = IOP_NONZERO(x >> 32) << 5;
+	x >>= s;
+	n = IOP_NONZERO(x >> 16) << 4;
+	x >>= n;
+	s += n;
+	n = IOP_NONZERO(x >> 8) << 3;
+	x >>= n;
+	s += n + iop_msb[x & 255];
+	b = (s << HIST_SUB_BITS) + (v >> s);
+	/* the verifier must see the bound on the register that is used */
+	IOP_OPAQUE(b);
+	return b < HIST_BUCKETS ? b : HIST_BUCKETS - 1;
 }
 
 #endif

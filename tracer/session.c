@@ -35,10 +35,10 @@ struct session {
 	void *slow_ctx;
 	/* mapped arrays */
 	const u64 (*counts)[NR_COUNTS];
-	const struct iop_hist *hists;
-	const struct iop_row *rows;
+	const struct iop_block_stats *blocks;
+	const struct iop_op_stats *ops;
 	const struct iop_row_id *row_ids;
-	size_t counts_len, hists_len, rows_len, row_ids_len;
+	size_t counts_len, blocks_len, ops_len, row_ids_len;
 };
 
 /* ---- what libbpf has to say goes into @why, not to the terminal ---- */
@@ -94,10 +94,9 @@ static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, boo
 {
 	return (struct sizes){
 		.shards = round_pow2(cpus, 1, MAX_SHARDS),
-		/* four slots for each that can be in use keep the buckets from filling */
 		.bios = round_pow2(256ull * cpus, 4096, 65536),
-		.rqs = round_pow2(queue_depth * 4, 4096, 65536),
-		.ops = tier >= TIER_VFS ? round_pow2(128ull * cpus, 4096, 32768) : SLOT_WAYS,
+		.rqs = round_pow2(queue_depth * 2, 4096, 65536),
+		.ops = tier >= TIER_VFS ? round_pow2(128ull * cpus, 8192, 32768) : SLOT_WAYS,
 		.tree = tree ? 16384 : 1,
 		.ring_bytes = slow ? 1 << 20 : 4096,
 	};
@@ -110,8 +109,8 @@ static int size_maps(struct iopath_bpf *skel, const struct sizes *z)
 		u32 entries;
 	} want[] = {
 		{ skel->maps.counts, z->shards },
-		{ skel->maps.hists, z->shards * NR_HISTS },
-		{ skel->maps.rows, z->shards * NR_ROWS },
+		{ skel->maps.block_stats, z->shards * NR_BLOCK_ROWS },
+		{ skel->maps.op_stats, z->ops > SLOT_WAYS ? z->shards * NR_OP_ROWS : 1 },
 		{ skel->maps.bios_keys, z->bios / SLOT_WAYS },
 		{ skel->maps.bios_data, z->bios },
 		{ skel->maps.rqs_keys, z->rqs / SLOT_WAYS },
@@ -307,10 +306,10 @@ static const void *map_array(struct bpf_map *map, size_t *ret_len)
 static int map_arrays(struct session *s)
 {
 	s->counts = map_array(s->skel->maps.counts, &s->counts_len);
-	s->hists = map_array(s->skel->maps.hists, &s->hists_len);
-	s->rows = map_array(s->skel->maps.rows, &s->rows_len);
+	s->blocks = map_array(s->skel->maps.block_stats, &s->blocks_len);
+	s->ops = map_array(s->skel->maps.op_stats, &s->ops_len);
 	s->row_ids = map_array(s->skel->maps.row_ids, &s->row_ids_len);
-	return s->counts && s->hists && s->rows && s->row_ids ? 0 : -errno;
+	return s->counts && s->blocks && s->ops && s->row_ids ? 0 : -errno;
 }
 
 static void unmap(const void *p, size_t len)
@@ -373,8 +372,8 @@ void session_close(struct session *s)
 		bpf_link__destroy(s->links[p]);
 	ring_buffer__free(s->ring);
 	unmap(s->counts, s->counts_len);
-	unmap(s->hists, s->hists_len);
-	unmap(s->rows, s->rows_len);
+	unmap(s->blocks, s->blocks_len);
+	unmap(s->ops, s->ops_len);
 	unmap(s->row_ids, s->row_ids_len);
 	if (s->stats_fd >= 0)
 		close(s->stats_fd);
@@ -435,34 +434,33 @@ int session_drain(struct session *s)
 
 /* ---- counters ---- */
 
+static const struct iop_op_stats *op_stats(const struct session *s, u32 shard, u32 row)
+{
+	return &s->ops[shard * NR_OP_ROWS + row - NR_BLOCK_ROWS];
+}
+
 static bool row_used(const struct session *s, u32 row)
 {
 	if (stats_row_is_block(row))
 		return s->row_ids[row].dev != 0;
+	if (s->ops_len < s->nr_shards * NR_OP_ROWS * sizeof(*s->ops))
+		return false;
 	for (u32 shard = 0; shard < s->nr_shards; shard++)
-		if (s->rows[shard * NR_ROWS + row].count)
+		if (op_stats(s, shard, row)->c.count)
 			return true;
 	return false;
 }
 
-static u32 row_hists(u32 row, u32 *ret_first)
-{
-	if (stats_row_is_block(row)) {
-		*ret_first = row * NR_BLOCK_HISTS;
-		return NR_BLOCK_HISTS;
-	}
-	*ret_first = NR_BLOCK_ROWS * NR_BLOCK_HISTS + (row - NR_BLOCK_ROWS) * NR_OP_HISTS;
-	return NR_OP_HISTS;
-}
-
 static void read_row(struct session *s, u32 row, struct stats_row *r)
 {
-	u32 first, nr = row_hists(row, &first);
+	bool block = stats_row_is_block(row);
+	u32 nr = block ? NR_BLOCK_HISTS : NR_OP_HISTS;
 
 	r->c = (struct iop_row){ 0 };
 	for (u32 shard = 0; shard < s->nr_shards; shard++) {
-		const u64 *c = (const u64 *)&s->rows[shard * NR_ROWS + row];
-		const struct iop_hist *h = &s->hists[shard * NR_HISTS + first];
+		const struct iop_block_stats *b = &s->blocks[shard * NR_BLOCK_ROWS + row];
+		const u64 *c = (const u64 *)(block ? &b->c : &op_stats(s, shard, row)->c);
+		const struct iop_hist *h = block ? b->h : op_stats(s, shard, row)->h;
 
 		for (size_t i = 0; i < sizeof(r->c) / sizeof(u64); i++)
 			((u64 *)&r->c)[i] += __atomic_load_n(&c[i], __ATOMIC_RELAXED);

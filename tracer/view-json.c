@@ -267,7 +267,7 @@ int view_json_slow(FILE *out, const struct iop_slow *s, u32 measured)
 	_cleanup_json_ json_t *o = json_pack("{s:s,s:i}", "type", "slow", "schema", VIEW_SCHEMA);
 	bool rq = s->flags & SLOW_REQUEST;
 	json_t *stages = json_object();
-	char name[DISK_NAME_LEN], path[IOP_PATH_LEN + 64];
+	char name[DISK_NAME_LEN], path[sizeof(s->path) + 64];
 
 	json_object_set_new(o, "level", json_string(rq ? "request" : "operation"));
 	json_object_set_new(o, "kind", json_string(rq ? bop_names[s->kind % NR_BOPS] :

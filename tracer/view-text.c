@@ -168,7 +168,7 @@ int view_text_report(FILE *out, const struct report *r)
 int view_text_slow(FILE *out, const struct iop_slow *s)
 {
 	bool rq = s->flags & SLOW_REQUEST;
-	char total[W], name[DISK_NAME_LEN], path[IOP_PATH_LEN + 64], d[W];
+	char total[W], name[DISK_NAME_LEN], path[sizeof(s->path) + 64], d[W];
 
 	fprintf(out, "\nslow %s%s%s%s  %s  %s pid %u tid %u\n",
 		rq ? "request " : "", rq ? bop_names[s->kind % NR_BOPS] : kind_names[s->kind % NR_KINDS],

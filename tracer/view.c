@@ -82,7 +82,7 @@ void slow_path(const struct iop_slow *r, char *buf, size_t len)
 {
 	const char *parts[64];
 	size_t nr = 0, n = 0;
-	u32 total = r->path_len < IOP_PATH_LEN ? r->path_len : IOP_PATH_LEN;
+	u32 total = r->path_len < sizeof(r->path) ? r->path_len : sizeof(r->path);
 
 	buf[0] = '\0';
 	for (u32 i = 0; i < total && nr < ARRAY_SIZE(parts);) {

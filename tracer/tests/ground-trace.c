@@ -53,11 +53,22 @@ void trace_read(struct trace *t)
 		t->summary = NULL;
 }
 
+/* The command and what was covered, for the first check that fails. */
+static void show_coverage(const struct trace *t)
+{
+	_cleanup_free_ char *coverage = json_dumps(json_at(t->summary, "coverage"), JSON_COMPACT | JSON_ENCODE_ANY);
+	char text[2048];
+
+	snprintf(text, sizeof(text), "%s\n      coverage %s", t->proc.line, coverage ? coverage : "unknown");
+	check_evidence(text);
+}
+
 static bool finish(struct trace *t, int status, int want)
 {
 	bool fine = check_same("status of the tracer", status, want);
 
 	trace_read(t);
+	show_coverage(t);
 	fine &= check_true("the last line is a summary", t->summary);
 	if (!fine)
 		printf("      stderr: %s\n", t->proc.err.text);
