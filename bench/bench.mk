@@ -70,7 +70,13 @@ endif
 
 INSTALL_WORKLOADS += $(sort $(wildcard workloads/*.fio))
 
-BENCH_TESTS := test-bench-parse test-bench-report test-bench-stat test-bench-verdict
+# What the tests of whole runs measure: a load of known size, a fio of known figures.
+PROGRAMS += bench-burn fake-fio
+bench-burn_SRC := bench/tests/burn.c
+bench-burn_LIBS := -lpthread
+fake-fio_SRC := bench/tests/fake-fio.c
+
+BENCH_TESTS := test-bench-parse test-bench-report test-bench-run test-bench-stat test-bench-verdict
 TESTS += $(BENCH_TESTS)
 $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/schema.c $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))

@@ -85,6 +85,7 @@ int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath,
 		err = tracer_start(arm, iopath, e->device, e->work_dir, e->undo, &t, why);
 		if (err == -EPROTO) { /* the tracer's doing: a cell that does not count */
 			set_fault(&c, true, why->text);
+			*why = (struct why){ 0 };
 			c.took_ns = now_ns() - begin;
 			*ret = c;
 			return 0;

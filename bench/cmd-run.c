@@ -65,6 +65,8 @@ static const struct opt run_opts[] = {
 	  "begin no round that would end after it (default none)", 1e9, 0x1p62, NULL },
 	{ "seed", 0, OPT_U64, AT(seed), "N",
 	  "order of the arms (default random; it is in every result)", 1, 0x1p53, NULL },
+	{ "max-steal", 0, OPT_DOUBLE, AT(max_steal_pct), "PCT",
+	  "a pass from which the hypervisor took more CPU time does not count (default 1)", 0, 100, NULL },
 	{ "span", 0, OPT_SIZE, AT(span_bytes), "SIZE",
 	  "how much of a device to write once and then use (default 1G)", 1048576, 0x1p62, NULL },
 	{ "iopath", 0, OPT_STR, AT(iopath), "FILE",
@@ -88,6 +90,7 @@ static const struct opt_table run_table = {
 const struct run_config run_config_default = {
 	.rounds = { 8, 32 },
 	.budget = 5,
+	.max_steal_pct = 1,
 	.fio = "fio",
 	.state_dir = "/run/iopath-bench",
 	.arm_delay_ns = 2 * NS_PER_S,

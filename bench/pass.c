@@ -25,7 +25,6 @@
 #define START_TIMEOUT_NS (2 * NS_PER_S)	/* then it is at work, or nothing shows */
 #define FIO_END_TIMEOUT_NS (20 * NS_PER_S)
 #define RATE_REACHED .99
-#define STEAL_LIMIT .01
 #define LOG_TOLERANCE .15
 
 __attribute__((format(printf, 2, 3))) static void fault(struct pass_result *r, const char *fmt, ...)
@@ -245,7 +244,7 @@ static void judge_machine(struct pass_env *e, struct pass_result *r)
 		      e->scheduler);
 	if (kmsg_complaint(e->kmsg_fd, complaint, sizeof(complaint)))
 		fault(r, "the kernel complained: %s", complaint);
-	if (all > 0 && (double)r->cpu.steal_ns > STEAL_LIMIT * all)
+	if (all > 0 && (double)r->cpu.steal_ns > e->max_steal_pct / 100 * all)
 		fault(r, "the hypervisor took %.1f%% of the CPU time", 100 * (double)r->cpu.steal_ns / all);
 }
 

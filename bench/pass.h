@@ -39,6 +39,7 @@ struct pass_env {
 	/* fio's I/O does not show on the device (cached reads): wait this long instead */
 	bool unseen_start;
 	int kmsg_fd;
+	double max_steal_pct;	/* of the window; more, and it does not count */
 	struct undo *undo;
 };
 

@@ -76,8 +76,11 @@ static struct timing choose_timing(const struct run_config *c, unsigned int sets
 		if (t.window_ns > 1500 * NS_PER_MS)
 			t.window_ns = 1500 * NS_PER_MS;
 	}
-	if (c->window_ns)
+	if (c->window_ns) {
 		t.window_ns = c->window_ns;
+		if (t.discard_ns > t.window_ns)
+			t.discard_ns = t.window_ns;
+	}
 	return t;
 }
 
@@ -162,6 +165,7 @@ static void fill_set_config(struct run *r)
 		.timing = choose_timing(c, sets, r->in.arms.nr),
 		.confirm = !c->quick,
 		.kmsg_fd = kmsg_open(),
+		.max_steal_pct = c->max_steal_pct,
 		.undo = &r->undo,
 		.result = &r->result,
 	};

@@ -14,7 +14,7 @@ struct run_config {
 	struct opt_list arms, commands, ready, workloads, devices, schedulers, overwrite;
 	struct rounds rounds;
 	bool rounds_set;
-	double budget;
+	double budget, max_steal_pct;
 	const char *out, *iopath, *fio, *workload_dir, *state_dir;
 	bool quick, long_cells;
 	uint64_t seed;		/* 0: made up */

@@ -25,6 +25,9 @@ struct phase {
 	const char *name;
 	struct rounds rounds;
 	bool in[ARM_MAX];	/* arms that take part */
+	/* what keeps the rounds going; the rest is only looked at */
+	bool open[ARM_MAX][METRIC_NR];
+	char fault[256];	/* too many rounds did not count, or "" */
 	struct rng rng;
 	/* complete rounds, all arms: response[round * nr_arms + arm] */
 	struct response *response;
@@ -351,6 +354,12 @@ static unsigned int tracers_in(const struct set_state *s, const struct phase *p)
 	return n;
 }
 
+/* All that were to be judged are out; what the twins show is of no use. */
+static bool no_arm_left(const struct set_state *s, const struct phase *p)
+{
+	return !tracers_in(s, p) && s->c->arms->nr > 2;
+}
+
 static struct series phase_series(struct set_state *s, struct phase *p)
 {
 	for (size_t i = 0; i < (size_t)p->done * s->c->arms->nr; i++)
@@ -377,9 +386,6 @@ static int look(struct set_state *s, struct phase *p, bool last, double alpha,
 	rule.seed = s->c->seed;
 	*ret_open = false;
 	for (unsigned int a = 0; a < s->c->arms->nr; a++) {
-		/* the twin alone keeps a run going only when nothing else is in it */
-		bool counts = a != s->c->arms->twin || !tracers_in(s, p);
-
 		if (!is_judged(s, p, a))
 			continue;
 		for (int m = 0; m < METRIC_NR; m++) {
@@ -387,7 +393,7 @@ static int look(struct set_state *s, struct phase *p, bool last, double alpha,
 
 			if (err)
 				return err;
-			*ret_open |= counts && d[a][m].verdict == VERDICT_UNDECIDED;
+			*ret_open |= p->open[a][m] && d[a][m].verdict == VERDICT_UNDECIDED;
 		}
 	}
 	return 0;
@@ -416,9 +422,9 @@ static unsigned int redo_limit(const struct set_state *s, const struct phase *p)
 	return n < 2 ? 2 : n;
 }
 
-static void give_up(struct set_state *s, const struct phase *p)
+static void give_up(struct set_state *s, struct phase *p)
 {
-	snprintf(s->out.fault, sizeof(s->out.fault), "%u rounds had to be redone; %.200s",
+	snprintf(p->fault, sizeof(p->fault), "%u rounds had to be redone; %.200s",
 		 p->redone, s->last_fault);
 }
 
@@ -446,13 +452,13 @@ static int run_phase(struct set_state *s, struct phase *p, struct decision d[ARM
 				p->done++;
 			else if (!err && ++p->redone > redone_limit)
 				give_up(s, p);
-			stop_here = s->out.fault[0] || out_of_time(s, p);
+			stop_here = p->fault[0] || out_of_time(s, p) || no_arm_left(s, p);
 		}
-		if (err || s->out.fault[0])
+		if (err || p->fault[0])
 			break;
-		if (!p->done || (!tracers_in(s, p) && s->c->arms->nr > 2))
+		if (!p->done)
 			break;
-		stop_here |= next >= p->rounds.max;
+		stop_here |= next >= p->rounds.max || no_arm_left(s, p);
 		err = look(s, p, stop_here, alpha, d, &open);
 		if (err || stop_here)
 			break;
@@ -532,7 +538,7 @@ static int confirm(struct set_state *s, struct why *why)
 	for (unsigned int a = 0; a < s->c->arms->nr; a++)
 		for (int m = 0; m < METRIC_NR; m++)
 			if (s->out.decision[a][m].verdict == VERDICT_FAIL)
-				p.in[a] = any = true;
+				p.open[a][m] = p.in[a] = any = true;
 	if (!any)
 		return 0;
 	p.in[s->c->arms->off] = p.in[s->c->arms->twin] = true;
@@ -548,7 +554,8 @@ static int confirm(struct set_state *s, struct why *why)
 			if (s->out.confirmed[a][m])
 				continue;
 			d->verdict = VERDICT_INCONCLUSIVE;
-			d->reason = "over the budget once, but not in the rounds that were to confirm it";
+			d->reason = p.fault[0] ? "over the budget, but too few rounds counted to confirm it" :
+						 "over the budget once, but not in the rounds that were to confirm it";
 		}
 	}
 	phase_free(&p);
@@ -568,6 +575,7 @@ static void init_state(struct set_state *s, const struct target *target, char *c
 		.scheduler = s->key->scheduler,
 		.timing = c->timing,
 		.kmsg_fd = c->kmsg_fd,
+		.max_steal_pct = c->max_steal_pct,
 		.undo = c->undo,
 	};
 	machine_last_cpus(s->key->workload->cpus, cpus, len);
@@ -612,8 +620,12 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 
 	init_state(&s, target, cpus, sizeof(cpus));
 	p.rng.state = c->seed ^ (uint64_t)key->index * 0x9e3779b97f4a7c15u;
-	for (unsigned int a = 0; a < c->arms->nr; a++)
+	for (unsigned int a = 0; a < c->arms->nr; a++) {
 		p.in[a] = true;
+		/* the twin keeps a run going only when nothing else is in it */
+		for (int m = 0; m < METRIC_NR; m++)
+			p.open[a][m] = a != c->arms->twin || c->arms->nr == 2;
+	}
 	tell(&s, &p, "calibration", 0);
 	err = key->workload->on_ext4 ? pass_lay_out(&s.env, why) : 0;
 	if (!err)
@@ -623,8 +635,9 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 	if (!err)
 		err = run_phase(&s, &p, s.out.decision, why);
 	s.out.rounds = p.done;
+	memcpy(s.out.fault, p.fault, sizeof(s.out.fault));
 	fill_figures(&s, &p);
-	if (!err && c->confirm)
+	if (!err && c->confirm && !p.fault[0])
 		err = confirm(&s, why);
 	phase_free(&p);
 	invalidate(&s, err == -EINTR ? "stopped before its first look" :

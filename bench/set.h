@@ -26,6 +26,7 @@ struct set_config {
 	bool confirm;		/* FAIL counts only when fresh rounds say so again */
 	uint64_t deadline_ns;	/* no round begins after it; 0: none */
 	int kmsg_fd;
+	double max_steal_pct;
 	struct undo *undo;
 	struct result *result;
 };

@@ -146,8 +146,11 @@ static int wait_ready(struct tracer *t, struct undo *u, struct why *why)
 			undo_drop(u);
 			sink_join(t->sink);
 			return why_fail(why, EXIT_ENVIRONMENT, -EPROTO,
-					"arm %s ended with status %d before it was ready: %s",
-					t->arm->name, end.status, sink_last_line(t->sink));
+					"arm %s ended by itself with status %d %s: %s", t->arm->name,
+					end.status,
+					sink_is_ready(t->sink) ? "once it was ready" :
+								 "before it was ready",
+					sink_last_line(t->sink));
 		}
 	}
 	return 0;

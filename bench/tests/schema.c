@@ -170,6 +170,9 @@ bool schema_check(const json_t *schema, const json_t *value, char *err, size_t l
 {
 	const struct check c = { schema, err, len };
 
-	err[0] = '\0';
-	return check(&c, schema, value, "");
+	bool fits = check(&c, schema, value, "");
+
+	if (fits) /* alternatives that did not apply have complained */
+		err[0] = '\0';
+	return fits;
 }
