@@ -35,7 +35,8 @@ struct rq_slot {
 	u8 bop;
 	u8 wanted;
 	u8 status;	/* blk_status_t */
-	u8 pad[3];
+	u8 requeued;	/* since it was last issued */
+	u8 pad[2];
 };
 
 SLOT_TABLE(bios, struct bio_slot);
@@ -235,6 +236,7 @@ static __always_inline struct rq_slot *rq_slot_new(struct request *rq, int *ret_
 	r->sector = rq->__sector;
 	r->bytes = rq->__data_len;
 	r->requeues = r->merged = 0;
+	r->requeued = 0;
 	r->dev = disk_dev(disk);
 	r->bop = bop;
 	r->tag = -1;
@@ -279,9 +281,19 @@ static __always_inline int on_issue(struct request *rq)
 	int index;
 	struct rq_slot *r = rq_slot_find(rq, &index);
 
+	/* issued before, and not requeued since: that life has ended unseen */
+	if (r && r->s.d && !r->requeued) {
+		if (r->wanted)
+			lost(LOSS_NO_END);
+		rqs_release(index);
+		r = NULL;
+	}
 	if (!r)
 		r = rq_slot_new(rq, &index);
-	if (!r || r->s.d)
+	if (!r)
+		return 0;
+	r->requeued = 0;
+	if (r->s.d)
 		return 0;
 	r->s.d = bpf_ktime_get_ns();
 	r->bytes = rq->__data_len;	/* merges may have come since the insert */
@@ -307,8 +319,10 @@ static __always_inline int on_requeue(struct request *rq)
 	int index;
 	struct rq_slot *r = rq_slot_find(rq, &index);
 
-	if (r)
+	if (r) {
 		r->requeues++;
+		r->requeued = 1;
+	}
 	return 0;
 }
 

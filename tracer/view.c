@@ -54,7 +54,8 @@ void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion
 
 	*ret = (struct coverage){
 		.requests = { c[COUNT_RQ_SEEN], c[COUNT_RQ_FINISHED],
-			      less(c[COUNT_RQ_SEEN], c[COUNT_RQ_FINISHED]) },
+			      less(c[COUNT_RQ_SEEN], c[COUNT_RQ_FINISHED] +
+							     c[COUNT_LOSS_FIRST + LOSS_NO_END]) },
 		.operations = { c[COUNT_OP_SEEN], c[COUNT_OP_FINISHED],
 				less(c[COUNT_OP_SEEN],
 				     c[COUNT_OP_FINISHED] + c[COUNT_OP_GONE]) },
