@@ -39,6 +39,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -272,11 +273,43 @@ static void mount_kernel_fs(void)
 	sethostname("lab", 3);
 }
 
+/* Nodes whose first use loads the module, as on a booted system: loop-control, mapper/control. */
+static void make_static_nodes(void)
+{
+	char path[256], name[64], node[128], type;
+	unsigned int major, minor;
+	struct utsname uts;
+	char *line = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	uname(&uts);
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.devname", uts.release);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	while (getline(&line, &size, f) > 0) {
+		char *slash;
+
+		if (sscanf(line, "%63s %127s %c%u:%u", name, node, &type, &major, &minor) != 5)
+			continue;
+		snprintf(path, sizeof(path), "/dev/%s", node);
+		slash = strrchr(path, '/');
+		*slash = 0;
+		mkdir_p(path);
+		*slash = '/';
+		mknod(path, (type == 'b' ? S_IFBLK : S_IFCHR) | 0600, makedev(major, minor));
+	}
+	free(line);
+	fclose(f);
+}
+
 static void bind_modules(const char *path)
 {
 	mkdir_p("/lib/modules");
 	if (mount(path, "/lib/modules", NULL, MS_BIND, NULL))
 		fail("cannot bind %s: %s", path, strerror(errno));
+	make_static_nodes();
 }
 
 /*
@@ -623,6 +656,7 @@ int main(void)
 	setenv("HOME", "/root", 1);
 	setenv("USER", "root", 1);
 	setenv("LANG", "C.UTF-8", 1);
+	setenv("DM_DISABLE_UDEV", "1", 1); /* no udev here: libdm makes its nodes itself */
 
 	cmd = slurp("/cmd");
 	conf = slurp("/modules.conf");
