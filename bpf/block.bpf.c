@@ -421,18 +421,18 @@ static __always_inline void row_account(const struct rq_slot *s)
 		u64 ns = stage_of(s, i);
 
 		if (ns != -1ull)
-			hist_add(&r->h[i - BLOCK_STAGE_FIRST], ns);
+			hist_add(&r->h[i - BLOCK_STAGE_FIRST], ns, ROW_ATOMIC(false));
 	}
 	if (begin)
-		hist_add(&r->h[BLOCK_HIST_TOTAL], s->s.c - begin);
-	__sync_fetch_and_add(&r->c.count, 1);
-	__sync_fetch_and_add(&r->c.bytes, s->bytes);
+		hist_add(&r->h[BLOCK_HIST_TOTAL], s->s.c - begin, ROW_ATOMIC(false));
+	row_add(&r->c.count, 1, ROW_ATOMIC(false));
+	row_add(&r->c.bytes, s->bytes, ROW_ATOMIC(false));
 	if (s->status)
-		__sync_fetch_and_add(&r->c.errors, 1);
+		row_add(&r->c.errors, 1, ROW_ATOMIC(false));
 	if (s->requeues)
-		__sync_fetch_and_add(&r->c.requeues, s->requeues);
+		row_add(&r->c.requeues, s->requeues, ROW_ATOMIC(false));
 	if (s->merged)
-		__sync_fetch_and_add(&r->c.bios, s->merged);
+		row_add(&r->c.bios, s->merged, ROW_ATOMIC(false));
 }
 
 __global_fn int rq_emit(int index)
@@ -585,7 +585,6 @@ static __always_inline int on_complete(struct request *rq, u8 status, u32 nr_byt
 	if (TIER(TIER_VFS))
 		op_bio_done(r->op, &r->s, r);
 	if (r->wanted) {
-		count(COUNT_RQ_FINISHED);
 		if (r->row >= 0)
 			row_account(r);
 		if (cfg.threshold_ns && rq_begin(r) &&
@@ -602,14 +601,13 @@ static __always_inline void bio_account(const struct bio_slot *b, u64 now, bool 
 	struct iop_block_stats *r = row < 0 ? NULL : block_stats_at((u32)row);
 
 	count(COUNT_RQ_SEEN);
-	count(COUNT_RQ_FINISHED);
 	if (!r)
 		return;
-	hist_add(&r->h[BLOCK_HIST_TOTAL], now > b->q ? now - b->q : 0);
-	__sync_fetch_and_add(&r->c.count, 1);
-	__sync_fetch_and_add(&r->c.bytes, b->bytes);
+	hist_add(&r->h[BLOCK_HIST_TOTAL], now > b->q ? now - b->q : 0, ROW_ATOMIC(false));
+	row_add(&r->c.count, 1, ROW_ATOMIC(false));
+	row_add(&r->c.bytes, b->bytes, ROW_ATOMIC(false));
 	if (error)
-		__sync_fetch_and_add(&r->c.errors, 1);
+		row_add(&r->c.errors, 1, ROW_ATOMIC(false));
 }
 
 /*

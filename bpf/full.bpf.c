@@ -64,13 +64,24 @@ static __always_inline struct irq_state *irq_here(void)
 	return bpf_map_lookup_elem(&irqs, &zero);
 }
 
+/* The operation of the task that is interrupted. */
+static __always_inline struct op *irq_op(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	int index;
+
+	return task->pid ? op_of_task(task, &index) : NULL;
+}
+
 static __always_inline int on_irq_entry(void)
 {
 	struct irq_state *s = irq_here();
 
 	/* a hard interrupt on top of a soft one is part of it */
-	if (s && s->depth++ == 0)
-		s->start_ns = bpf_ktime_get_ns();
+	if (!s || s->depth++)
+		return 0;
+	/* most interrupt a task that is in no operation: no clock for those */
+	s->start_ns = irq_op() ? bpf_ktime_get_ns() : 0;
 	return 0;
 }
 
@@ -78,12 +89,11 @@ static __always_inline int on_irq_exit(void)
 {
 	struct irq_state *s = irq_here();
 	struct op *o;
-	int index;
 
-	/* begun before tracing did */
-	if (!s || !s->depth || --s->depth)
+	/* depth 0: begun before tracing did */
+	if (!s || !s->depth || --s->depth || !s->start_ns)
 		return 0;
-	o = op_of_task(bpf_get_current_task_btf(), &index);
+	o = irq_op();
 	if (o)
 		__sync_fetch_and_add(&o->irq_ns, bpf_ktime_get_ns() - s->start_ns);
 	return 0;

@@ -435,37 +435,38 @@ __global_fn int op_emit(int index, u64 total, s64 result)
 	return 0;
 }
 
-static __always_inline void op_account(const struct op *o, u64 total, s64 result)
+static __always_inline void op_account(struct op *o, u64 total, s64 result)
 {
 	struct iop_op_stats *r = op_stats_at(o->via * NR_KINDS + o->kind);
+	bool atomic = ROW_ATOMIC(o->via == VIA_AIO);
 
 	if (!r)
 		return;
 #pragma unroll
 	for (int i = 0; i < NR_STAGES; i++)
 		if (o->stage[i])
-			hist_add(&r->h[i], o->stage[i]);
-	hist_add(&r->h[STAGE_TOTAL], total);
-	__sync_fetch_and_add(&r->c.count, 1);
+			hist_add(&r->h[i], o->stage[i], atomic);
+	hist_add(&r->h[STAGE_TOTAL], total, atomic);
+	row_add(&r->c.count, 1, atomic);
 	if (result > 0 && (o->kind == KIND_READ || o->kind == KIND_WRITE || o->kind == KIND_COPY))
-		__sync_fetch_and_add(&r->c.bytes, (u64)result);
+		row_add(&r->c.bytes, (u64)result, atomic);
 	if (result < 0)
-		__sync_fetch_and_add(&r->c.errors, 1);
+		row_add(&r->c.errors, 1, atomic);
 	if (o->nr_bios > 1)
-		__sync_fetch_and_add(&r->c.bios, o->nr_bios - 1);
+		row_add(&r->c.bios, o->nr_bios - 1, atomic);
 	if (!TIER(TIER_FILEMAP))
 		return;
 	if (o->folios_added)
-		__sync_fetch_and_add(&r->c.cache_misses, 1);
+		row_add(&r->c.cache_misses, 1, atomic);
 	else if (o->lookups)
-		__sync_fetch_and_add(&r->c.cache_hits, 1);
+		row_add(&r->c.cache_hits, 1, atomic);
 	if (o->folios_ahead)
-		__sync_fetch_and_add(&r->c.ra_folios, o->folios_ahead);
+		row_add(&r->c.ra_folios, o->folios_ahead, atomic);
 	if (o->direct)
-		__sync_fetch_and_add(&r->c.direct, 1);
+		row_add(&r->c.direct, 1, atomic);
 	if (TIER(TIER_FULL) && o->resched) {
-		hist_add(&r->h[STAGE_RESCHED], o->resched_ns);
-		__sync_fetch_and_add(&r->c.resched, o->resched);
+		hist_add(&r->h[STAGE_RESCHED], o->resched_ns, atomic);
+		row_add(&r->c.resched, o->resched, atomic);
 	}
 }
 
@@ -502,7 +503,6 @@ __global_fn int op_end(int index, u64 now, s64 result)
 		op_give_cpu(o, o->nr_requests ? STAGE_RETURN : STAGE_OTHER, now - from);
 	total = o->cursor - o->t0;
 	if (o->dev_wanted) {
-		count(COUNT_OP_FINISHED);
 		op_account(o, total, result);
 		if (cfg.threshold_ns && total >= cfg.threshold_ns)
 			op_emit(index, total, result);

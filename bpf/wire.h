@@ -147,11 +147,9 @@ enum iop_loss {
 
 /* Plain event counters, one set per shard. */
 enum iop_count {
-	COUNT_RQ_SEEN,	     /* requests that entered (bio queued) and are wanted */
-	COUNT_RQ_FINISHED,   /* requests finished, and bios of bio-based devices */
+	COUNT_RQ_SEEN,	     /* requests first seen, and bios of devices without requests */
 	COUNT_RQ_AT_START,   /* completed, but begun before tracing */
 	COUNT_OP_SEEN,
-	COUNT_OP_FINISHED,
 	COUNT_OP_GONE,	     /* operations whose task died inside them */
 	COUNT_UNTIED_BIOS,   /* bios submitted outside any operation seen */
 	COUNT_MERGED_BIOS,

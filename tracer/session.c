@@ -230,6 +230,7 @@ static void configure(struct iopath_bpf *skel, const struct session_opts *o, con
 	c->floor = o->floor;
 	c->tier = (u8)o->tier;
 	c->shard_mask = z->shards - 1;
+	c->shared_shards = (u32)libbpf_num_possible_cpus() > z->shards;
 	c->self_tgid = (u32)getpid();
 	c->tgid = o->tgid;
 	c->tid = o->tid;

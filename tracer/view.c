@@ -47,18 +47,27 @@ static u64 less(u64 a, u64 b)
 	return a > b ? a - b : 0;
 }
 
+/* What finished is what the rows counted. */
+static u64 finished(const struct stats *st, u32 first_row, u32 end_row)
+{
+	u64 n = 0;
+
+	for (u32 i = first_row; i < end_row; i++)
+		n += st->rows[i] ? st->rows[i]->c.count : 0;
+	return n;
+}
+
 void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion_misses,
 		   struct coverage *ret)
 {
 	const u64 *c = st->counts;
+	u64 rqs = finished(st, 0, NR_BLOCK_ROWS), ops = finished(st, NR_BLOCK_ROWS, NR_ROWS);
+	u64 no_end = c[COUNT_LOSS_FIRST + LOSS_NO_END];
 
 	*ret = (struct coverage){
-		.requests = { c[COUNT_RQ_SEEN], c[COUNT_RQ_FINISHED],
-			      less(c[COUNT_RQ_SEEN], c[COUNT_RQ_FINISHED] +
-							     c[COUNT_LOSS_FIRST + LOSS_NO_END]) },
-		.operations = { c[COUNT_OP_SEEN], c[COUNT_OP_FINISHED],
-				less(c[COUNT_OP_SEEN],
-				     c[COUNT_OP_FINISHED] + c[COUNT_OP_GONE]) },
+		.requests = { c[COUNT_RQ_SEEN], rqs, less(c[COUNT_RQ_SEEN], rqs + no_end) },
+		.operations = { c[COUNT_OP_SEEN], ops,
+				less(c[COUNT_OP_SEEN], ops + c[COUNT_OP_GONE]) },
 		.in_flight_at_start = in_flight_at_start,
 		.begun_before = c[COUNT_RQ_AT_START],
 		.gone = c[COUNT_OP_GONE],
