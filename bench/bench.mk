@@ -5,6 +5,7 @@ INSTALL_PROGRAMS += iopath-bench
 # Without main(): the tests link it.
 BENCH_LIB := \
 	bench/arm.c \
+	bench/calibrate.c \
 	bench/cell.c \
 	bench/child.c \
 	bench/cmd-list.c \
@@ -27,6 +28,7 @@ BENCH_LIB := \
 	bench/sink.c \
 	bench/stat.c \
 	bench/stop.c \
+	bench/table.c \
 	bench/target.c \
 	bench/tracer.c \
 	bench/undo.c \
@@ -76,7 +78,10 @@ bench-burn_SRC := bench/tests/burn.c
 bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
-BENCH_TESTS := test-bench-parse test-bench-report test-bench-run test-bench-stat test-bench-verdict
+BENCH_TESTS := test-bench-parse test-bench-report test-bench-run test-bench-stat test-bench-stop \
+	test-bench-verdict
 TESTS += $(BENCH_TESTS)
-$(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/schema.c $(BENCH_LIB) $(BASE_SRC)) \
+BENCH_RUN_TESTS := test-bench-run test-bench-stop
+$(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/schema.c \
+	$(if $(filter $(t),$(BENCH_RUN_TESTS)),bench/tests/bench-run.c) $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))

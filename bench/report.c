@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench/result.h"
+#include "tracer/base/parse.h"
 
 static const char *const metric_short[] = {
 	[METRIC_THROUGHPUT] = "thr",
@@ -185,7 +186,7 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 {
 	const struct set_outcome *o = &s->outcome;
 	const struct arm_figures *fig = &o->figures[arm];
-	char thr[48], cpu[48], sys[24], core[32], ns[24] = "-", lost[24] = "-";
+	char thr[48], cpu[48], sys[24], core[32], ns[24] = "-", lost[24] = "-", p99[24] = "-";
 
 	interval_text(&o->decision[arm][METRIC_THROUGHPUT], thr, sizeof(thr));
 	interval_text(&o->decision[arm][METRIC_CPU_PER_IO], cpu, sizeof(cpu));
@@ -195,8 +196,10 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 		snprintf(ns, sizeof(ns), "%+.0f", fig->cpu_ns_per_io);
 	if (fig->is_traced)
 		snprintf(lost, sizeof(lost), "%llu", (unsigned long long)fig->lost);
-	fprintf(f, "%-14s %-21s %-21s %6s  %-12s %7s %6s  ", r->arms->v[arm].name, thr, cpu, sys,
-		core, ns, lost);
+	if (fig->p99_ns > 0)
+		fmt_duration((uint64_t)fig->p99_ns, p99, sizeof(p99));
+	fprintf(f, "%-14s %-21s %-21s %6s  %-12s %7s %7s %6s  ", r->arms->v[arm].name, thr, cpu,
+		sys, core, ns, p99, lost);
 	verdict_text(r, o, arm, f);
 	fputc('\n', f);
 }
@@ -215,6 +218,9 @@ static void print_set_head(const struct report *r, const struct report_set *s, F
 	fprintf(f, " %s", aa->verdict == VERDICT_INVALID ? "INVALID" : "ok");
 	if (o->capacity_iops > 0)
 		fprintf(f, "  off %.0f IOPS, fixed rate %.0f", o->capacity_iops, o->rate_iops);
+	if (o->figures[r->arms->off].p99_ns > 0)
+		fprintf(f, ", p99 %s", fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text,
+						    sizeof(text)));
 	if (o->redone)
 		fprintf(f, "  redone=%u", o->redone);
 	if (o->confirm_rounds)
@@ -231,8 +237,8 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 		return;
 	}
 	print_set_head(r, s, f);
-	fprintf(f, "%-14s %-21s %-21s %6s  %-12s %7s %6s  verdict (margin %g%%)\n", "tier",
-		"thr-loss% [bounds]", "cpu/IO% [bounds]", "sys pp", "worst core", "ns/IO", "lost",
+	fprintf(f, "%-14s %-21s %-21s %6s  %-12s %7s %7s %6s  verdict (margin %g%%)\n", "tier",
+		"thr-loss% [bounds]", "cpu/IO% [bounds]", "sys pp", "worst core", "ns/IO", "p99", "lost",
 		r->budget);
 	for (unsigned int a = 0; a < r->arms->nr; a++)
 		if (a != r->arms->off)
@@ -248,7 +254,8 @@ static void print_legend(const struct report *r, FILE *f)
 		"           rate (70%% of what the machine does without a tracer); both against the off cell of the same round\n"
 		"[bounds]   one-sided, error %.3g each: PASS needs the upper one under the margin, FAIL the lower one over it\n"
 		"sys pp     system + irq + softirq time, percentage points of the machine; worst core: busy time of one core\n"
-		"ns/IO      CPU time added per I/O; lost: I/Os the tracer says it lost; off2: no tracer, so all it shows is noise\n",
+		"ns/IO      CPU time added per I/O; p99: latency at saturation; lost: I/Os the\n"
+		"           tracer says it lost; off2: no tracer, so all it shows is noise\n",
 		r->smoke ? .05 : rounds_alpha(&r->rounds));
 }
 

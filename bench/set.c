@@ -8,15 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/calibrate.h"
 #include "bench/cell.h"
 #include "bench/machine.h"
 #include "bench/stop.h"
+#include "bench/table.h"
 #include "tracer/base/cleanup.h"
 
-#define RATE_SHARE .70		/* of the capacity without a tracer */
 #define REDO_SHARE .10		/* of the rounds; at least two */
 #define ARM_FAULTS_MAX 2	/* then the arm is out, and the others go on */
-#define CALIBRATION_TRIES 6
 
 static const struct rounds confirm_rounds = { 8, 16 };
 
@@ -29,20 +29,15 @@ struct phase {
 	bool open[ARM_MAX][METRIC_NR];
 	char fault[256];	/* too many rounds did not count, or "" */
 	struct rng rng;
-	/* complete rounds, all arms: response[round * nr_arms + arm] */
-	struct response *response;
-	double *cores;	/* nr_cores per response */
-	double *ns_per_io, *p99_ns;
-	unsigned int done, redone;
+	struct table table;
+	unsigned int redone;
 };
 
 struct set_state {
 	const struct set_config *c;
 	const struct set_key *key;
 	struct pass_env env;
-	struct pace pace;
-	double rate_iops;
-	unsigned int nr_cores;
+	struct calibration cal;
 	unsigned int faults[ARM_MAX];
 	char last_fault[256];
 	uint64_t cell_ns_sum;
@@ -63,142 +58,19 @@ static unsigned int arms_in(const struct set_state *s, const struct phase *p)
 
 static void tell(struct set_state *s, const struct phase *p, const char *arm, unsigned int cells_done)
 {
-	unsigned int look = rounds_next_look(&p->rounds, p->done);
+	unsigned int look = rounds_next_look(&p->rounds, p->table.nr_rounds);
 	struct set_progress pr = {
 		.key = s->key,
 		.arm = arm,
 		.phase = p->name,
-		.round = p->done + 1,
+		.round = p->table.nr_rounds + 1,
 		.until = look,
-		.cells_left = (look - p->done) * arms_in(s, p) - cells_done,
+		.cells_left = (look - p->table.nr_rounds) * arms_in(s, p) - cells_done,
 		.cell_ns = s->cells ? s->cell_ns_sum / s->cells : 0,
 	};
 
 	if (s->progress)
 		s->progress(&pr, s->progress_arg);
-}
-
-/* ---- calibration: what the machine can do without a tracer ---- */
-
-/* Clones of one section share its name and its weight: job i of fio belongs to a section. */
-static unsigned int section_targets(const struct fio_result *f, double scale, double *target)
-{
-	unsigned int nr = 0, clones = 0;
-
-	for (unsigned int i = 0; i < f->nr_jobs; i++) {
-		const struct fio_job *j = &f->job[i];
-		/* fsyncs pass through fio's flow gate like I/Os */
-		double rate = j->runtime_s > 0 ? (double)(j->ios + j->syncs) / j->runtime_s : 0;
-
-		if (!i || strcmp(j->name, f->job[i - 1].name)) {
-			target[nr++] = 0;
-			clones = 0;
-		}
-		clones++;
-		target[nr - 1] += (rate * scale - target[nr - 1]) / clones;
-	}
-	return nr;
-}
-
-/* I/Os without fsyncs per second that the plan of @f's jobs comes to. */
-static double planned_ios(const struct fio_result *f, const struct pace *p)
-{
-	double ios = 0;
-	unsigned int section = 0;
-
-	for (unsigned int i = 0; i < f->nr_jobs; i++) {
-		const struct fio_job *j = &f->job[i];
-
-		if (i && strcmp(j->name, f->job[i - 1].name))
-			section++;
-		ios += (double)p->weight[section] * p->pacer_iops * (double)j->ios /
-		       (double)(j->ios + j->syncs);
-	}
-	return ios;
-}
-
-static int calibration_fault(struct set_state *s, const struct pass_result *r, struct why *why)
-{
-	return why_fail(why, EXIT_ENVIRONMENT, -EIO, "workload %s on %s: %s",
-			s->key->workload->name, s->key->device->name, r->fault);
-}
-
-/* The lower of two passes: a rate that holds matters more than the last IOPS. */
-static int measure_capacity(struct set_state *s, struct fio_result *ret, struct why *why)
-{
-	unsigned int good = 0;
-	struct why last = { 0 };
-
-	for (int i = 0; i < CALIBRATION_TRIES && good < 2; i++) {
-		struct pass_result r = { 0 };
-		int err = pass_run(&s->env, NULL, 0, NULL, &r, why);
-
-		if (err)
-			return err;
-		if (r.fault[0])
-			calibration_fault(s, &r, &last);
-		else if (!good++ || pass_iops(&r) < s->out.capacity_iops) {
-			s->out.capacity_iops = pass_iops(&r);
-			s->nr_cores = r.cpu.nr;
-			*ret = r.fio;
-		}
-		if (r.fio.error) /* it will not get better */
-			i = CALIBRATION_TRIES;
-		pass_result_free(&r);
-	}
-	if (good)
-		return 0;
-	*why = last;
-	return -EIO;
-}
-
-/* One try of the fixed rate @share of @capacity; *ret_reached: what of it came through. */
-static int try_rate(struct set_state *s, const struct fio_result *capacity, double share,
-		    double *ret_reached, struct why *why)
-{
-	double target[WORKLOAD_MAX_JOBS], total;
-	unsigned int nr = section_targets(capacity, share, target);
-	struct pass_result r = { 0 };
-	int err = pace_plan(target, nr, &s->pace, &total);
-
-	if (err)
-		return why_fail(why, EXIT_HARNESS, err, "workload %s: cannot plan a fixed rate",
-				s->key->workload->name);
-	s->rate_iops = planned_ios(capacity, &s->pace);
-	err = pass_run(&s->env, &s->pace, s->rate_iops, NULL, &r, why);
-	if (!err && r.fio.error)
-		err = calibration_fault(s, &r, why);
-	if (!err)
-		*ret_reached = r.fault[0] ? 0 : r.flags & PASS_RATE_MISSED ?
-						pass_iops(&r) / s->rate_iops : 1;
-	pass_result_free(&r);
-	return err;
-}
-
-/*
- * Find a rate that holds without a tracer: 70 % of the capacity, or less where
- * the device stalls or the machine has other work.
- */
-static int calibrate(struct set_state *s, struct why *why)
-{
-	struct fio_result capacity;
-	double share = RATE_SHARE;
-	int err = measure_capacity(s, &capacity, why);
-
-	for (int i = 0; i < CALIBRATION_TRIES && !err; i++) {
-		double reached = 0;
-
-		err = try_rate(s, &capacity, share, &reached, why);
-		if (!err && reached >= 1) {
-			s->out.rate_iops = s->rate_iops;
-			return 0;
-		}
-		share *= reached > .5 && reached < .95 ? reached * .95 : .9;
-	}
-	return err ? err :
-		     why_fail(why, EXIT_ENVIRONMENT, -EIO,
-			      "workload %s on %s: no fixed rate holds; %.0f%% of its capacity was too much",
-			      s->key->workload->name, s->key->device->name, 100 * share);
 }
 
 /* ---- rounds ---- */
@@ -211,7 +83,7 @@ static json_t *cell_json(const struct set_state *s, const struct phase *p, const
 	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:s, s:I, s:o, s:o, s:o}",
 			 "type", "cell", "set", (int)k->index, "workload", k->workload->name,
 			 "device", k->device->name, "scheduler", k->scheduler, "arm",
-			 s->c->arms->v[arm].name, "phase", p->name, "round", (int)p->done,
+			 s->c->arms->v[arm].name, "phase", p->name, "round", (int)p->table.nr_rounds,
 			 "attempt", (int)p->redone, "position", (int)position, "valid",
 			 (int)!c->fault[0], "fault", c->fault, "took_ns", (json_int_t)c->took_ns,
 			 "saturation", c->saturation.window_s > 0 || c->saturation.fault[0] ?
@@ -221,15 +93,9 @@ static json_t *cell_json(const struct set_state *s, const struct phase *p, const
 			 "tracer", c->has_tracer ? tracer_report_json(&c->tracer) : json_null());
 }
 
-static uint64_t json_u64(const json_t *o, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(o, key));
-}
-
 static void add_figures(struct set_state *s, unsigned int arm, const struct cell *c)
 {
 	struct arm_figures *f = &s->out.figures[arm];
-	const json_t *coverage = json_object_get(c->tracer.summary, "coverage");
 	double cpu = c->fixed.window_s > 0 ?
 			     100 * (double)c->fixed.tracer_cpu_ns / (c->fixed.window_s * NS_PER_S) : 0;
 
@@ -237,52 +103,10 @@ static void add_figures(struct set_state *s, unsigned int arm, const struct cell
 		return;
 	f->is_traced = c->tracer.summary;
 	f->lost += c->tracer.lost;
-	f->seen += json_u64(coverage, "seen");
 	f->output_bytes += c->tracer.output_bytes;
 	f->tracer_cpu_pct = fmax(f->tracer_cpu_pct, cpu);
 	if (c->tracer.peak_rss_bytes > f->tracer_rss_bytes)
 		f->tracer_rss_bytes = c->tracer.peak_rss_bytes;
-}
-
-static int grow(struct phase *p, unsigned int nr_arms, unsigned int nr_cores)
-{
-	size_t n = (size_t)(p->done + 1) * nr_arms;
-	struct response *r = realloc(p->response, n * sizeof(*r));
-	double *cores, *ns, *p99;
-
-	if (r)
-		p->response = r;
-	cores = realloc(p->cores, n * nr_cores * sizeof(*cores));
-	if (cores)
-		p->cores = cores;
-	ns = realloc(p->ns_per_io, n * sizeof(*ns));
-	if (ns)
-		p->ns_per_io = ns;
-	p99 = realloc(p->p99_ns, n * sizeof(*p99));
-	if (p99)
-		p->p99_ns = p99;
-	return r && cores && ns && p99 ? 0 : -ENOMEM;
-}
-
-static double busiest_p99(const struct fio_result *f)
-{
-	const struct fio_latency *l = f->latency;
-
-	return (double)(l[FIO_WRITE].count > l[FIO_READ].count ? l[FIO_WRITE].p99_ns :
-								  l[FIO_READ].p99_ns);
-}
-
-static void keep_response(struct set_state *s, struct phase *p, unsigned int arm,
-			  const struct cell *c)
-{
-	size_t at = (size_t)p->done * s->c->arms->nr + arm;
-
-	p->response[at] = cell_response(c);
-	p->response[at].core_pct = NULL; /* set when all rounds are in place */
-	for (unsigned int i = 0; i < s->nr_cores; i++)
-		p->cores[at * s->nr_cores + i] = i < c->nr_cores ? c->core_pct[i] : 0;
-	p->ns_per_io[at] = pass_cpu_ns_per_io(&c->fixed);
-	p->p99_ns[at] = busiest_p99(&c->saturation.fio);
 }
 
 static void note_arm_fault(struct set_state *s, struct phase *p, unsigned int arm,
@@ -301,7 +125,7 @@ static int one_cell(struct set_state *s, struct phase *p, unsigned int arm, unsi
 	int err;
 
 	tell(s, p, s->c->arms->v[arm].name, position);
-	err = cell_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &s->pace, s->rate_iops, &cell,
+	err = cell_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &s->cal.pace, s->cal.rate_iops, &cell,
 		       why);
 	if (err)
 		return err;
@@ -310,7 +134,7 @@ static int one_cell(struct set_state *s, struct phase *p, unsigned int arm, unsi
 	s->cells++;
 	err = result_line(s->c->result, cell_json(s, p, &cell, arm, position), why);
 	if (*ret_valid) {
-		keep_response(s, p, arm, &cell);
+		table_put(&p->table, arm, &cell);
 		add_figures(s, arm, &cell);
 	} else if (cell.tracer_fault) {
 		note_arm_fault(s, p, arm, &cell);
@@ -325,7 +149,7 @@ static int one_cell(struct set_state *s, struct phase *p, unsigned int arm, unsi
 static int one_round(struct set_state *s, struct phase *p, bool *ret_valid, struct why *why)
 {
 	unsigned int order[ARM_MAX], nr = 0;
-	int err = grow(p, s->c->arms->nr, s->nr_cores);
+	int err = table_grow(&p->table);
 
 	for (unsigned int a = 0; a < s->c->arms->nr; a++)
 		if (p->in[a])
@@ -360,25 +184,11 @@ static bool no_arm_left(const struct set_state *s, const struct phase *p)
 	return !tracers_in(s, p) && s->c->arms->nr > 2;
 }
 
-static struct series phase_series(struct set_state *s, struct phase *p)
-{
-	for (size_t i = 0; i < (size_t)p->done * s->c->arms->nr; i++)
-		p->response[i].core_pct = &p->cores[i * s->nr_cores];
-	return (struct series){
-		.nr_rounds = p->done,
-		.nr_arms = s->c->arms->nr,
-		.nr_cores = s->nr_cores,
-		.off = s->c->arms->off,
-		.twin = s->c->arms->twin,
-		.at = p->response,
-	};
-}
-
 /* Decide every metric of every arm; *ret_open: something still needs rounds. */
 static int look(struct set_state *s, struct phase *p, bool last, double alpha,
 		struct decision d[ARM_MAX][METRIC_NR], bool *ret_open)
 {
-	struct series series = phase_series(s, p);
+	struct series series = table_series(&p->table, s->c->arms->off, s->c->arms->twin);
 	struct rule rule = rule_default;
 
 	rule.budget = s->c->budget;
@@ -441,22 +251,22 @@ static int run_phase(struct set_state *s, struct phase *p, struct decision d[ARM
 	double alpha = single ? SINGLE_LOOK_ALPHA : rounds_alpha(&p->rounds);
 	int err = 0;
 
-	while (open && (next = single ? p->rounds.max : rounds_next_look(&p->rounds, p->done))) {
+	while (open && (next = single ? p->rounds.max : rounds_next_look(&p->rounds, p->table.nr_rounds))) {
 		bool stop_here = false;
 
-		while (p->done < next && !stop_here && !err) {
+		while (p->table.nr_rounds < next && !stop_here && !err) {
 			bool valid = false;
 
 			err = one_round(s, p, &valid, why);
 			if (!err && valid)
-				p->done++;
+				p->table.nr_rounds++;
 			else if (!err && ++p->redone > redone_limit)
 				give_up(s, p);
 			stop_here = p->fault[0] || out_of_time(s, p) || no_arm_left(s, p);
 		}
 		if (err || p->fault[0])
 			break;
-		if (!p->done)
+		if (!p->table.nr_rounds)
 			break;
 		stop_here |= next >= p->rounds.max || no_arm_left(s, p);
 		err = look(s, p, stop_here, alpha, d, &open);
@@ -489,41 +299,16 @@ static void invalidate(struct set_state *s, const char *reason)
 	}
 }
 
-static double median_difference(const struct phase *p, const double *v, unsigned int nr_arms,
-				unsigned int arm, unsigned int off)
+static void fill_figures(struct set_state *s, const struct table *t)
 {
-	double d[STAT_MAX_N];
-	struct interval r = { 0 };
+	for (unsigned int a = 0; a < t->nr_arms && t->nr_rounds; a++) {
+		struct arm_figures *f = &s->out.figures[a];
 
-	for (unsigned int i = 0; i < p->done; i++)
-		d[i] = v[i * nr_arms + arm] - v[i * nr_arms + off];
-	stat_hodges_lehmann(d, p->done, .05, &r);
-	return r.estimate;
-}
-
-static void fill_figures(struct set_state *s, const struct phase *p)
-{
-	unsigned int nr = s->c->arms->nr;
-
-	for (unsigned int a = 0; a < nr && p->done; a++) {
-		double v[STAT_MAX_N];
-
-		if (!p->in[a])
+		if (s->out.reason[a][0])
 			continue;
-		for (unsigned int i = 0; i < p->done; i++)
-			v[i] = p->p99_ns[i * nr + a];
-		s->out.figures[a].p99_ns = stat_median(v, p->done);
-		s->out.figures[a].cpu_ns_per_io =
-			median_difference(p, p->ns_per_io, nr, a, s->c->arms->off);
+		f->p99_ns = table_median(t, t->p99_ns, a);
+		f->cpu_ns_per_io = table_difference(t, t->ns_per_io, a, s->c->arms->off);
 	}
-}
-
-static void phase_free(struct phase *p)
-{
-	free(p->response);
-	free(p->cores);
-	free(p->ns_per_io);
-	free(p->p99_ns);
 }
 
 /* Arms with a FAIL, and the twins, again with a fresh seed. */
@@ -534,6 +319,7 @@ static int confirm(struct set_state *s, struct why *why)
 	bool any = false;
 	int err;
 
+	p.table = (struct table){ .nr_arms = s->c->arms->nr, .nr_cores = s->cal.nr_cores };
 	p.rng.state = s->c->seed ^ 0xc0f1c0f1c0f1c0f1u ^ s->key->index;
 	for (unsigned int a = 0; a < s->c->arms->nr; a++)
 		for (int m = 0; m < METRIC_NR; m++)
@@ -543,7 +329,7 @@ static int confirm(struct set_state *s, struct why *why)
 		return 0;
 	p.in[s->c->arms->off] = p.in[s->c->arms->twin] = true;
 	err = run_phase(s, &p, again, why);
-	s->out.confirm_rounds = p.done;
+	s->out.confirm_rounds = p.table.nr_rounds;
 	for (unsigned int a = 0; a < s->c->arms->nr && !err; a++) {
 		for (int m = 0; m < METRIC_NR; m++) {
 			struct decision *d = &s->out.decision[a][m];
@@ -558,7 +344,7 @@ static int confirm(struct set_state *s, struct why *why)
 						 "over the budget once, but not in the rounds that were to confirm it";
 		}
 	}
-	phase_free(&p);
+	table_free(&p.table);
 	return err;
 }
 
@@ -606,7 +392,7 @@ static json_t *set_json(const struct set_state *s)
 	return json_pack("{s:s, s:i, s:s, s:o, s:s, s:f, s:f, s:s?, s:o}", "type", "set", "set",
 			 (int)k->index, "workload", k->workload->name, "device",
 			 device_fingerprint(k->device), "scheduler", k->scheduler, "capacity_iops",
-			 s->out.capacity_iops, "fixed_rate_iops", s->rate_iops, "cpus", s->env.cpus,
+			 s->cal.capacity_iops, "fixed_rate_iops", s->cal.rate_iops, "cpus", s->env.cpus,
 			 "job", text_json(k->workload->text));
 }
 
@@ -629,17 +415,20 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 	tell(&s, &p, "calibration", 0);
 	err = key->workload->on_ext4 ? pass_lay_out(&s.env, why) : 0;
 	if (!err)
-		err = calibrate(&s, why);
+		err = calibrate(&s.env, &s.cal, why);
+	s.out.capacity_iops = s.cal.capacity_iops;
+	s.out.rate_iops = s.cal.rate_iops;
 	if (!err)
 		err = result_line(c->result, set_json(&s), why);
+	p.table = (struct table){ .nr_arms = c->arms->nr, .nr_cores = s.cal.nr_cores };
 	if (!err)
 		err = run_phase(&s, &p, s.out.decision, why);
-	s.out.rounds = p.done;
+	s.out.rounds = p.table.nr_rounds;
 	memcpy(s.out.fault, p.fault, sizeof(s.out.fault));
-	fill_figures(&s, &p);
+	fill_figures(&s, &p.table);
 	if (!err && c->confirm && !p.fault[0])
 		err = confirm(&s, why);
-	phase_free(&p);
+	table_free(&p.table);
 	invalidate(&s, err == -EINTR ? "stopped before its first look" :
 		       s.out.fault[0] ? s.out.fault : "no round that counts");
 	s.out.complete = !err;

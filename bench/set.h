@@ -42,7 +42,7 @@ struct set_key {
 struct arm_figures {
 	double cpu_ns_per_io;		/* median difference from off */
 	double p99_ns;			/* median of the saturation pass, its busiest operation */
-	uint64_t lost, seen;
+	uint64_t lost;
 	double tracer_cpu_pct;		/* of one core, fixed-rate pass */
 	uint64_t tracer_rss_bytes, output_bytes;
 	bool is_traced;

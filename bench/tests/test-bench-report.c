@@ -49,8 +49,8 @@ static void make_sets(struct report_set sets[2])
 	fill(o, FULL, undecided, made(VERDICT_FAIL, 6.9, 6, 7.7), made(VERDICT_PASS, 2.8, 2.5, 3),
 	     made(VERDICT_FAIL, 5.9, 5.1, 6.4));
 	o->confirmed[FULL][METRIC_CPU_PER_IO] = o->confirmed[FULL][METRIC_WORST_CORE] = true;
-	o->figures[BLOCK] = (struct arm_figures){ .cpu_ns_per_io = 61, .is_traced = true };
-	o->figures[FULL] = (struct arm_figures){ .cpu_ns_per_io = 418, .is_traced = true, .lost = 17 };
+	o->figures[BLOCK] = (struct arm_figures){ .cpu_ns_per_io = 61, .p99_ns = 18400, .is_traced = true };
+	o->figures[FULL] = (struct arm_figures){ .cpu_ns_per_io = 418, .p99_ns = 1200000, .is_traced = true, .lost = 17 };
 	o->rounds = 12;
 	o->confirm_rounds = 8;
 	o->capacity_iops = 250000;
@@ -70,10 +70,10 @@ static struct report make_report(const struct report_set *sets)
 static const char golden[] =
 	"\nbench nvme0n1 none randread-4k-qd32 kernel 6.12.9 n=12/32 seed=32574  A/A +0.1 [-0.6,+0.9] floor 0.8% ok"
 	"  off 250000 IOPS, fixed rate 175000  confirmed in 8\n"
-	"tier           thr-loss% [bounds]    cpu/IO% [bounds]      sys pp  worst core     ns/IO   lost  verdict (margin 5%)\n"
-	"off2           +0.1 [-0.6,+0.9]      -0.2 [-0.9,+0.4]        +0.0  cpu1 +0.2         +0      -  PASS\n"
-	"block          +0.9 [+0.2,+1.7]      +1.8 [+1.1,+2.6]        +0.4  cpu1 +0.9        +61      0  PASS\n"
-	"full           +4.6 [+3.8,+5.5]      +6.9 [+6.0,+7.7]        +2.8  cpu1 +5.9       +418     17  FAIL cpu/IO, core; undecided thr, needs ~40 rounds\n"
+	"tier           thr-loss% [bounds]    cpu/IO% [bounds]      sys pp  worst core     ns/IO     p99   lost  verdict (margin 5%)\n"
+	"off2           +0.1 [-0.6,+0.9]      -0.2 [-0.9,+0.4]        +0.0  cpu1 +0.2         +0       -      -  PASS\n"
+	"block          +0.9 [+0.2,+1.7]      +1.8 [+1.1,+2.6]        +0.4  cpu1 +0.9        +61  18.4us      0  PASS\n"
+	"full           +4.6 [+3.8,+5.5]      +6.9 [+6.0,+7.7]        +2.8  cpu1 +5.9       +418  1.20ms     17  FAIL cpu/IO, core; undecided thr, needs ~40 rounds\n"
 	"\nbench nvme0n1 bfq randread-4k-qd32: skipped: the kernel does not offer this scheduler for the device\n";
 
 TEST(report_is_the_golden_one)

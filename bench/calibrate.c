@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "calibrate.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define RATE_SHARE .70 /* of the capacity */
+#define TRIES 6
+
+/* Clones of one section share its name and its weight: job i of fio belongs to a section. */
+static unsigned int section_targets(const struct fio_result *f, double scale, double *target)
+{
+	unsigned int nr = 0, clones = 0;
+
+	for (unsigned int i = 0; i < f->nr_jobs; i++) {
+		const struct fio_job *j = &f->job[i];
+		/* fsyncs pass through fio's flow gate like I/Os */
+		double rate = j->runtime_s > 0 ? (double)(j->ios + j->syncs) / j->runtime_s : 0;
+
+		if (!i || strcmp(j->name, f->job[i - 1].name)) {
+			target[nr++] = 0;
+			clones = 0;
+		}
+		clones++;
+		target[nr - 1] += (rate * scale - target[nr - 1]) / clones;
+	}
+	return nr;
+}
+
+/* I/Os without fsyncs per second that the plan of @f's jobs comes to. */
+static double planned_ios(const struct fio_result *f, const struct pace *p)
+{
+	double ios = 0;
+	unsigned int section = 0;
+
+	for (unsigned int i = 0; i < f->nr_jobs; i++) {
+		const struct fio_job *j = &f->job[i];
+
+		if (i && strcmp(j->name, f->job[i - 1].name))
+			section++;
+		ios += (double)p->weight[section] * p->pacer_iops * (double)j->ios /
+		       (double)(j->ios + j->syncs);
+	}
+	return ios;
+}
+
+static int pass_fault(const struct pass_env *e, const struct pass_result *r, struct why *why)
+{
+	return why_fail(why, EXIT_ENVIRONMENT, -EIO, "workload %s on %s: %s", e->workload->name,
+			e->device->name, r->fault);
+}
+
+/* The lower of two passes: a rate that holds matters more than the last IOPS. */
+static int measure_capacity(struct pass_env *e, struct calibration *c, struct fio_result *ret,
+			    struct why *why)
+{
+	unsigned int good = 0;
+	struct why last = { 0 };
+
+	for (int i = 0; i < TRIES && good < 2; i++) {
+		struct pass_result r = { 0 };
+		int err = pass_run(e, NULL, 0, NULL, &r, why);
+
+		if (err)
+			return err;
+		if (r.fault[0])
+			pass_fault(e, &r, &last);
+		else if (!good++ || pass_iops(&r) < c->capacity_iops) {
+			c->capacity_iops = pass_iops(&r);
+			c->nr_cores = r.cpu.nr;
+			*ret = r.fio;
+		}
+		if (r.fio.error) /* it will not get better */
+			i = TRIES;
+		pass_result_free(&r);
+	}
+	if (good)
+		return 0;
+	*why = last;
+	return -EIO;
+}
+
+/* One try of the fixed rate @share of @capacity; *ret_reached: what of it came through. */
+static int try_rate(struct pass_env *e, const struct fio_result *capacity, double share,
+		    struct calibration *c, double *ret_reached, struct why *why)
+{
+	double target[WORKLOAD_MAX_JOBS], total;
+	unsigned int nr = section_targets(capacity, share, target);
+	struct pass_result r = { 0 };
+	int err = pace_plan(target, nr, &c->pace, &total);
+
+	if (err)
+		return why_fail(why, EXIT_HARNESS, err, "workload %s: cannot plan a fixed rate",
+				e->workload->name);
+	c->rate_iops = planned_ios(capacity, &c->pace);
+	err = pass_run(e, &c->pace, c->rate_iops, NULL, &r, why);
+	if (!err && r.fio.error)
+		err = pass_fault(e, &r, why);
+	if (!err)
+		*ret_reached = r.fault[0] ? 0 : r.flags & PASS_RATE_MISSED ?
+						pass_iops(&r) / c->rate_iops : 1;
+	pass_result_free(&r);
+	return err;
+}
+
+int calibrate(struct pass_env *e, struct calibration *ret, struct why *why)
+{
+	struct calibration c = { 0 };
+	struct fio_result capacity;
+	double share = RATE_SHARE;
+	int err = measure_capacity(e, &c, &capacity, why);
+
+	for (int i = 0; i < TRIES && !err; i++) {
+		double reached = 0;
+
+		err = try_rate(e, &capacity, share, &c, &reached, why);
+		if (!err && reached >= 1) {
+			*ret = c;
+			return 0;
+		}
+		share *= reached > .5 && reached < .95 ? reached * .95 : .9;
+	}
+	return err ? err :
+		     why_fail(why, EXIT_ENVIRONMENT, -EIO,
+			      "workload %s on %s: no fixed rate holds; %.0f%% of its capacity was too much",
+			      e->workload->name, e->device->name, 100 * share);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Before the rounds of a set: what the machine can do without a tracer, and a
+ * fixed rate that it holds: 70 % of that, or less where the device stalls or
+ * the machine has other work. All arms of the set run at this rate.
+ */
+#ifndef BENCH_CALIBRATE_H
+#define BENCH_CALIBRATE_H
+
+#include "bench/pass.h"
+#include "bench/workload.h"
+
+struct calibration {
+	double capacity_iops;
+	struct pace pace;
+	double rate_iops;	/* what the pace comes to, without fsyncs */
+	unsigned int nr_cores;
+};
+
+/* -EIO with *why when fio cannot run the workload or no rate holds; -EINTR. */
+int calibrate(struct pass_env *e, struct calibration *ret, struct why *why);
+
+#endif

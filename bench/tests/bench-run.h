@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs of the iopath-bench beside the test program, as a user starts them, and
+ * what they leave. Each test program has a directory of its own in /tmp with
+ * the state directory, so it takes no lock that anybody else wants.
+ */
+#ifndef BENCH_TESTS_BENCH_RUN_H
+#define BENCH_TESTS_BENCH_RUN_H
+
+#include <jansson.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "bench/child.h"
+
+extern char build_dir[PATH_MAX];
+extern char base[64];	/* removed at the end of the program */
+
+#define NEEDS_ROOT_AND_LOOP()                                                  \
+	do {                                                                   \
+		if (geteuid())                                                 \
+			TEST_SKIP("needs root");                               \
+		if (access("/dev/loop-control", R_OK | W_OK))                  \
+			TEST_SKIP("needs loop devices");                       \
+	} while (0)
+
+
+/* An arm that tells fake-fio to be slower while it is attached. */
+#define SLOW_ARM "touch \"$FAKE_FIO_FLAG\"; trap 'rm -f \"$FAKE_FIO_FLAG\"; exit 0' INT TERM; " \
+		 "echo on; while :; do sleep 0.05; done"
+
+#define MAX_ARGS 48
+
+struct bench_run {
+	char *argv[MAX_ARGS];
+	int argc;
+	struct child child;
+	int out_fd;
+	char *text;	/* both streams, after run_end() */
+	int status;
+};
+
+/* One of eight buffers in turn. */
+__attribute__((format(printf, 1, 2))) const char *fmt(const char *f, ...);
+void setup(void);
+
+/* "run" with our directories and @words, split at blanks. */
+struct bench_run run_new(const char *words);
+void run_fake(struct bench_run *r);	/* with fake-fio in place of fio */
+void add(struct bench_run *r, const char *arg);
+void add_words(struct bench_run *r, const char *words);
+void run_start(struct bench_run *r);
+void run_end(struct bench_run *r);
+void run_free(struct bench_run *r);
+void show(const struct bench_run *r);
+
+json_t *verdict(void);
+const char *verdict_text(const json_t *v);
+/* Of one arm's metric. */
+const char *cell_verdict(const json_t *v, const char *arm, const char *metric);
+/* Every line against the schema, and the type of the last one. */
+void check_files(const char *last_type);
+/* How often @word is in the file; 0 also when there is no file. */
+int count_in(const char *path, const char *word);
+
+/* remember() before a run, expect_clean() after it: no loop device, mount or process more. */
+void remember(void);
+void expect_clean(void);
+
+#endif

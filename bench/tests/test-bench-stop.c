@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a run must not touch, and what it must not leave, however it ends. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "bench/file.h"
+#include "bench/setting.h"
+#include "bench/stop.h"
+#include "bench/tests/bench-run.h"
+#include "bench/why.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+/* ---- devices that must not be written to ---- */
+
+/* A loop device of 64 MiB on a file of ours. */
+static const char *make_disk(char *dev, size_t len)
+{
+	char *argv[] = { "losetup", "--find", "--show", (char *)fmt("%s/disk", base), NULL };
+	_cleanup_free_ char *out = NULL;
+	struct child_end end;
+
+	if (system(fmt("truncate -s 64M %s/disk", base)) ||
+	    child_run(argv, 10 * NS_PER_S, &out, &end) || end.status)
+		return NULL;
+	snprintf(dev, len, "%.*s", (int)strcspn(out, "\n"), out);
+	return dev;
+}
+
+static void end_disk(const char *dev)
+{
+	ASSERT_EQ(system(fmt("losetup -d %s; rm -f %s/disk", dev, base)), 0);
+}
+
+static void expect_refused(const char *words, const char *says)
+{
+	struct bench_run r = run_new(words);
+
+	run_fake(&r);
+	add_words(&r, "--arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1");
+	run_start(&r);
+	run_end(&r);
+	if (r.status != EXIT_ENVIRONMENT || !strstr(r.text, says))
+		show(&r);
+	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
+	ASSERT_TRUE(strstr(r.text, says) != NULL);
+	run_free(&r);
+}
+
+TEST(a_device_with_data_needs_to_be_told_twice)
+{
+	struct bench_run r;
+	char dev[64];
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	if (!make_disk(dev, sizeof(dev)))
+		TEST_SKIP("cannot make a loop device");
+	ASSERT_EQ(system(fmt("mkfs.ext4 -q -F %s && mkdir -p %s/m && mount %s %s/m", dev, base, dev, base)), 0);
+	expect_refused(fmt("--device %s", dev), "mounted at");
+	expect_refused(fmt("--device %s --overwrite %s", dev, dev), "mounted at");
+	ASSERT_EQ(umount(fmt("%s/m", base)), 0);
+	expect_refused(fmt("--device %s", dev), "holds data (ext4)");
+	expect_refused(fmt("--device %s --overwrite /dev/sda", dev), "holds data (ext4)");
+	r = run_new(fmt("--device %s --overwrite %s", dev, dev));
+	run_fake(&r);
+	add_words(&r, "--arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1");
+	run_start(&r);
+	run_end(&r);
+	ASSERT_TRUE(!strstr(r.text, "holds data"));
+	ASSERT_TRUE(r.status == EXIT_INCONCLUSIVE || r.status == EXIT_ENVIRONMENT);
+	check_files("summary");
+	run_free(&r);
+	end_disk(dev);
+	rmdir(fmt("%s/m", base));
+	expect_clean();
+}
+
+TEST(schedulers_are_switched_and_put_back)
+{
+	char dev[64], path[128], now[SETTING_MAX];
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	if (!make_disk(dev, sizeof(dev)))
+		TEST_SKIP("cannot make a loop device");
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/scheduler", dev + 5);
+	if (setting_write(path, "mq-deadline")) {
+		end_disk(dev);
+		TEST_SKIP("no scheduler mq-deadline here");
+	}
+	r = run_new(fmt("--device %s --scheduler none,mq-deadline", dev));
+	run_fake(&r);
+	add_words(&r, "--arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1");
+	run_start(&r);
+	run_end(&r);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"scheduler_after\":\"none\"") >= 4);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"scheduler_after\":\"mq-deadline\"") >= 4);
+	ASSERT_EQ(setting_read(path, now, sizeof(now)), 0);
+	ASSERT_STR(now, "mq-deadline");
+	run_free(&r);
+	setting_write(path, "none");
+	end_disk(dev);
+	expect_clean();
+}
+
+/* ---- the end before the end ---- */
+
+/* Wait until a line of the run or its state shows that @phase is on. */
+static bool wait_for(struct bench_run *r, bool (*phase)(void))
+{
+	uint64_t deadline = now_ns() + 30 * NS_PER_S;
+	struct child_end end;
+
+	while (now_ns() < deadline) {
+		if (phase())
+			return true;
+		if (!child_wait(&r->child, 5 * NS_PER_MS, true, &end)) {
+			r->status = end.status;
+			return false;
+		}
+	}
+	return false;
+}
+
+static bool state_has(const char *word)
+{
+	return count_in(fmt("%s/state/state.json", base), word) > 0;
+}
+
+static bool has_loop(void)
+{
+	return state_has("\"loop\"");
+}
+
+static bool has_mount(void)
+{
+	return count_in("/proc/self/mountinfo", fmt("%s/state/mnt", base)) > 0;
+}
+
+static bool has_fio(void)
+{
+	return state_has("\"process\"");
+}
+
+static bool in_rounds(void)
+{
+	return count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"cell\"") > 0;
+}
+
+static bool has_tracer(void)
+{
+	return in_rounds() && access(getenv("FAKE_FIO_FLAG"), F_OK) == 0;
+}
+
+static struct bench_run start_long_run(void)
+{
+	struct bench_run r = run_new("--scheduler bfq --rounds 32:32 --window 400ms --workload randrw-16k-fsync "
+				     "--arm-ready ^on --arm");
+
+	unlink(fmt("%s/out/results.jsonl", base));
+	unlink(getenv("FAKE_FIO_FLAG"));
+	add(&r, "slow=" SLOW_ARM);
+	run_start(&r);
+	return r;
+}
+
+TEST(ctrl_c_and_sigterm_in_every_phase_leave_nothing)
+{
+	static const struct {
+		const char *name;
+		bool (*phase)(void);
+		int signo;
+	} t[] = {
+		{ "set-up", has_loop, SIGINT },	     { "mounted", has_mount, SIGTERM },
+		{ "calibration", has_fio, SIGINT },  { "rounds", in_rounds, SIGHUP },
+		{ "tracer on", has_tracer, SIGINT },
+	};
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	remember();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct bench_run r = start_long_run();
+		json_t *v;
+
+		if (!wait_for(&r, t[i].phase)) {
+			run_end(&r);
+			show(&r);
+		}
+		ASSERT_TRUE(r.child.pid > 0);
+		kill(r.child.pid, t[i].signo);
+		run_end(&r);
+		v = verdict();
+		if (r.status != EXIT_INCONCLUSIVE)
+			show(&r);
+		ASSERT_EQ(r.status, EXIT_INCONCLUSIVE);
+		ASSERT_TRUE(json_is_false(json_object_get(v, "complete")));
+		ASSERT_TRUE(strcmp(verdict_text(v), "PASS") != 0);
+		check_files("stopped");
+		expect_clean();
+		json_decref(v);
+		run_free(&r);
+	}
+}
+
+TEST(a_second_run_at_once_is_refused)
+{
+	struct bench_run first, second;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	remember();
+	first = start_long_run();
+	ASSERT_TRUE(wait_for(&first, has_fio));
+	second = run_new("--arms off,off2 --quick");
+	add_words(&second, fmt("--out %s/other", base));
+	run_start(&second);
+	run_end(&second);
+	ASSERT_EQ(second.status, EXIT_ENVIRONMENT);
+	ASSERT_TRUE(strstr(second.text, fmt("another iopath-bench is running (pid %d)", first.child.pid)) != NULL);
+	kill(first.child.pid, SIGINT);
+	run_end(&first);
+	run_free(&first);
+	run_free(&second);
+	expect_clean();
+}
+
+TEST(the_next_run_cleans_up_after_kill_9)
+{
+	struct bench_run r, next;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	remember();
+	r = start_long_run();
+	ASSERT_TRUE(wait_for(&r, has_tracer));
+	kill(r.child.pid, SIGKILL);
+	run_end(&r);
+	ASSERT_EQ(r.status, 128 + SIGKILL);
+	ASSERT_TRUE(has_mount());
+	ASSERT_TRUE(access(fmt("%s/out/verdict.json", base), F_OK) != 0);
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"summary\""), 0);
+	next = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1");
+	run_fake(&next);
+	run_start(&next);
+	run_end(&next);
+	if (!strstr(next.text, "cleaned up mount"))
+		show(&next);
+	ASSERT_TRUE(strstr(next.text, "a run that crashed left something: cleaned up mount") != NULL);
+	ASSERT_TRUE(next.status == EXIT_INCONCLUSIVE || next.status == EXIT_ENVIRONMENT);
+	expect_clean();
+	run_free(&r);
+	run_free(&next);
+}
+
+TEST(a_full_result_disk_is_named_and_nothing_is_left)
+{
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	remember();
+	mkdir(fmt("%s/full", base), 0755);
+	if (mount("none", fmt("%s/full", base), "tmpfs", 0, "size=12k"))
+		TEST_SKIP("cannot mount a tmpfs");
+	r = run_new("--arms off,off2 --rounds 8:8 --window 200ms --workload randread-4k-qd1");
+	run_fake(&r);
+	add_words(&r, fmt("--out %s/full/out", base));
+	run_start(&r);
+	run_end(&r);
+	if (r.status != EXIT_HARNESS)
+		show(&r);
+	ASSERT_EQ(r.status, EXIT_HARNESS);
+	ASSERT_TRUE(strstr(r.text, "No space left on device") != NULL);
+	ASSERT_TRUE(!strstr(r.text, "verdict: PASS"));
+	ASSERT_EQ(count_in(fmt("%s/full/out/results.jsonl", base), "\"complete\":true"), 0);
+	ASSERT_EQ(umount(fmt("%s/full", base)), 0);
+	expect_clean();
+	run_free(&r);
+}
+
+TEST_MAIN("test-bench-stop", T(a_device_with_data_needs_to_be_told_twice),
+	  T(schedulers_are_switched_and_put_back),
+	  T(ctrl_c_and_sigterm_in_every_phase_leave_nothing),
+	  T(a_second_run_at_once_is_refused),
+	  T(the_next_run_cleans_up_after_kill_9),
+	  T(a_full_result_disk_is_named_and_nothing_is_left))
