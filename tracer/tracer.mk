@@ -32,3 +32,8 @@ test-base_LIBS := -lm
 test-hist_SRC := tracer/tests/test-hist.c tracer/hist.c tracer/stats.c
 test-hist_LIBS := -lm
 test-hook_SRC := tracer/tests/test-hook.c tracer/hook.c
+
+TESTS += test-view
+test-view_SRC := tracer/tests/test-view.c tracer/view.c tracer/view-json.c tracer/view-text.c \
+	tracer/stats.c tracer/hist.c tracer/hook.c tracer/disk.c bench/tests/schema.c $(BASE_SRC)
+test-view_LIBS := -ljansson -lm

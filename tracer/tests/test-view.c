@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is printed: JSON lines against the published schema, text against its words. */
+#include <stdlib.h>
+
+#include "bench/tests/schema.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+#include "tracer/view.h"
+
+static json_t *schema;
+static struct stats stats;
+
+/* A made-up session: no kernel is needed to print one. */
+void session_cost(const struct session *s, struct session_cost *ret)
+{
+	(void)s;
+	*ret = (struct session_cost){ 0 };
+}
+
+int session_program(const struct session *s, u32 i, struct session_program *ret)
+{
+	(void)s;
+	if (i)
+		return -1;
+	*ret = (struct session_program){ "rq_issue", 5, 600 };
+	return 0;
+}
+
+static struct report made_up(enum iop_tier tier)
+{
+	struct report r = { .type = "summary",
+			    .tier = tier,
+			    .measured = ~(1u << STAGE_DRIVER | 1u << STAGE_COMPLETE),
+			    .start_ns = 5,
+			    .window_ns = 2000000000,
+			    .stats = &stats,
+			    .resched = RESCHED_COND };
+	struct stats_row *b = stats_row(&stats, 3), *o = stats_row(&stats, NR_BLOCK_ROWS + KIND_READ);
+
+	if (!b->c.count) {
+		b->id = (struct iop_row_id){ 250 << 20 | 7, BOP_READ };
+		b->c.count = o->c.count = 2;
+		b->c.bytes = o->c.bytes = 8192;
+		hist_add(&b->h[STAGE_DEVICE - BLOCK_STAGE_FIRST], 1000);
+		hist_add(&b->h[BLOCK_HIST_TOTAL], 3000);
+		hist_add(&o->h[STAGE_DEVICE], 1000);
+		hist_add(&o->h[STAGE_OTHER], 2000);
+		hist_add(&o->h[STAGE_TOTAL], 3000);
+	}
+	stats.counts[COUNT_RQ_SEEN] = 5;
+	stats.counts[COUNT_LOSS_FIRST + LOSS_NO_END] = 2;
+	coverage_from(&stats, 1, 9, &r.coverage);
+	return r;
+}
+
+static struct iop_slow made_up_slow(void)
+{
+	struct iop_slow s = { .start_ns = 7, .total_ns = 100, .bytes = 4096, .offset = 8192,
+			      .result = 4096, .dev = 250 << 20 | 7, .flags = SLOW_OFFSET | SLOW_MISS,
+			      .tgid = 10, .tid = 11, .nr_requests = 1, .tag = 3, .kind = KIND_READ,
+			      .comm = "a\xff z" };
+
+	s.stage_ns[STAGE_DEVICE] = 60;
+	s.stage_ns[STAGE_RETURN] = 40;
+	memcpy(s.path, "file\0dir\0mnt", 13);
+	s.path_len = 13;
+	return s;
+}
+
+static json_t *printed(int (*print)(FILE *, const void *), const void *arg)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	json_t *j;
+
+	CU_ASSERT(!print(f, arg));
+	fclose(f);
+	/* one line, whole */
+	CU_ASSERT(len && text[len - 1] == '\n' && !memchr(text, '\n', len - 1));
+	j = json_loads(text, 0, NULL);
+	CU_ASSERT(j != NULL);
+	return j;
+}
+
+static int print_report(FILE *f, const void *r)
+{
+	return view_json_report(f, r);
+}
+
+static int print_start(FILE *f, const void *r)
+{
+	return view_json_start(f, r, 26);
+}
+
+static int print_slow(FILE *f, const void *s)
+{
+	return view_json_slow(f, s, ~0u);
+}
+
+static void check(json_t *line)
+{
+	char why[256];
+
+	if (!schema_check(schema, line, why, sizeof(why))) {
+		printf("    %s\n", why);
+		CU_ASSERT(0);
+	}
+}
+
+TEST(every_line_follows_the_schema)
+{
+	for (int t = 0; t < NR_TIERS; t++) {
+		struct report r = made_up(t);
+		json_t *j = printed(print_report, &r);
+
+		check(j);
+		json_decref(j);
+		r.program_stats = true;
+		r.type = "interval";
+		j = printed(print_report, &r);
+		check(j);
+		json_decref(j);
+		j = printed(print_start, &r);
+		check(j);
+		json_decref(j);
+	}
+}
+
+TEST(the_schema_is_not_a_sieve)
+{
+	struct report r = made_up(TIER_FULL);
+	json_t *j = printed(print_report, &r);
+	char why[256];
+
+	json_object_set_new(json_object_get(j, "cost"), "rss_bytes", json_string("much"));
+	CU_ASSERT(!schema_check(schema, j, why, sizeof(why)));
+	json_object_del(j, "cost");
+	CU_ASSERT(!schema_check(schema, j, why, sizeof(why)));
+	json_decref(j);
+}
+
+TEST(slow_lines)
+{
+	struct iop_slow s = made_up_slow();
+	json_t *j = printed(print_slow, &s);
+
+	check(j);
+	ASSERT_STR(json_string_value(json_object_get(j, "path")), "/mnt/dir/file");
+	/* a name that is no UTF-8 does not lose the line */
+	ASSERT_STR(json_string_value(json_object_get(j, "comm")), "a? z");
+	json_decref(j);
+	s.flags = SLOW_REQUEST;
+	s.kind = BOP_FLUSH;
+	s.tag = -1;
+	j = printed(print_slow, &s);
+	check(j);
+	CU_ASSERT(json_is_null(json_object_get(j, "via")));
+	json_decref(j);
+}
+
+TEST(not_measured_is_null_not_zero)
+{
+	struct report r = made_up(TIER_FULL);
+	json_t *j = printed(print_report, &r), *st;
+
+	st = json_object_get(json_array_get(json_object_get(j, "operations"), 0), "stages");
+	CU_ASSERT(json_is_null(json_object_get(st, "driver")));
+	CU_ASSERT(json_is_object(json_object_get(st, "wbwait")));
+	json_decref(j);
+	r.tier = TIER_BLOCK;
+	j = printed(print_report, &r);
+	CU_ASSERT(json_is_null(json_object_get(j, "operations")));
+	json_decref(j);
+}
+
+TEST(coverage_adds_up)
+{
+	struct report r = made_up(TIER_FULL);
+
+	ASSERT_EQ(r.coverage.requests.seen, 5);
+	ASSERT_EQ(r.coverage.requests.finished, 2);
+	/* the two whose end was not seen are lost, not in flight */
+	ASSERT_EQ(r.coverage.requests.in_flight, 1);
+}
+
+TEST(text_names_what_was_lost_and_what_not_measured)
+{
+	struct report r = made_up(TIER_FULL);
+	struct iop_slow s = made_up_slow();
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	CU_ASSERT(!view_text_report(f, &r));
+	CU_ASSERT(!view_text_slow(f, &s));
+	fclose(f);
+	CU_ASSERT(strstr(text, "2 no_end (requests whose completion was not seen)") != NULL);
+	CU_ASSERT(strstr(text, "9 recursion") != NULL);
+	CU_ASSERT(strstr(text, "driver        not measured") != NULL);
+	CU_ASSERT(strstr(text, "/mnt/dir/file  offset 8192  cache miss") != NULL);
+}
+
+/* A stream that is full is reported, by either form. */
+TEST(a_full_disk_is_an_error)
+{
+	struct report r = made_up(TIER_FULL);
+	FILE *f = fopen("/dev/full", "w");
+
+	CU_ASSERT(view_json_report(f, &r) == -ENOSPC);
+	CU_ASSERT(view_text_report(f, &r) == -ENOSPC);
+	fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = {
+		T(every_line_follows_the_schema), T(the_schema_is_not_a_sieve), T(slow_lines),
+		T(not_measured_is_null_not_zero), T(coverage_adds_up),
+		T(text_names_what_was_lost_and_what_not_measured), T(a_full_disk_is_an_error),
+	};
+	int r;
+
+	schema = json_load_file("tracer/schema.json", 0, NULL);
+	if (!schema) {
+		printf("tracer/schema.json: not there, or no JSON\n");
+		return 1;
+	}
+	r = test_run("view", cases, ARRAY_SIZE(cases), argc, argv);
+	json_decref(schema);
+	stats_free(&stats);
+	return r;
+}
