@@ -80,6 +80,8 @@ static struct timing choose_timing(const struct run_config *c, unsigned int sets
 		t.window_ns = c->window_ns;
 		if (t.discard_ns > t.window_ns)
 			t.discard_ns = t.window_ns;
+		if (t.settle_ns > t.window_ns / 2)
+			t.settle_ns = t.window_ns / 2;
 	}
 	return t;
 }
