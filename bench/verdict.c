@@ -253,6 +253,16 @@ static double lag1_limit(const struct rule *rule, unsigned int n)
 	return fmax(rule->max_lag1, -1. / n + 2.33 * .88 / sqrt(n));
 }
 
+/*
+ * What a lower bound must exceed for a FAIL. On a machine where the twin's own
+ * interval is wide, a cost must also stand out from what no tracer "costs" there.
+ */
+static double fail_bound(const struct interval *twin, const struct rule *rule)
+{
+	return half_width(twin) > rule->twin_half_width ? fmax(rule->budget, twin->upper) :
+							  rule->budget;
+}
+
 int verdict_decide(const struct series *s, unsigned int arm, enum metric m, const struct rule *rule,
 		   bool last_look, struct decision *ret)
 {
@@ -276,7 +286,7 @@ int verdict_decide(const struct series *s, unsigned int arm, enum metric m, cons
 		r.reason = "rounds depend on each other";
 	} else if (v.loss.upper < rule->budget) {
 		r.verdict = VERDICT_PASS;
-	} else if (v.loss.lower > rule->budget && arm != s->twin) {
+	} else if (v.loss.lower > fail_bound(&twin.loss, rule) && arm != s->twin) {
 		r.verdict = VERDICT_FAIL;
 	} else if (isinf(v.loss.upper)) {
 		r.verdict = VERDICT_INCONCLUSIVE;

@@ -118,6 +118,18 @@ TEST(a_noisy_machine_is_invalid_not_inconclusive)
 	ASSERT_TRUE(d.reason && strstr(d.reason, "noisy"));
 }
 
+TEST(on_a_noisy_machine_a_fail_must_stand_out_from_the_twin)
+{
+	struct made m;
+
+	make(&m, 12, 0, 16, 14); /* the twin's interval reaches some 8, the arm's begins at 9 */
+	for (unsigned int i = 0; i < 12; i++)
+		m.at[i * NR_ARMS + TWIN].system_pct += i % 2 ? 24 : -24;
+	ASSERT_EQ(decide(&m, ARM, METRIC_SYSTEM_CPU, true).verdict, VERDICT_INVALID);
+	make(&m, 12, 0, 60, 14);
+	ASSERT_EQ(decide(&m, ARM, METRIC_SYSTEM_CPU, true).verdict, VERDICT_FAIL);
+}
+
 TEST(rounds_that_depend_on_each_other_are_invalid)
 {
 	struct made m;
@@ -220,6 +232,7 @@ TEST_MAIN("test-bench-verdict", T(small_cost_passes_in_every_metric),
 	  T(large_cost_fails_in_every_metric), T(faster_than_off_is_a_negative_loss_and_passes),
 	  T(near_the_margin_is_undecided_then_inconclusive),
 	  T(a_twin_that_differs_makes_it_invalid), T(a_noisy_machine_is_invalid_not_inconclusive),
+	  T(on_a_noisy_machine_a_fail_must_stand_out_from_the_twin),
 	  T(rounds_that_depend_on_each_other_are_invalid), T(the_twin_itself_never_fails),
 	  T(too_few_rounds_decide_nothing), T(looks_are_those_of_the_table_inside_the_range),
 	  T(rounds_are_parsed_strictly), T(names_and_exit_codes))
