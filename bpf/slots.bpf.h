@@ -2,14 +2,15 @@
 /*
  * In-flight state, keyed by a kernel pointer or a thread id.
  *
- * A set-associative table in two arrays: buckets of 8 keys (one cache line),
- * and the data. A key has two buckets, and goes to the second only when the
- * first is full; from then on look-ups that miss try both. A slot is claimed
- * by compare-and-swap of its key from 0 and released by storing 0: no
- * allocation, no lock, no hash of the kernel's, and look-ups are inlined by
- * the verifier. A claim that finds its key taken reuses that slot: the earlier
- * life's end was not seen. When both buckets are full the claim fails, and the
- * caller counts it; half full, that happens to less than one in a million.
+ * A table in two arrays: buckets of 8 keys (one cache line), and the data. A
+ * key's hash names its home slot; when that is taken it goes to another slot
+ * of the bucket, then to a second bucket, and counts as displaced. As long as
+ * nothing is displaced, one comparison answers a look-up, hit or miss. A slot
+ * is claimed by compare-and-swap of its key from 0 and released by storing 0:
+ * no allocation, no lock, no hash of the kernel's. A claim that finds its key
+ * taken reuses that slot: the earlier life's end was not seen. When both
+ * buckets are full the claim fails, and the caller counts it; in a table that
+ * is half full that happens to less than one in a million.
  *
  * SLOT_TABLE(bios, struct bio_slot) makes
  *	bios_find(key)		index or -1
@@ -53,6 +54,12 @@ static __always_inline u32 slot_rehash(u32 hash)
 	return hash >> 16 | hash << 16;
 }
 
+/* The way in the first bucket that is a key's own; bits that no mask reaches. */
+static __always_inline u32 slot_home(u32 hash)
+{
+	return hash >> 29;
+}
+
 static __always_inline int slot_way(struct slot_bucket *b, u64 key)
 {
 #pragma unroll
@@ -64,10 +71,6 @@ static __always_inline int slot_way(struct slot_bucket *b, u64 key)
 
 static __always_inline int slot_take(struct slot_bucket *b, u64 key)
 {
-	int way = slot_way(b, key);
-
-	if (way >= 0)
-		return way;
 #pragma unroll
 	for (int i = 0; i < SLOT_WAYS; i++)
 		if (!b->key[i] && !__sync_val_compare_and_swap(&b->key[i], 0, key))
@@ -77,6 +80,7 @@ static __always_inline int slot_take(struct slot_bucket *b, u64 key)
 
 #define SLOT_TABLE(name, slot_t)                                                      \
 	const volatile u32 name##_mask = 0;                                           \
+	u64 name##_displaced = 0;                                                     \
 	struct {                                                                      \
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                     \
 		__uint(map_flags, BPF_F_MMAPABLE);                                    \
@@ -91,44 +95,74 @@ static __always_inline int slot_take(struct slot_bucket *b, u64 key)
 		__type(key, u32);                                                     \
 		__type(value, slot_t);                                                \
 	} name##_data SEC(".maps");                                                   \
-	bool name##_spilled = false;                                                  \
-	static __always_inline int name##_find_in(u32 n, u64 key)                     \
+	static __always_inline struct slot_bucket *name##_bucket(u32 n)               \
 	{                                                                             \
-		struct slot_bucket *b = bpf_map_lookup_elem(&name##_keys, &n);        \
+		return bpf_map_lookup_elem(&name##_keys, &n);                         \
+	}                                                                             \
+	static __always_inline int name##_scan(u32 hash, u64 key)                     \
+	{                                                                             \
+		u32 n = hash & name##_mask;                                           \
+		struct slot_bucket *b = name##_bucket(n);                             \
 		int way = b ? slot_way(b, key) : -1;                                  \
                                                                                       \
 		return way < 0 ? -1 : (int)(n * SLOT_WAYS) + way;                     \
 	}                                                                             \
-	static __always_inline int name##_claim_in(u32 n, u64 key)                    \
+	static __always_inline int name##_take(u32 hash, u64 key)                     \
 	{                                                                             \
-		struct slot_bucket *b = bpf_map_lookup_elem(&name##_keys, &n);        \
+		u32 n = hash & name##_mask;                                           \
+		struct slot_bucket *b = name##_bucket(n);                             \
 		int way = b ? slot_take(b, key) : -1;                                 \
                                                                                       \
 		return way < 0 ? -1 : (int)(n * SLOT_WAYS) + way;                     \
 	}                                                                             \
-	/* out of the way of the paths that call: hardly ever taken */                \
-	__attribute__((noinline)) int name##_find_spilled(u64 key)                    \
+	/* out of the way of the paths that call them: hardly ever run */             \
+	__attribute__((noinline)) int name##_find_displaced(u64 key)                  \
 	{                                                                             \
-		return name##_find_in(slot_rehash(slot_hash(key)) & name##_mask, key); \
+		u32 hash = slot_hash(key);                                            \
+		int index = name##_scan(hash, key);                                   \
+                                                                                      \
+		return index < 0 ? name##_scan(slot_rehash(hash), key) : index;       \
 	}                                                                             \
-	__attribute__((noinline)) int name##_claim_spilled(u64 key)                   \
+	__attribute__((noinline)) int name##_claim_displaced(u64 key)                 \
 	{                                                                             \
-		name##_spilled = true;                                                \
-		return name##_claim_in(slot_rehash(slot_hash(key)) & name##_mask, key); \
+		u32 hash = slot_hash(key);                                            \
+		int index = name##_take(hash, key);                                   \
+                                                                                      \
+		if (index < 0)                                                        \
+			index = name##_take(slot_rehash(hash), key);                  \
+		if (index >= 0)                                                       \
+			__sync_fetch_and_add(&name##_displaced, 1);                   \
+		return index;                                                         \
 	}                                                                             \
 	static __always_inline int name##_find(u64 key)                               \
 	{                                                                             \
-		int index = name##_find_in(slot_hash(key) & name##_mask, key);        \
+		u32 hash = slot_hash(key), n = hash & name##_mask, home = slot_home(hash); \
+		struct slot_bucket *b = name##_bucket(n);                             \
                                                                                       \
-		return index < 0 && name##_spilled ? name##_find_spilled(key) : index; \
+		if (b && b->key[home] == key)                                         \
+			return (int)(n * SLOT_WAYS + home);                           \
+		return name##_displaced ? name##_find_displaced(key) : -1;            \
 	}                                                                             \
 	static __always_inline int name##_claim(u64 key)                              \
 	{                                                                             \
-		int index = name##_claim_in(slot_hash(key) & name##_mask, key);       \
+		u32 hash = slot_hash(key), n = hash & name##_mask, home = slot_home(hash); \
+		struct slot_bucket *b = name##_bucket(n);                             \
+		int index;                                                            \
                                                                                       \
-		return index < 0 ? name##_claim_spilled(key) : index;                 \
+		if (!b)                                                               \
+			return -1;                                                    \
+		if (b->key[home] == key)                                              \
+			return (int)(n * SLOT_WAYS + home);                           \
+		if (name##_displaced) {                                               \
+			index = name##_find_displaced(key);                           \
+			if (index >= 0)                                               \
+				return index;                                         \
+		}                                                                     \
+		if (!b->key[home] && !__sync_val_compare_and_swap(&b->key[home], 0, key)) \
+			return (int)(n * SLOT_WAYS + home);                           \
+		return name##_claim_displaced(key);                                   \
 	}                                                                             \
-	static __always_inline slot_t *name##_at(int index)                             \
+	static __always_inline slot_t *name##_at(int index)                           \
 	{                                                                             \
 		u32 i = (u32)index;                                                   \
                                                                                       \
@@ -136,11 +170,15 @@ static __always_inline int slot_take(struct slot_bucket *b, u64 key)
 	}                                                                             \
 	static __always_inline void name##_release(int index)                         \
 	{                                                                             \
-		u32 n = (u32)index / SLOT_WAYS;                                       \
-		struct slot_bucket *b = bpf_map_lookup_elem(&name##_keys, &n);        \
+		u32 n = (u32)index / SLOT_WAYS, way = (u32)index & (SLOT_WAYS - 1), hash; \
+		struct slot_bucket *b = name##_bucket(n);                             \
                                                                                       \
-		if (b)                                                                \
-			*(volatile u64 *)&b->key[index & (SLOT_WAYS - 1)] = 0;        \
+		if (!b)                                                               \
+			return;                                                       \
+		hash = slot_hash(b->key[way]);                                        \
+		if (slot_home(hash) != way || (hash & name##_mask) != n)              \
+			__sync_fetch_and_add(&name##_displaced, -1);                  \
+		*(volatile u64 *)&b->key[way] = 0;                                    \
 	}                                                                             \
 	struct name##_wants_a_semicolon
 

@@ -50,6 +50,8 @@ static int keep_message(enum libbpf_print_level level, const char *fmt, va_list 
 {
 	char line[SESSION_WHY_LEN];
 
+	if (!fmt)
+		return 0;
 	if (libbpf_log) {
 		va_list copy;
 
