@@ -24,9 +24,10 @@
 #include "tracer/base/cleanup.h"
 
 /* From the start of a smoke run to its last cell; the rest of 90 s is set-up and report. */
-#define QUICK_LIMIT_NS (72 * NS_PER_S)
-/* The rounds that a smoke run aims at: the fewest with a useful bound at one look. */
-#define QUICK_ROUNDS 6
+#define QUICK_LIMIT_NS (78 * NS_PER_S)
+/* The rounds that a smoke run aims at; five are the fewest with a bound at one look. */
+#define QUICK_ROUNDS 7
+#define QUICK_SETUP_NS (5 * NS_PER_S)
 
 struct run {
 	const struct run_config *c;
@@ -66,13 +67,15 @@ static struct timing choose_timing(const struct run_config *c, unsigned int sets
 	if (c->long_cells)
 		t = (struct timing){ NS_PER_S, 3 * NS_PER_S, 10 * NS_PER_S };
 	if (c->quick) {
-		/* what a round leaves after fio's starts and ends and the attaching */
-		uint64_t cell = QUICK_LIMIT_NS / QUICK_ROUNDS / sets / arms;
-		uint64_t fixed = 2500 * NS_PER_MS, window = cell > fixed ? (cell - fixed) / 2 : 0;
+		/* what a cell leaves after fio's starts and ends and the attaching */
+		uint64_t setup = sets * QUICK_SETUP_NS;
+		uint64_t cell = setup < QUICK_LIMIT_NS ?
+					(QUICK_LIMIT_NS - setup) / QUICK_ROUNDS / sets / arms : 0;
+		uint64_t fixed = 1800 * NS_PER_MS, window = cell > fixed ? (cell - fixed) / 2 : 0;
 
-		t = (struct timing){ 100 * NS_PER_MS, 200 * NS_PER_MS, window };
-		if (t.window_ns < 400 * NS_PER_MS)
-			t.window_ns = 400 * NS_PER_MS;
+		t = (struct timing){ 100 * NS_PER_MS, 150 * NS_PER_MS, window };
+		if (t.window_ns < 300 * NS_PER_MS)
+			t.window_ns = 300 * NS_PER_MS;
 		if (t.window_ns > 1500 * NS_PER_MS)
 			t.window_ns = 1500 * NS_PER_MS;
 	}

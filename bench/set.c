@@ -425,6 +425,9 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 		err = run_phase(&s, &p, s.out.decision, why);
 	s.out.rounds = p.table.nr_rounds;
 	memcpy(s.out.fault, p.fault, sizeof(s.out.fault));
+	if (!err && !p.fault[0] && !p.table.nr_rounds)
+		snprintf(s.out.fault, sizeof(s.out.fault), "no round counted; the last one: %.200s",
+			 s.last_fault);
 	fill_figures(&s, &p.table);
 	if (!err && c->confirm && !p.fault[0])
 		err = confirm(&s, why);
