@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The overhead gate in virtual time: ci/gate/README.md.
+GATE_SRC := ci/gate/raw.c ci/gate/decide.c ci/gate/report.c
+
+PROGRAMS += iopath-gate
+iopath-gate_SRC := ci/gate/main.c ci/gate/programs.c $(GATE_SRC) $(BASE_SRC)
+iopath-gate_LIBS := -lbpf -ljansson -linih -lm
+
+GATE_RUN = $(Q)O='$(O)' CLANG='$(CLANG)' setpriv --pdeathsig TERM ci/gate/run
+
+# make folds every failure into 2: the verdict is in build/gate/gate.json.
+.PHONY: gate baseline
+unexport GATE_ARMS GATE_WORKLOADS
+gate baseline: export GATE_KERNEL := $(or $(GATE_KERNEL),6.1)
+gate baseline: export GATE_ARMS := $(value GATE_ARMS)
+gate baseline: export GATE_WORKLOADS := $(value GATE_WORKLOADS)
+gate baseline: deps lab-deps
+	$(Q)$(MAKE) $(O)/iopath $(O)/iopath-gate
+	$(GATE_RUN) $(if $(filter baseline,$@),baseline,decide)
+
+HELP_TARGETS += \
+	make_gate__________overhead_in_virtual_time_against_ci/budget.ini_and_the_baseline_(ci/gate/README.md) \
+	make_baseline______measure_anew_and_write_results/baseline/,_old_beside_new
+HELP_VARIABLES += gate:_GATE_KERNEL=6.1_GATE_ARMS="full_mine=COMMAND"_GATE_WORKLOADS="W1_W2_W3"

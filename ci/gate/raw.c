@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the guest measured: ci/gate/guest says what its lines are. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ci/gate/gate.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/parse.h"
+
+/* One run of one workload. */
+struct cell {
+	bool there;
+	double ops, ns;		/* ns of wall time per operation */
+	double cpu_ns, busy_ns;	/* per operation */
+};
+
+/* A row of cells is one round: the base before arm i is row 2i, arm i row 2i + 1. */
+struct cells {
+	struct cell v[2 * MAX_ARMS + 1][MAX_WORKLOADS];
+	size_t round;		/* being filled */
+	bool complete;
+	json_t *ends[MAX_ARMS];
+};
+
+__attribute__((format(printf, 2, 3))) static int fail(struct gate *g, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(g->error, sizeof(g->error), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+struct gate_result *gate_result(const struct gate *g, size_t arm, size_t workload)
+{
+	return &g->results[arm * g->nr_workloads + workload];
+}
+
+static const char *string(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static double number(const json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+static size_t find(const char names[][NAME_LEN], size_t nr, const char *name)
+{
+	size_t i = 0;
+
+	while (i < nr && strcmp(names[i], name))
+		i++;
+	return i;
+}
+
+static double option(const json_t *fio, const json_t *job, const char *name)
+{
+	const char *s = string(json_object_get(job, "job options"), name);
+	double v;
+
+	if (!*s)
+		s = string(json_object_get(fio, "global options"), name);
+	return *s && !parse_double(s, &v) && v >= 1 ? v : 1;
+}
+
+/*
+ * Wall time per operation of a closed loop: the sum of its latencies over operations and
+ * depth. fio's own runtime has milliseconds only. False when fio did nothing or failed.
+ */
+static bool fio_figures(const json_t *fio, double *ret_ops, double *ret_ns)
+{
+	static const char *const dirs[] = { "read", "write", "trim", "sync" };
+	const json_t *jobs = json_object_get(fio, "jobs"), *job;
+	double ops = 0, sum = 0, depth = 0;
+	size_t i;
+
+	json_array_foreach(jobs, i, job) {
+		if (number(job, "error") != 0)
+			return false;
+		for (size_t d = 0; d < ARRAY_SIZE(dirs); d++) {
+			const json_t *lat = json_object_get(json_object_get(job, dirs[d]), "lat_ns");
+			double n = number(lat, "N");
+
+			sum += n * number(lat, "mean");
+			if (strcmp(dirs[d], "sync"))
+				ops += n;
+		}
+		depth += option(fio, job, "iodepth") *
+			 (json_array_size(jobs) == 1 ? option(fio, job, "numjobs") : 1);
+	}
+	if (ops < 1 || depth < 1)
+		return false;
+	*ret_ops = ops;
+	*ret_ns = sum / ops / depth;
+	return true;
+}
+
+static int names_from(struct gate *g, const json_t *list, char names[][NAME_LEN], size_t max,
+		      size_t *nr)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v) {
+		const char *s = json_string_value(v);
+
+		if (!s || !*s || strlen(s) >= NAME_LEN || *nr == max)
+			return fail(g, "the guest's list of arms or workloads makes no sense");
+		snprintf(names[(*nr)++], NAME_LEN, "%s", s);
+	}
+	return 0;
+}
+
+static int take_head(struct gate *g, const json_t *o)
+{
+	static const char *const keys[] = { "release", "fio", "libbpf" };
+
+	if (g->results)
+		return fail(g, "two heads");
+	snprintf(g->kernel, sizeof(g->kernel), "%s", string(o, "kernel"));
+	g->fingerprint = json_object();
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		json_object_set_new(g->fingerprint, i ? keys[i] : "kernel",
+				    json_string(string(o, keys[i])));
+	if (names_from(g, json_object_get(o, "arms"), g->arms, MAX_ARMS, &g->nr_arms) ||
+	    names_from(g, json_object_get(o, "workloads"), g->workloads, MAX_WORKLOADS,
+		       &g->nr_workloads))
+		return -1;
+	if (!g->nr_arms || !g->nr_workloads)
+		return fail(g, "no arms, or no workloads");
+	g->results = calloc(g->nr_arms * g->nr_workloads, sizeof(*g->results));
+	if (!g->results)
+		return fail(g, "out of memory");
+	for (size_t a = 0; a < g->nr_arms; a++)
+		for (size_t w = 0; w < g->nr_workloads; w++) {
+			struct gate_result *r = gate_result(g, a, w);
+
+			r->arm = g->arms[a];
+			r->workload = g->workloads[w];
+			r->budget_pct = r->was_extra_ns = r->was_tracer_ns = NAN;
+			r->extra_ns = r->loss_pct = NAN;
+		}
+	return 0;
+}
+
+static int take_cell(struct gate *g, struct cells *c, const json_t *o)
+{
+	size_t w = find(g->workloads, g->nr_workloads, string(o, "workload"));
+	const char *arm = string(o, "arm");
+	struct cell *cell;
+
+	if (w == g->nr_workloads)
+		return fail(g, "a cell of workload '%s', which was not asked for", string(o, "workload"));
+	if (strcmp(arm, "base")) {
+		size_t a = find(g->arms, g->nr_arms, arm);
+
+		if (a == g->nr_arms)
+			return fail(g, "a cell of arm '%s', which was not asked for", arm);
+		c->round = 2 * a + 1;
+	}
+	if (c->round > 2 * g->nr_arms)
+		return fail(g, "more rounds than arms");
+	cell = &c->v[c->round][w];
+	if (cell->there)
+		return fail(g, "%s %s: measured twice", string(o, "workload"), arm);
+	if (!fio_figures(json_object_get(o, "fio"), &cell->ops, &cell->ns))
+		return fail(g, "%s %s: fio failed", string(o, "workload"), arm);
+	cell->cpu_ns = number(o, "arm_cpu_ns") / cell->ops;
+	cell->busy_ns = number(o, "busy_ns") / cell->ops;
+	cell->there = true;
+	return 0;
+}
+
+/* The end of an arm that started or did not: the next base is another round. */
+static int take_end(struct gate *g, struct cells *c, json_t *o)
+{
+	size_t a = find(g->arms, g->nr_arms, string(o, "arm"));
+
+	if (a == g->nr_arms || c->ends[a])
+		return fail(g, "an end of arm '%s'", string(o, "arm"));
+	c->ends[a] = json_incref(o);
+	c->round = 2 * a + 2;
+	return 0;
+}
+
+static int take_programs(struct gate *g, const json_t *o)
+{
+	size_t a = find(g->arms, g->nr_arms, string(o, "arm"));
+	size_t w = find(g->workloads, g->nr_workloads, string(o, "workload"));
+	const json_t *before = json_object_get(o, "before"), *p, *q;
+	struct gate_result *r;
+	double ops, ns;
+	size_t i, j;
+
+	if (a == g->nr_arms || w == g->nr_workloads ||
+	    !fio_figures(json_object_get(o, "fio"), &ops, &ns))
+		return fail(g, "a line of programs that makes no sense");
+	r = gate_result(g, a, w);
+	json_array_foreach(json_object_get(o, "after"), i, p) {
+		double runs = number(p, "runs"), run_ns = number(p, "run_ns");
+		struct gate_program *to = &r->programs[r->nr_programs];
+
+		json_array_foreach(before, j, q)
+			if (number(q, "id") == number(p, "id")) {
+				runs -= number(q, "runs");
+				run_ns -= number(q, "run_ns");
+			}
+		if (runs < 1 || r->nr_programs == MAX_PROGRAMS)
+			continue;
+		snprintf(to->name, sizeof(to->name), "%s", string(p, "name"));
+		to->runs = runs / ops;
+		to->ns = run_ns / runs;
+		r->nr_programs++;
+	}
+	return 0;
+}
+
+static int take_line(struct gate *g, struct cells *c, json_t *o)
+{
+	const char *type = string(o, "type");
+
+	if (!strcmp(type, "head"))
+		return take_head(g, o);
+	if (!g->results)
+		return fail(g, "a line before the head");
+	if (!strcmp(type, "cell"))
+		return take_cell(g, c, o);
+	if (!strcmp(type, "arm"))
+		return take_end(g, c, o);
+	if (!strcmp(type, "programs"))
+		return take_programs(g, o);
+	if (strcmp(type, "end"))
+		return fail(g, "a line of type '%s'", type);
+	c->complete = true;
+	return 0;
+}
+
+static void spread(struct gate *g, const struct cells *c, size_t w)
+{
+	double min = INFINITY, max = 0;
+
+	for (size_t i = 0; i <= g->nr_arms; i++) {
+		const struct cell *b = &c->v[2 * i][w];
+
+		if (!b->there)
+			continue;
+		min = fmin(min, b->ns);
+		max = fmax(max, b->ns);
+	}
+	g->spread_pct[w] = max > 0 ? 100 * (max - min) / min : NAN;
+}
+
+static void compare(struct gate_result *r, const struct cell *b0, const struct cell *arm,
+		    const struct cell *b1)
+{
+	double base = (b0->ns + b1->ns) / 2;
+
+	r->base_iops = 1e9 / base;
+	r->iops = 1e9 / arm->ns;
+	r->loss_pct = 100 * (1 - base / arm->ns);
+	r->extra_ns = arm->ns - base;
+	r->tracer_ns = arm->cpu_ns;
+	r->busy_ns = arm->busy_ns - (b0->busy_ns + b1->busy_ns) / 2;
+	r->spread_pct = 100 * fabs(b0->ns - b1->ns) / base;
+}
+
+static bool is_tier(const char *arm)
+{
+	static const char *const tiers[] = { "block", "vfs", "filemap", "full" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++)
+		if (!strcmp(arm, tiers[i]))
+			return true;
+	return false;
+}
+
+/* A tier that measures less costs less: it must have seen what the workloads did. */
+static void check_seen(const struct gate *g, size_t a, const struct cells *c, char *why)
+{
+	const json_t *summary = json_object_get(c->ends[a], "summary"), *coverage, *v;
+	double want = 0, seen, lost = 0;
+	const char *key;
+
+	if (!is_tier(g->arms[a]))
+		return;
+	coverage = json_object_get(summary, "coverage");
+	seen = number(json_object_get(coverage, "requests"), "finished");
+	for (size_t w = 0; w < g->nr_workloads; w++)
+		if (!strcmp(g->workloads[w], "W1") || !strcmp(g->workloads[w], "W2"))
+			want += c->v[2 * a + 1][w].ops;
+	if (!coverage) {
+		snprintf(why, WHY_LEN, "no summary at its end");
+		return;
+	}
+	json_object_foreach((json_t *)json_object_get(coverage, "lost"), key, v)
+		lost += json_number_value(v);
+	if (lost > 0)
+		snprintf(why, WHY_LEN, "lost %.0f requests or operations", lost);
+	if (seen + lost < want)
+		snprintf(why, WHY_LEN, "saw %.0f requests of %.0f", seen, want);
+}
+
+static void finish_arm(struct gate *g, size_t a, const struct cells *c)
+{
+	for (size_t w = 0; w < g->nr_workloads; w++) {
+		const struct cell *b0 = &c->v[2 * a][w], *arm = b0 + MAX_WORKLOADS,
+				  *b1 = arm + MAX_WORKLOADS;
+		struct gate_result *r = gate_result(g, a, w);
+		const char *why = string(c->ends[a], "why");
+
+		if (*why)
+			snprintf(r->why, sizeof(r->why), "%s", why);
+		else if (!b0->there || !arm->there || !b1->there)
+			snprintf(r->why, sizeof(r->why), "not measured");
+		else if (b0->ops != arm->ops || b1->ops != arm->ops)
+			snprintf(r->why, sizeof(r->why), "%.0f operations, its bases had %.0f and %.0f",
+				 arm->ops, b0->ops, b1->ops);
+		else
+			compare(r, b0, arm, b1);
+		if (!r->why[0])
+			check_seen(g, a, c, r->why);
+		if (r->why[0])
+			r->verdict = GATE_ERROR;
+	}
+}
+
+int gate_read(struct gate *g, FILE *raw)
+{
+	struct cells *c = calloc(1, sizeof(*c));
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	int err = 0;
+
+	memset(g, 0, sizeof(*g));
+	if (!c)
+		return fail(g, "out of memory");
+	for (unsigned int n = 1; !err && getline(&line, &size, raw) > 0; n++) {
+		json_error_t e;
+		json_t *o = json_loads(line, 0, &e);
+
+		err = o ? take_line(g, c, o) : fail(g, "line %u is not JSON: %s", n, e.text);
+		json_decref(o);
+	}
+	if (!err && !g->results)
+		err = fail(g, "the guest said nothing");
+	for (size_t a = 0; g->results && a < g->nr_arms; a++)
+		finish_arm(g, a, c);
+	for (size_t w = 0; g->results && w < g->nr_workloads; w++)
+		spread(g, c, w);
+	if (!err && !c->complete)
+		err = fail(g, "the guest did not come to its end");
+	for (size_t a = 0; a < MAX_ARMS; a++)
+		json_decref(c->ends[a]);
+	free(c);
+	return err;
+}
+
+void gate_release(struct gate *g)
+{
+	json_decref(g->fingerprint);
+	free(g->results);
+	g->results = NULL;
+	g->fingerprint = NULL;
+}
