@@ -221,6 +221,17 @@ void check_operation(const struct trace *t, const char *kind, const char *via, i
 		check_stages(row);
 }
 
+int64_t trace_lost(const struct trace *t)
+{
+	json_t *lost = json_at(t->summary, "coverage.lost"), *n;
+	int64_t sum = 0;
+	const char *cause;
+
+	json_object_foreach(lost, cause, n)
+		sum += json_integer_value(n);
+	return sum;
+}
+
 static void check_finished(json_t *tally, const char *of)
 {
 	char what[64];

@@ -48,6 +48,8 @@ int64_t manifest_number(json_t *manifest, const char *op, const char *member);
 /* Every request of the device is of @op, and there are @count of @bytes. */
 void check_device(const struct trace *t, const char *device, const char *op, int64_t count, int64_t bytes);
 void check_operation(const struct trace *t, const char *kind, const char *via, int64_t count, int64_t bytes);
+/* Sum of the losses that the report admits. */
+int64_t trace_lost(const struct trace *t);
 /* Nothing lost, all that was seen has finished. */
 void check_coverage(const struct trace *t);
 /* Counts, order of percentiles and sums of one row's stages. */

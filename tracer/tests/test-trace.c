@@ -92,33 +92,56 @@ static void check_operations(const struct trace *t, const struct truth *truth)
 	}
 }
 
-/* False: the tracer did not run, and would not in the next case. */
-static bool count_case(const char *tier, const char *scheduler, const struct truth *truth)
+static void check_count(const struct trace *t, const char *tier, const struct truth *truth,
+			const struct disk_stat *before)
 {
-	struct disk_stat before, after;
+	struct disk_stat after = disk_stat_since(loop.name, before);
+
+	check_same("I/Os of the manifest", manifest_number(t->manifest, truth->op, "count"), N);
+	check_device(t, loop.name, truth->op, N, (int64_t)N * SIZE);
+	check_nothing_else(t, truth->op);
+	check_disk(t, &after);
+	check_coverage(t);
+	check_summary_shape(t, tier);
+	if (has_operations(tier)) {
+		check_operations(t, truth);
+		check_cache(trace_operation(t, truth->kind, truth->via), tier, 0, 0);
+	}
+}
+
+enum outcome { DID_NOT_RUN, LOST_SOME, CHECKED };
+
+static enum outcome count_once(const char *tier, const char *scheduler, const struct truth *truth, bool last)
+{
+	enum outcome outcome = DID_NOT_RUN;
+	struct disk_stat before;
 	struct trace t;
-	bool ran;
 
 	check_case("tier %s, scheduler %s: %s", tier, scheduler, truth->words);
 	disk_stat_read(loop.name, &before);
-	ran = trace_command(&t,
-			  "--tier %s --dev %s -- known-count --target %s --count %d --size %d --direct %s",
-			  tier, loop.name, loop.path, N, SIZE, truth->words);
-	if (ran) {
-		after = disk_stat_since(loop.name, &before);
-		check_same("I/Os of the manifest", manifest_number(t.manifest, truth->op, "count"), N);
-		check_device(&t, loop.name, truth->op, N, (int64_t)N * SIZE);
-		check_nothing_else(&t, truth->op);
-		check_disk(&t, &after);
-		check_coverage(&t);
-		check_summary_shape(&t, tier);
-		if (has_operations(tier)) {
-			check_operations(&t, truth);
-			check_cache(trace_operation(&t, truth->kind, truth->via), tier, 0, 0);
-		}
+	if (trace_command(&t, "--tier %s --dev %s -- known-count --target %s --count %d --size %d --direct %s",
+			  tier, loop.name, loop.path, N, SIZE, truth->words)) {
+		outcome = trace_lost(&t) && !last ? LOST_SOME : CHECKED;
+		if (outcome == CHECKED)
+			check_count(&t, tier, truth, &before);
 	}
 	trace_free(&t);
-	return ran;
+	return outcome;
+}
+
+/*
+ * A host may hide what runs on top of some process from eBPF, softirqs with
+ * completions included. A report that admits a loss is asked again; one that
+ * does not must be exact. False: the tracer did not run, and would not in the
+ * next case.
+ */
+static bool count_case(const char *tier, const char *scheduler, const struct truth *truth)
+{
+	enum outcome outcome = LOST_SOME;
+
+	for (int left = 2; outcome == LOST_SOME; left--)
+		outcome = count_once(tier, scheduler, truth, !left);
+	return outcome == CHECKED;
 }
 
 static const struct truth matrix[] = {
