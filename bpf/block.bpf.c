@@ -36,7 +36,8 @@ struct rq_slot {
 	u8 wanted;
 	u8 status;	/* blk_status_t */
 	u8 requeued;	/* since it was last issued */
-	u8 pad[2];
+	u8 known;	/* its bio was seen, or it needs none */
+	u8 pad;
 };
 
 SLOT_TABLE(bios, struct bio_slot);
@@ -136,19 +137,18 @@ static __always_inline int on_bio_queue(struct bio *bio)
 	struct bio_slot *b;
 	struct owner who;
 
+	/* an empty write is the flush that a flush bio asks for */
+	if (bop == BOP_WRITE && !bio->bi_iter.bi_size)
+		bop = BOP_FLUSH;
 	owner_get(&who);
+	if (!owner_wanted(&who) || !bop_wanted(bop) || !dev_wanted(dev, bdev->bd_dev)) {
+		count(COUNT_FILTERED);
+		return 0;
+	}
+	/* keeps its slot, so that its completion is not taken for one unseen */
 	if (who.tgid == cfg.self_tgid) {
 		count(COUNT_EXCLUDED);
 		dev = 0;
-	} else if (!owner_wanted(&who) || !bop_wanted(bop) || !dev_wanted(dev, bdev->bd_dev)) {
-		count(COUNT_FILTERED);
-		dev = 0;
-	}
-	/* an empty write is the flush that a flush bio asks for */
-	if (bop == BOP_WRITE && !bio->bi_iter.bi_size) {
-		bop = BOP_FLUSH;
-		if (!bop_wanted(bop))
-			dev = 0;
 	}
 	b = bio_slot_new(address(bio));
 	if (!b)
@@ -164,16 +164,35 @@ static __always_inline int on_bio_queue(struct bio *bio)
 	return 0;
 }
 
-/* G: the bio got a request, or was merged into one that had been allocated. */
-static __always_inline int on_bio_got(struct bio *bio, bool merged)
+/* G: the bio got a request. */
+static __always_inline int on_bio_got(struct bio *bio)
 {
 	int index = bios_find(address(bio));
 	struct bio_slot *b = index < 0 ? NULL : bios_at(index);
 
 	if (b)
 		b->g = bpf_ktime_get_ns();
-	if (merged)
+	return 0;
+}
+
+/*
+ * Merged into a request that had been allocated. At the back of it, a bio of
+ * no operation needs no slot any more; at the front, it becomes the one by
+ * which the request is known.
+ */
+static __always_inline int on_bio_merged(struct bio *bio, bool front)
+{
+	int index = bios_find(address(bio));
+	struct bio_slot *b = index < 0 ? NULL : bios_at(index);
+
+	if (!b)
+		return 0;
+	if (b->dev)
 		count(COUNT_MERGED_BIOS);
+	if (!front && !b->op)
+		bios_release(index);
+	else
+		b->g = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -249,11 +268,13 @@ static __always_inline struct rq_slot *rq_slot_new(struct request *rq, int *ret_
 		r->op = b->op;
 		r->owner = b->owner;
 		r->wanted = b->dev != 0;
+		r->known = 1;
 		bios_release(bi);
 	} else {
 		r->s.q = r->s.g = r->op = 0;
 		r->owner.tgid = r->owner.tid = 0;
 		r->owner.comm[0] = '\0';
+		r->known = !bio;
 		r->wanted = bop == BOP_FLUSH_COMMAND && !owner_filtered() && bop_wanted(bop) &&
 			    dev_wanted(r->dev, r->dev);
 	}
@@ -579,6 +600,8 @@ static __always_inline int on_complete(struct request *rq, u8 status, u32 nr_byt
 	}
 	r->s.c = bpf_ktime_get_ns();
 	r->status = status;
+	if (!r->known)
+		rq_unknown(rq);
 	if (rq->bio != rq->biotail)
 		chain_done(rq, index);
 	stamps_order(&r->s);
@@ -638,9 +661,9 @@ static __always_inline int on_bio_complete(struct bio *bio)
 /* ---- the hooks ---- */
 
 HOOK("?tp_btf/block_bio_queue", bio_queue, (struct bio *bio), on_bio_queue(bio))
-HOOK("?tp_btf/block_getrq", getrq, (struct bio *bio), on_bio_got(bio, false))
-HOOK("?tp_btf/block_bio_backmerge", bio_backmerge, (struct bio *bio), on_bio_got(bio, true))
-HOOK("?tp_btf/block_bio_frontmerge", bio_frontmerge, (struct bio *bio), on_bio_got(bio, true))
+HOOK("?tp_btf/block_getrq", getrq, (struct bio *bio), on_bio_got(bio))
+HOOK("?tp_btf/block_bio_backmerge", bio_backmerge, (struct bio *bio), on_bio_merged(bio, false))
+HOOK("?tp_btf/block_bio_frontmerge", bio_frontmerge, (struct bio *bio), on_bio_merged(bio, true))
 HOOK("?tp_btf/block_split", bio_split, (struct bio *bio), on_split(bio))
 HOOK("?tp_btf/block_bio_complete", bio_complete, (struct request_queue *q, struct bio *bio),
      on_bio_complete(bio))

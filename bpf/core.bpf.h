@@ -222,7 +222,8 @@ static __always_inline bool dev_wanted(u32 disk, u32 part)
 
 static __always_inline bool comm_is(const char *comm)
 {
-	const u64 *want = (const u64 *)cfg.comm;
+	/* volatile, or the compiler takes the rodata for what it holds now: nothing */
+	const volatile u64 *want = (const volatile u64 *)cfg.comm;
 
 	return ((const u64 *)comm)[0] == want[0] && ((const u64 *)comm)[1] == want[1];
 }

@@ -242,6 +242,11 @@ struct io_kiocb {
 	struct io_wq_work work;
 };
 
+struct io_rw {
+	struct kiocb kiocb;
+	u32 len;
+};
+
 struct io_sync {
 	int flags;
 };

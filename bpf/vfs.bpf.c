@@ -228,6 +228,16 @@ static __always_inline u8 uring_kind(struct io_kiocb *req)
 	return kind;
 }
 
+/* As submitted: ki_pos moves on while the request runs. -1: at the file position. */
+static __always_inline void uring_set_offset(struct op *o, struct io_kiocb *req)
+{
+	struct io_rw *rw = (struct io_rw *)address(req);
+
+	o->offset = (u64)BPF_CORE_READ(rw, kiocb.ki_pos);
+	o->has_offset = o->offset != -1ull;
+	o->len = BPF_CORE_READ(rw, len);
+}
+
 static __always_inline int on_uring_submit(struct io_kiocb *req)
 {
 	u8 kind = uring_kind(req);
@@ -250,6 +260,8 @@ static __always_inline int on_uring_submit(struct io_kiocb *req)
 	if (!o)
 		return 0;
 	o->owner = who;
+	if (kind == KIND_READ || kind == KIND_WRITE)
+		uring_set_offset(o, req);
 	if (!cfg.nr_devs)
 		op_want(o);
 	return 0;
@@ -260,7 +272,6 @@ static __always_inline int on_uring_complete(u64 key, s64 res)
 	struct io_kiocb *req = (struct io_kiocb *)key;
 	int index = key ? ops_find(key) : -1;
 	struct op *o = index < 0 ? NULL : ops_at(index);
-	struct kiocb *rw = (struct kiocb *)req;
 
 	if (!o || !o->t0)
 		return 0;
@@ -272,13 +283,6 @@ static __always_inline int on_uring_complete(u64 key, s64 res)
 	}
 	if (op_on_wanted_dev(o))
 		op_want(o);
-	if (o->kind == KIND_READ || o->kind == KIND_WRITE) {
-		/* ki_pos stands behind what was transferred, if it moved at all */
-		o->offset = BPF_CORE_READ(rw, ki_pos);
-		if (res > 0 && !o->nr_requests)
-			o->offset -= (u64)res;
-		o->has_offset = 1;
-	}
 	op_end(index, bpf_ktime_get_ns(), res);
 	return 0;
 }

@@ -239,6 +239,9 @@ static int set_filters(const struct trace_cfg *cfg, struct session_opts *o)
 	if (cfg->tid && !task_exists(cfg->tid))
 		return cmd_fail(&trace_table, EXIT_USAGE, "--tid %u: no such thread",
 				(unsigned int)cfg->tid);
+	if (cfg->comm && (!*cfg->comm || strlen(cfg->comm) >= IOP_COMM_LEN))
+		return cmd_fail(&trace_table, EXIT_USAGE, "--comm %s: a task's name has 1 to %d letters",
+				cfg->comm, IOP_COMM_LEN - 1);
 	o->tgid = (u32)cfg->pid;
 	o->tid = (u32)cfg->tid;
 	o->comm = cfg->comm;

@@ -96,7 +96,7 @@ static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, boo
 {
 	return (struct sizes){
 		.shards = round_pow2(cpus, 1, MAX_SHARDS),
-		.bios = round_pow2(256ull * cpus, 4096, 65536),
+		.bios = round_pow2(256ull * cpus, 8192, 65536),
 		.rqs = round_pow2(queue_depth * 2, 4096, 65536),
 		.ops = tier >= TIER_VFS ? round_pow2(128ull * cpus, 8192, 32768) : SLOT_WAYS,
 		.tree = tree ? 16384 : 1,
@@ -239,7 +239,6 @@ static void configure(struct iopath_bpf *skel, const struct session_opts *o, con
 	c->tree_on = o->tree;
 	if (o->comm) {
 		c->comm_on = 1;
-		/* the kernel truncates names to 15 letters */
 		snprintf(c->comm, sizeof(c->comm), "%s", o->comm);
 	}
 	c->nr_devs = o->nr_devs;
