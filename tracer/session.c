@@ -99,7 +99,7 @@ static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, boo
 		.bios = round_pow2(256ull * cpus, 8192, 65536),
 		.rqs = round_pow2(queue_depth * 2, 4096, 65536),
 		.ops = tier >= TIER_VFS ? round_pow2(128ull * cpus, 8192, 32768) : SLOT_WAYS,
-		.tree = tree ? 16384 : 1,
+		.tree = tree ? 4096 : 1,
 		.ring_bytes = slow ? 1 << 20 : 4096,
 	};
 }
