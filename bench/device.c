@@ -104,7 +104,8 @@ static uint64_t available_memory(void)
 	return kib << 10;
 }
 
-static int make_backing(uint64_t size, struct why *why)
+/* @tag also names the memfd: sysfs shows whose device it is. */
+static int make_backing(uint64_t size, const char *tag, struct why *why)
 {
 	_cleanup_close_ int fd = -1;
 	char text[32];
@@ -113,7 +114,7 @@ static int make_backing(uint64_t size, struct why *why)
 		return why_fail(why, EXIT_ENVIRONMENT, -ENOMEM,
 				"a scratch device of %s does not fit into half of the free memory",
 				fmt_size(size, text, sizeof(text)));
-	fd = memfd_create("iopath-bench", MFD_CLOEXEC);
+	fd = memfd_create(tag, MFD_CLOEXEC);
 	/* allocated now: a measured cell must not be the first to touch a page */
 	if (fd < 0 || fallocate(fd, 0, 0, (off_t)size))
 		return why_fail(why, EXIT_ENVIRONMENT, -errno, "cannot make a scratch device: %s",
@@ -147,10 +148,10 @@ static int open_scratch(const struct device_spec *spec, struct undo *u, struct d
 		return why_fail(why, EXIT_ENVIRONMENT, -errno,
 				"cannot make a scratch device: /dev/loop-control: %s",
 				strerror(errno));
-	backing = make_backing(spec->size_bytes, why);
+	snprintf(tag, sizeof(tag), "iopath-bench.%d.%llu", getpid(), (unsigned long long)now_ns());
+	backing = make_backing(spec->size_bytes, tag, why);
 	if (backing < 0)
 		return backing;
-	snprintf(tag, sizeof(tag), "iopath-bench.%d.%llu", getpid(), (unsigned long long)now_ns());
 	/* somebody else may take the free number first */
 	for (int i = 0; i < 10 && err == -EBUSY; i++) {
 		int nr = ioctl(control, LOOP_CTL_GET_FREE);

@@ -63,8 +63,7 @@ void check_files(const char *last_type);
 /* How often @word is in the file; 0 also when there is no file. */
 int count_in(const char *path, const char *word);
 
-/* remember() before a run, expect_clean() after it: no loop device, mount or process more. */
-void remember(void);
+/* No loop device, mount, process or file of the runs so far is left. */
 void expect_clean(void);
 
 #endif

@@ -39,7 +39,6 @@ TEST(a_loss_of_ten_percent_fails_and_is_confirmed)
 	json_t *v;
 
 	NEEDS_ROOT_AND_LOOP();
-	remember();
 	r = run_slow("10", "--rounds 8:8 --window 200ms --seed 7");
 	v = verdict();
 	if (strcmp(verdict_text(v), "FAIL"))
@@ -62,7 +61,6 @@ TEST(no_loss_never_fails)
 	json_t *v;
 
 	NEEDS_ROOT_AND_LOOP();
-	remember();
 	r = run_slow("0", "--quick --rounds 5:5 --window 200ms");
 	v = verdict();
 	if (!strcmp(verdict_text(v), "FAIL"))
@@ -83,7 +81,6 @@ TEST(a_load_on_every_core_fails_with_real_fio)
 	json_t *v;
 
 	NEEDS_ROOT_AND_LOOP();
-	remember();
 	r = run_new("--quick --time-limit 45s --rounds 5:5 --window 300ms --workload randread-4k-qd1 --arm-ready ready --arm");
 	add(&r, fmt("burn=exec %s/bench-burn 50", build_dir));
 	run_start(&r);
@@ -130,7 +127,6 @@ TEST(fio_that_fails_is_named)
 	};
 
 	NEEDS_ROOT_AND_LOOP();
-	remember();
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
 		struct bench_run r = run_mode(t[i].mode, "--arms off,off2 --workload randread-4k-qd1 "
 							 "--quick --window 200ms");
@@ -188,7 +184,6 @@ TEST(a_tracer_that_does_not_trace_is_invalid)
 	json_t *v;
 
 	NEEDS_ROOT_AND_LOOP();
-	remember();
 	setup();
 	path = fmt("%s/iopath", base);
 	ASSERT_EQ(file_replace(path, bad_tracers), 0);

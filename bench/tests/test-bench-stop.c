@@ -184,7 +184,6 @@ TEST(ctrl_c_and_sigterm_in_every_phase_leave_nothing)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	remember();
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
 		struct bench_run r = start_long_run();
 		json_t *v;
@@ -215,7 +214,6 @@ TEST(a_second_run_at_once_is_refused)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	remember();
 	first = start_long_run();
 	ASSERT_TRUE(wait_for(&first, has_fio));
 	second = run_new("--arms off,off2 --quick");
@@ -237,7 +235,6 @@ TEST(the_next_run_cleans_up_after_kill_9)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	remember();
 	r = start_long_run();
 	ASSERT_TRUE(wait_for(&r, has_tracer));
 	kill(r.child.pid, SIGKILL);
@@ -265,7 +262,6 @@ TEST(a_full_result_disk_is_named_and_nothing_is_left)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	remember();
 	mkdir(fmt("%s/full", base), 0755);
 	if (mount("none", fmt("%s/full", base), "tmpfs", 0, "size=12k"))
 		TEST_SKIP("cannot mount a tmpfs");
