@@ -223,7 +223,7 @@ static void decide_result(struct gate_result *r, const struct gate_tolerance *t)
 		decide_twin(r, t);
 		return;
 	}
-	if (!isnan(r->budget_pct) || !isnan(r->was_extra_ns))
+	if (r->verdict == GATE_NONE && (!isnan(r->budget_pct) || !isnan(r->was_extra_ns)))
 		r->verdict = GATE_PASS;
 	if (r->loss_pct > r->budget_pct) {
 		r->verdict = GATE_FAIL;

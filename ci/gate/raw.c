@@ -13,7 +13,7 @@
 struct cell {
 	bool there;
 	double ops, ns;		/* ns of wall time per operation */
-	double cpu_ns, busy_ns;	/* per operation */
+	double cpu_ns;			/* per operation */
 };
 
 /* A row of cells is one round: the base before arm i is row 2i, arm i row 2i + 1. */
@@ -173,7 +173,6 @@ static int take_cell(struct gate *g, struct cells *c, const json_t *o)
 	if (!fio_figures(json_object_get(o, "fio"), &cell->ops, &cell->ns))
 		return fail(g, "%s %s: fio failed", string(o, "workload"), arm);
 	cell->cpu_ns = number(o, "arm_cpu_ns") / cell->ops;
-	cell->busy_ns = number(o, "busy_ns") / cell->ops;
 	cell->there = true;
 	return 0;
 }
@@ -267,7 +266,6 @@ static void compare(struct gate_result *r, const struct cell *b0, const struct c
 	r->loss_pct = 100 * (1 - base / arm->ns);
 	r->extra_ns = arm->ns - base;
 	r->tracer_ns = arm->cpu_ns;
-	r->busy_ns = arm->busy_ns - (b0->busy_ns + b1->busy_ns) / 2;
 	r->spread_pct = 100 * fabs(b0->ns - b1->ns) / base;
 }
 
@@ -324,10 +322,13 @@ static void finish_arm(struct gate *g, size_t a, const struct cells *c)
 				 arm->ops, b0->ops, b1->ops);
 		else
 			compare(r, b0, arm, b1);
-		if (!r->why[0])
-			check_seen(g, a, c, r->why);
-		if (r->why[0])
+		if (r->why[0]) {
 			r->verdict = GATE_ERROR;
+			continue;
+		}
+		check_seen(g, a, c, r->why);
+		if (r->why[0])
+			r->verdict = GATE_FAIL;
 	}
 }
 

@@ -24,14 +24,13 @@ static json_t *result_json(const struct gate_result *r)
 {
 	bool any = isfinite(r->loss_pct);
 
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o}",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o}",
 			 "arm", r->arm, "workload", r->workload,
 			 "base_iops", any ? num(r->base_iops) : json_null(),
 			 "iops", any ? num(r->iops) : json_null(),
 			 "loss_pct", num(r->loss_pct),
 			 "extra_ns_per_io", num(r->extra_ns),
 			 "tracer_ns_per_io", any ? num(r->tracer_ns) : json_null(),
-			 "busy_ns_per_io", any ? num(r->busy_ns) : json_null(),
 			 "base_spread_pct", any ? num(r->spread_pct) : json_null(),
 			 "budget_pct", num(r->budget_pct),
 			 "baseline_ns_per_io", num(r->was_extra_ns),
