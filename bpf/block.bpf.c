@@ -284,13 +284,28 @@ static __always_inline struct rq_slot *rq_slot_new(struct request *rq, int *ret_
 	return r;
 }
 
-static __always_inline int on_insert(struct request *rq)
+/*
+ * The slot of a request that is inserted or issued. If it was issued before
+ * and not requeued since, that life has ended unseen.
+ */
+static __always_inline struct rq_slot *rq_slot_get(struct request *rq)
 {
 	int index;
 	struct rq_slot *r = rq_slot_find(rq, &index);
 
-	if (!r)
-		r = rq_slot_new(rq, &index);
+	if (r && r->s.d && !r->requeued) {
+		if (r->wanted)
+			lost(LOSS_NO_END);
+		rqs_release(index);
+		r = NULL;
+	}
+	return r ? r : rq_slot_new(rq, &index);
+}
+
+static __always_inline int on_insert(struct request *rq)
+{
+	struct rq_slot *r = rq_slot_get(rq);
+
 	/* a requeued request is inserted again: the first time counts */
 	if (r && !r->s.i && !r->s.d)
 		r->s.i = bpf_ktime_get_ns();
@@ -299,18 +314,8 @@ static __always_inline int on_insert(struct request *rq)
 
 static __always_inline int on_issue(struct request *rq)
 {
-	int index;
-	struct rq_slot *r = rq_slot_find(rq, &index);
+	struct rq_slot *r = rq_slot_get(rq);
 
-	/* issued before, and not requeued since: that life has ended unseen */
-	if (r && r->s.d && !r->requeued) {
-		if (r->wanted)
-			lost(LOSS_NO_END);
-		rqs_release(index);
-		r = NULL;
-	}
-	if (!r)
-		r = rq_slot_new(rq, &index);
 	if (!r)
 		return 0;
 	r->requeued = 0;
