@@ -9,10 +9,12 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/parse.h"
 
-/* One run of one workload. */
+#define MAX_REPS 9
+
+/* One workload under one arm. Repetitions differ in what they do, those of two cells do not. */
 struct cell {
-	bool there;
-	double ops, ns;		/* ns of wall time per operation */
+	size_t reps;
+	double ops, ns[MAX_REPS];	/* ns of wall time per operation, of each repetition */
 	double cpu_ns;			/* per operation */
 };
 
@@ -155,6 +157,7 @@ static int take_cell(struct gate *g, struct cells *c, const json_t *o)
 	size_t w = find(g->workloads, g->nr_workloads, string(o, "workload"));
 	const char *arm = string(o, "arm");
 	struct cell *cell;
+	double ops;
 
 	if (w == g->nr_workloads)
 		return fail(g, "a cell of workload '%s', which was not asked for", string(o, "workload"));
@@ -168,12 +171,13 @@ static int take_cell(struct gate *g, struct cells *c, const json_t *o)
 	if (c->round > 2 * g->nr_arms)
 		return fail(g, "more rounds than arms");
 	cell = &c->v[c->round][w];
-	if (cell->there)
-		return fail(g, "%s %s: measured twice", string(o, "workload"), arm);
-	if (!fio_figures(json_object_get(o, "fio"), &cell->ops, &cell->ns))
+	if (cell->reps == MAX_REPS)
+		return fail(g, "%s %s: measured too often", string(o, "workload"), arm);
+	if (!fio_figures(json_object_get(o, "fio"), &ops, &cell->ns[cell->reps]))
 		return fail(g, "%s %s: fio failed", string(o, "workload"), arm);
-	cell->cpu_ns = number(o, "arm_cpu_ns") / cell->ops;
-	cell->there = true;
+	cell->cpu_ns = (cell->cpu_ns * cell->ops + number(o, "arm_cpu_ns")) / (cell->ops + ops);
+	cell->ops += ops;
+	cell->reps++;
 	return 0;
 }
 
@@ -195,11 +199,13 @@ static int take_programs(struct gate *g, const json_t *o)
 	size_t w = find(g->workloads, g->nr_workloads, string(o, "workload"));
 	const json_t *before = json_object_get(o, "before"), *p, *q;
 	struct gate_result *r;
-	double ops, ns;
+	double ops = 0, part, ns;
 	size_t i, j;
 
-	if (a == g->nr_arms || w == g->nr_workloads ||
-	    !fio_figures(json_object_get(o, "fio"), &ops, &ns))
+	json_array_foreach(json_object_get(o, "fio"), i, p)
+		if (fio_figures(p, &part, &ns))
+			ops += part;
+	if (a == g->nr_arms || w == g->nr_workloads || ops < 1)
 		return fail(g, "a line of programs that makes no sense");
 	r = gate_result(g, a, w);
 	json_array_foreach(json_object_get(o, "after"), i, p) {
@@ -241,32 +247,62 @@ static int take_line(struct gate *g, struct cells *c, json_t *o)
 	return 0;
 }
 
+static int by_value(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* The median over repetitions of arm - (b0 + b1) / 2: now and then one has some 2 ms of its own in W3. */
+static double difference(const struct cell *arm, const struct cell *b0, const struct cell *b1)
+{
+	double d[MAX_REPS];
+
+	for (size_t i = 0; i < arm->reps; i++)
+		d[i] = arm->ns[i] - (b0->ns[i] + b1->ns[i]) / 2;
+	qsort(d, arm->reps, sizeof(*d), by_value);
+	return (d[(arm->reps - 1) / 2] + d[arm->reps / 2]) / 2;
+}
+
+static double mean(const struct cell *c)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < c->reps; i++)
+		sum += c->ns[i];
+	return sum / (double)c->reps;
+}
+
 static void spread(struct gate *g, const struct cells *c, size_t w)
 {
-	double min = INFINITY, max = 0;
+	const struct cell *first = &c->v[0][w];
+	double min = 0, max = 0;
 
 	for (size_t i = 0; i <= g->nr_arms; i++) {
 		const struct cell *b = &c->v[2 * i][w];
+		double d;
 
-		if (!b->there)
+		if (!b->reps || b->reps != first->reps)
 			continue;
-		min = fmin(min, b->ns);
-		max = fmax(max, b->ns);
+		d = difference(b, first, first);
+		min = fmin(min, d);
+		max = fmax(max, d);
 	}
-	g->spread_pct[w] = max > 0 ? 100 * (max - min) / min : NAN;
+	g->spread_pct[w] = first->reps ? 100 * (max - min) / mean(first) : NAN;
 }
 
 static void compare(struct gate_result *r, const struct cell *b0, const struct cell *arm,
 		    const struct cell *b1)
 {
-	double base = (b0->ns + b1->ns) / 2;
+	double base = (mean(b0) + mean(b1)) / 2, ns = base + difference(arm, b0, b1);
 
 	r->base_iops = 1e9 / base;
-	r->iops = 1e9 / arm->ns;
-	r->loss_pct = 100 * (1 - base / arm->ns);
-	r->extra_ns = arm->ns - base;
+	r->iops = 1e9 / ns;
+	r->loss_pct = 100 * (1 - base / ns);
+	r->extra_ns = ns - base;
 	r->tracer_ns = arm->cpu_ns;
-	r->spread_pct = 100 * fabs(b0->ns - b1->ns) / base;
+	r->spread_pct = 100 * fabs(difference(b0, b1, b1)) / base;
 }
 
 static bool is_tier(const char *arm)
@@ -315,9 +351,10 @@ static void finish_arm(struct gate *g, size_t a, const struct cells *c)
 
 		if (*why)
 			snprintf(r->why, sizeof(r->why), "%s", why);
-		else if (!b0->there || !arm->there || !b1->there)
+		else if (!b0->reps || !arm->reps || !b1->reps)
 			snprintf(r->why, sizeof(r->why), "not measured");
-		else if (b0->ops != arm->ops || b1->ops != arm->ops)
+		else if (b0->ops != arm->ops || b1->ops != arm->ops || b0->reps != arm->reps ||
+			 b1->reps != arm->reps)
 			snprintf(r->why, sizeof(r->why), "%.0f operations, its bases had %.0f and %.0f",
 				 arm->ops, b0->ops, b1->ops);
 		else

@@ -38,7 +38,7 @@ static void programs(const char *arm, double issue_ns, double complete_ns)
 	say("{\"type\":\"programs\",\"arm\":\"%s\",\"workload\":\"W1\","
 	    "\"before\":[{\"id\":7,\"name\":\"issue\",\"runs\":100,\"run_ns\":5000},{\"id\":8,\"name\":\"complete\",\"runs\":0,\"run_ns\":0}],"
 	    "\"after\":[{\"id\":7,\"name\":\"issue\",\"runs\":1100,\"run_ns\":%.0f},{\"id\":8,\"name\":\"complete\",\"runs\":1000,\"run_ns\":%.0f},{\"id\":9,\"name\":\"idle\",\"runs\":0,\"run_ns\":0}],"
-	    "\"fio\":{\"jobs\":[{\"error\":0,\"read\":{\"lat_ns\":{\"mean\":31000,\"N\":1000}}}]}}\n",
+	    "\"fio\":[{\"jobs\":[{\"error\":0,\"read\":{\"lat_ns\":{\"mean\":31000,\"N\":1000}}}]}]}\n",
 	    arm, 5000 + 1000 * issue_ns, 1000 * complete_ns);
 }
 
