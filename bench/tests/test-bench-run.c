@@ -81,7 +81,7 @@ TEST(a_load_on_every_core_fails_with_real_fio)
 	json_t *v;
 
 	NEEDS_ROOT_AND_LOOP();
-	r = run_new("--quick --time-limit 45s --rounds 5:5 --window 300ms --workload randread-4k-qd1 --arm-ready ready --arm");
+	r = run_new("--quick --time-limit 75s --rounds 5:5 --window 300ms --workload randread-4k-qd1 --arm-ready ready --arm");
 	add(&r, fmt("burn=exec %s/bench-burn 50", build_dir));
 	run_start(&r);
 	run_end(&r);
