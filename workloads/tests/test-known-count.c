@@ -62,9 +62,9 @@ static void check_run(const struct proc *p, const struct disk_stat *d, const cha
 	check_same("sectors read of the disk", (int64_t)d->read_sectors, reads * 8);
 	check_same("sectors written of the disk", (int64_t)d->write_sectors, writes * 8);
 	check_same("merges of the disk", (int64_t)(d->read_merges + d->write_merges), 0);
-	/* more when a library had to be read in */
+	/* more when a library had to be read in, and its access time noted */
 	check_between("blocks read of the process", p->usage.ru_inblock, reads * 8, INT64_MAX);
-	check_same("blocks written of the process", p->usage.ru_oublock, writes * 8);
+	check_between("blocks written of the process", p->usage.ru_oublock, writes * 8, INT64_MAX);
 	json_decref(m);
 }
 
