@@ -13,15 +13,18 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/parse.h"
 
+#define MARK_NAME "IOPATH_BENCH_CHILD"
+
 struct proc_stat {
 	pid_t session;
-	uint64_t utime, stime, start, rss_pages;
+	uint64_t utime, stime, rss_pages;
 };
 
 static int proc_stat_read(pid_t pid, struct proc_stat *ret)
@@ -29,7 +32,7 @@ static int proc_stat_read(pid_t pid, struct proc_stat *ret)
 	_cleanup_fclose_ FILE *f = NULL;
 	char path[64], line[1024], *p;
 	long session;
-	unsigned long long utime, stime, start;
+	unsigned long long utime, stime;
 	long long rss;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
@@ -39,21 +42,11 @@ static int proc_stat_read(pid_t pid, struct proc_stat *ret)
 	p = strrchr(line, ')'); /* a name may hold spaces and parentheses */
 	if (!p || sscanf(p + 1,
 			 " %*c %*d %*d %ld %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d "
-			 "%*d %*d %llu %*u %lld",
-			 &session, &utime, &stime, &start, &rss) != 5)
+			 "%*d %*d %*u %*u %lld",
+			 &session, &utime, &stime, &rss) != 4)
 		return -EPROTO;
-	*ret = (struct proc_stat){ (pid_t)session, utime, stime, start, (uint64_t)rss };
+	*ret = (struct proc_stat){ (pid_t)session, utime, stime, (uint64_t)rss };
 	return 0;
-}
-
-int pid_start_ticks(pid_t pid, uint64_t *ret)
-{
-	struct proc_stat st;
-	int err = proc_stat_read(pid, &st);
-
-	if (!err)
-		*ret = st.start;
-	return err;
 }
 
 static int redirect(int fd, int to)
@@ -64,7 +57,7 @@ static int redirect(int fd, int to)
 }
 
 /* In the child, up to exec; only returns on failure. */
-static int become(char *const argv[], const struct child_io *io, pid_t parent)
+static int become(char *const argv[], const struct child_io *io, pid_t parent, const char *mark)
 {
 	static const int defaults[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
 	int err;
@@ -82,6 +75,8 @@ static int become(char *const argv[], const struct child_io *io, pid_t parent)
 		err = redirect(io->err_fd, 2);
 	if (!err && io->cwd && chdir(io->cwd))
 		err = -errno;
+	if (!err && setenv(MARK_NAME, mark, 1))
+		err = -errno;
 	if (err)
 		return err;
 	execvp(argv[0], argv);
@@ -91,10 +86,13 @@ static int become(char *const argv[], const struct child_io *io, pid_t parent)
 int child_spawn(char *const argv[], const struct child_io *io, struct child *ret)
 {
 	_cleanup_close_ int err_read = -1, err_write = -1;
+	static unsigned int nr_spawned;
 	struct child c = { .pidfd = -1 };
 	int fds[2], err = 0;
 	pid_t parent = getpid();
 
+	snprintf(c.mark, sizeof(c.mark), "%d.%llu.%u", parent, (unsigned long long)now_ns(),
+		 nr_spawned++);
 	if (pipe2(fds, O_CLOEXEC))
 		return -errno;
 	err_read = fds[0];
@@ -103,7 +101,7 @@ int child_spawn(char *const argv[], const struct child_io *io, struct child *ret
 	if (c.pid < 0)
 		return -errno;
 	if (!c.pid) {
-		err = become(argv, io, parent);
+		err = become(argv, io, parent, c.mark);
 		if (write(err_write, &err, sizeof(err)) < 0)
 			_exit(126);
 		_exit(127);
@@ -123,7 +121,6 @@ int child_spawn(char *const argv[], const struct child_io *io, struct child *ret
 		return err;
 	}
 	fcntl(c.pidfd, F_SETFD, FD_CLOEXEC);
-	pid_start_ticks(c.pid, &c.start_ticks);
 	*ret = c;
 	return 0;
 }
@@ -169,20 +166,23 @@ int child_wait(struct child *c, uint64_t timeout_ns, bool through, struct child_
 int child_stop(struct child *c, const int *signals, int nr, bool group, uint64_t grace_ns,
 	       struct child_end *ret)
 {
-	pid_t sid = c->pid;
-	uint64_t start = c->start_ticks;
+	char mark[CHILD_MARK_MAX];
 
 	if (!c->pid)
 		return 0;
+	memcpy(mark, c->mark, sizeof(mark));
 	for (int i = 0; i < nr; i++) {
 		kill(group ? -c->pid : c->pid, signals[i]);
 		if (!child_wait(c, grace_ns, true, ret)) {
-			session_kill(sid, start); /* what it left in the background */
+			mark_kill(mark); /* what it left in the background */
 			return 0;
 		}
 	}
-	session_kill(sid, start);
-	return child_wait(c, 5 * NS_PER_S, true, ret);
+	kill(c->pid, SIGKILL);
+	if (child_wait(c, 5 * NS_PER_S, true, ret))
+		return -ETIME;
+	mark_kill(mark);
+	return 0;
 }
 
 static int read_all(int fd, char **ret)
@@ -256,26 +256,55 @@ static int each_of_session(pid_t sid, void (*fn)(pid_t, const struct proc_stat *
 	return nr;
 }
 
-static void kill_one(pid_t pid, const struct proc_stat *st, void *arg)
+/* Does @pid's environment (NUL-separated) hold @entry? */
+static bool bears(pid_t pid, const char *entry)
 {
-	(void)st;
-	(void)arg;
-	kill(pid, SIGKILL);
+	_cleanup_fclose_ FILE *f = NULL;
+	_cleanup_free_ char *var = NULL;
+	char path[64];
+	size_t cap = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	f = fopen(path, "re");
+	while (f && getdelim(&var, &cap, '\0', f) > 0)
+		if (!strcmp(var, entry))
+			return true;
+	return false;
 }
 
-/*
- * The kernel does not give out a pid that is still the id of a session, so
- * members with @sid are ours unless a later process leads it.
- */
-int session_kill(pid_t sid, uint64_t start_ticks)
+static int kill_once(const char *entry)
 {
-	uint64_t now_leads;
+	DIR *proc = opendir("/proc");
+	struct dirent *e;
+	int nr = 0;
 
-	if (sid <= 1)
-		return -EINVAL;
-	if (!pid_start_ticks(sid, &now_leads) && now_leads != start_ticks)
-		return 0;
-	return each_of_session(sid, kill_one, NULL);
+	while (proc && (e = readdir(proc))) {
+		uint64_t pid;
+
+		if (parse_u64(e->d_name, &pid) || (pid_t)pid == getpid() || !bears((pid_t)pid, entry))
+			continue;
+		kill((pid_t)pid, SIGKILL);
+		nr++;
+	}
+	if (proc)
+		closedir(proc);
+	return nr;
+}
+
+int mark_kill(const char *mark)
+{
+	struct timespec pause = { 0, 10 * (long)NS_PER_MS };
+	char entry[sizeof(MARK_NAME) + CHILD_MARK_MAX];
+	int first, left;
+
+	snprintf(entry, sizeof(entry), MARK_NAME "=%s", mark);
+	first = left = kill_once(entry);
+	/* gone, not only killed: what they hold open keeps mounts and devices busy */
+	for (int i = 0; left && i < 200; i++) {
+		nanosleep(&pause, NULL);
+		left = kill_once(entry);
+	}
+	return first;
 }
 
 struct usage {

@@ -2,7 +2,9 @@
 /*
  * Child processes. Each leads a session of its own (a terminal's Ctrl-C comes
  * to the harness alone, which then stops the rest in order) and is killed by
- * the kernel when the harness dies.
+ * the kernel when the harness dies. Its own children may leave the session (fio's
+ * jobs do, and wait for ever when fio dies at the wrong moment); so each child
+ * has a mark of its own in its environment, which they all inherit.
  */
 #ifndef BENCH_CHILD_H
 #define BENCH_CHILD_H
@@ -12,10 +14,12 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#define CHILD_MARK_MAX 64
+
 struct child {
 	pid_t pid;		/* 0: none */
 	int pidfd;
-	uint64_t start_ticks;	/* /proc/PID/stat field 22: tells a reused pid */
+	char mark[CHILD_MARK_MAX];
 };
 
 struct child_end {
@@ -38,8 +42,8 @@ int child_spawn(char *const argv[], const struct child_io *io, struct child *ret
 int child_wait(struct child *c, uint64_t timeout_ns, bool through, struct child_end *ret);
 
 /*
- * End it: each signal in turn, waiting @grace_ns for each, then SIGKILL to
- * its whole session. Signals go to the process group when @group.
+ * End it: each signal in turn, waiting @grace_ns for each, then SIGKILL to all
+ * that bear its mark. Signals go to the process group when @group.
  */
 int child_stop(struct child *c, const int *signals, int nr, bool group, uint64_t grace_ns,
 	       struct child_end *ret);
@@ -47,12 +51,9 @@ int child_stop(struct child *c, const int *signals, int nr, bool group, uint64_t
 /* Run to the end; *ret_out (malloc'd, may be NULL) gets its standard output. */
 int child_run(char *const argv[], uint64_t timeout_ns, char **ret_out, struct child_end *ret);
 
-/* SIGKILL for every process of session @sid whose leader is not a later process. */
-int session_kill(pid_t sid, uint64_t start_ticks);
+/* SIGKILL for every process that bears @mark, until there is none; how many there were. */
+int mark_kill(const char *mark);
 /* CPU time and resident bytes of all processes of session @sid. */
 int session_usage(pid_t sid, uint64_t *ret_cpu_ns, uint64_t *ret_rss_bytes);
-
-/* Field 22 of /proc/PID/stat; -ESRCH when there is no such process. */
-int pid_start_ticks(pid_t pid, uint64_t *ret);
 
 #endif

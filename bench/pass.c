@@ -122,7 +122,7 @@ static int fio_start(struct pass_env *e, const struct job_params *p, struct fio_
 	if (err)
 		return why_fail(why, EXIT_ENVIRONMENT, err, "cannot run %s: %s", e->fio,
 				err == -ENOENT ? "not installed" : strerror(-err));
-	return undo_push_process(e->undo, run->child.pid, run->child.start_ticks);
+	return undo_push_process(e->undo, run->child.pid, run->child.mark);
 }
 
 static void fio_abort(struct pass_env *e, struct fio_run *run)

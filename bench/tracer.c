@@ -177,7 +177,7 @@ int tracer_start(const struct arm *arm, const char *iopath, const struct device 
 	}
 	close(take_fd(&out)); /* or the sink would never see the end */
 	if (!err)
-		err = undo_push_process(u, t.child.pid, t.child.start_ticks);
+		err = undo_push_process(u, t.child.pid, t.child.mark);
 	if (!err)
 		err = wait_ready(&t, u, why);
 	if (err) {

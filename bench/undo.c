@@ -42,18 +42,10 @@ static const char *text_of(const json_t *step, const char *key)
 
 static int undo_process(const json_t *step, bool *ret_was_there)
 {
-	pid_t pid = (pid_t)json_integer_value(json_object_get(step, "pid"));
-	uint64_t start = (uint64_t)json_integer_value(json_object_get(step, "start_ticks"));
-	int n = 0;
+	const char *mark = text_of(step, "mark");
 
-	for (int i = 0; i < RETRIES; i++) {
-		n = session_kill(pid, start);
-		if (n <= 0)
-			break;
-		*ret_was_there = true;
-		pause_ns(RETRY_NS);
-	}
-	return n > 0 ? -EBUSY : 0;
+	*ret_was_there = mark[0] && mark_kill(mark) > 0;
+	return 0;
 }
 
 static int loop_is_ours(int fd, const char *tag)
@@ -225,10 +217,10 @@ static int push(struct undo *u, json_t *step)
 	return save(u);
 }
 
-int undo_push_process(struct undo *u, pid_t pid, uint64_t start_ticks)
+int undo_push_process(struct undo *u, pid_t pid, const char *mark)
 {
-	return push(u, json_pack("{s:s, s:I, s:I}", "kind", "process", "pid", (json_int_t)pid,
-				 "start_ticks", (json_int_t)start_ticks));
+	return push(u, json_pack("{s:s, s:I, s:s}", "kind", "process", "pid", (json_int_t)pid,
+				 "mark", mark));
 }
 
 int undo_push_loop(struct undo *u, const char *path, const char *tag)

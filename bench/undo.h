@@ -37,7 +37,8 @@ void undo_close(struct undo *u);
 /* Everything, last first. The number of steps that failed. */
 int undo_all(struct undo *u, undo_say *say);
 
-int undo_push_process(struct undo *u, pid_t pid, uint64_t start_ticks);
+/* A child, by its mark; the pid is for people. */
+int undo_push_process(struct undo *u, pid_t pid, const char *mark);
 /* Detach @path if its backing file still bears @tag. */
 int undo_push_loop(struct undo *u, const char *path, const char *tag);
 int undo_push_mount(struct undo *u, const char *path);

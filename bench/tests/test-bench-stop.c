@@ -208,6 +208,26 @@ TEST(ctrl_c_and_sigterm_in_every_phase_leave_nothing)
 	}
 }
 
+/* As fio's jobs do: the grandchild has a session of its own and outlives its parent. */
+TEST(children_that_left_the_session_end_with_it)
+{
+	char script[256], line[32] = "";
+	char *argv[] = { "/bin/sh", "-c", script, NULL };
+	struct child_io io = { .out_fd = -1, .err_fd = -1 };
+	uint64_t deadline = now_ns() + 10 * NS_PER_S;
+	struct child c;
+
+	setup();
+	snprintf(script, sizeof(script), "setsid sh -c 'echo $$ >%s/pid; exec sleep 100' & sleep 100", base);
+	ASSERT_EQ(child_spawn(argv, &io, &c), 0);
+	while (!line[0] && now_ns() < deadline)
+		file_read_line(fmt("%s/pid", base), line, sizeof(line));
+	ASSERT_TRUE(atoi(line) > 1);
+	ASSERT_EQ(kill(atoi(line), 0), 0);
+	ASSERT_EQ(child_stop(&c, NULL, 0, false, 0, NULL), 0);
+	ASSERT_TRUE(kill(atoi(line), 0) != 0 && errno == ESRCH);
+}
+
 TEST(a_second_run_at_once_is_refused)
 {
 	struct bench_run first, second;
@@ -284,6 +304,7 @@ TEST(a_full_result_disk_is_named_and_nothing_is_left)
 TEST_MAIN("test-bench-stop", T(a_device_with_data_needs_to_be_told_twice),
 	  T(schedulers_are_switched_and_put_back),
 	  T(ctrl_c_and_sigterm_in_every_phase_leave_nothing),
+	  T(children_that_left_the_session_end_with_it),
 	  T(a_second_run_at_once_is_refused),
 	  T(the_next_run_cleans_up_after_kill_9),
 	  T(a_full_result_disk_is_named_and_nothing_is_left))
