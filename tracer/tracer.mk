@@ -12,7 +12,7 @@ TRACER_LIBS := -lbpf -ljansson -lm
 
 PROGRAMS += iopath
 iopath_SRC := tracer/main.c tracer/cmd-doctor.c tracer/cmd-trace.c tracer/view.c tracer/view-json.c \
-	tracer/view-text.c tracer/child.c $(TRACER_SRC) $(BASE_SRC)
+	tracer/view-text.c tracer/child.c tracer/trace-opts.c $(TRACER_SRC) $(BASE_SRC)
 iopath_LIBS := $(TRACER_LIBS)
 $(O)/tracer/session.o: $(O)/bpf/iopath.skel.h
 

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "trace-opts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "disk.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/parse.h"
+#include "view.h"
+
+#define F(f) offsetof(struct trace_cfg, f)
+
+static int parse_tier(const char *arg, void *field, struct opt_err *err)
+{
+	if (!tier_parse(arg, field))
+		return 0;
+	snprintf(err->msg, sizeof(err->msg), "no such tier (block, vfs, filemap, full)");
+	return -EINVAL;
+}
+
+static int parse_interval(const char *arg, void *field, struct opt_err *err)
+{
+	struct trace_cfg *cfg = (struct trace_cfg *)((char *)field - F(interval_ns));
+	int r = parse_duration_ns(arg, &cfg->interval_ns);
+
+	if (r || (cfg->interval_ns && cfg->interval_ns < 10000000)) {
+		snprintf(err->msg, sizeof(err->msg), "not a duration of 10ms or more (0: none)");
+		return -EINVAL;
+	}
+	cfg->has_interval = true;
+	return 0;
+}
+
+static const struct opt trace_opts[] = {
+	{ "tier", 't', OPT_PARSE, F(tier), "TIER",
+	  "how much of the path to see: block, vfs, filemap or full, each with those before it (default full)",
+	  0, 0, parse_tier },
+	{ "dev", 'd', OPT_LIST, F(devs), "DEV", "only this disk or partition; repeatable", 0, 0, NULL },
+	{ "pid", 'p', OPT_U64, F(pid), "PID", "only this process", 1, 4194304, NULL },
+	{ "tid", 0, OPT_U64, F(tid), "TID", "only this thread", 1, 4194304, NULL },
+	{ "comm", 'c', OPT_STR, F(comm), "NAME", "only tasks of this name", 0, 0, NULL },
+	{ "op", 0, OPT_LIST, F(ops), "OP,...",
+	  "only these operations: read, write, flush, flush_command, discard, write_zeroes, other, and from tier vfs fsync, fdatasync, sync_file_range, sync, msync, copy, fallocate",
+	  0, 0, NULL },
+	{ "threshold", 'w', OPT_DURATION, F(threshold_ns), "DUR",
+	  "print each operation (tier block: request) that took this long or longer", 1, 1e15, NULL },
+	{ "interval", 'i', OPT_PARSE, F(interval_ns), "DUR",
+	  "print a table at every interval (default 1s; none with COMMAND or --json)", 0, 0,
+	  parse_interval },
+	{ "duration", 0, OPT_DURATION, F(duration_ns), "DUR", "stop after this time", 1e6, 1e15, NULL },
+	{ "json", 'j', OPT_FLAG, F(json), NULL, "print JSON lines, the last one the summary", 0, 0, NULL },
+	{ "output", 'o', OPT_STR, F(output), "FILE", "write there instead of to standard output", 0, 0, NULL },
+	{ "stats", 0, OPT_FLAG, F(stats), NULL,
+	  "count and time each run of each eBPF program (costs more)", 0, 0, NULL },
+	{ "floor", 0, OPT_FLAG, F(floor), NULL,
+	  "attach the hooks of the tier with programs that return at once, and measure nothing", 0, 0,
+	  NULL },
+	{ "debug", 0, OPT_FLAG, F(debug), NULL,
+	  "print on standard error what libbpf and the verifier say", 0, 0, NULL },
+};
+
+const struct opt_table trace_table = {
+	"iopath trace", "follow storage I/O through the kernel and say in which stage the time went",
+	"[-- COMMAND...]", trace_opts, ARRAY_SIZE(trace_opts)
+};
+
+#define NONE_OF_THEM (1u << 31)
+
+/* Words of --op: block operations and kinds of operation that each lets through. */
+static bool op_word(const char *word, u32 *bops, u32 *kinds)
+{
+	bool known = false;
+
+	for (u32 i = 0; i < NR_BOPS; i++)
+		if (!strcmp(word, bop_names[i]))
+			*bops |= 1u << i, known = true;
+	for (u32 i = 0; i < NR_KINDS; i++)
+		if (!strcmp(word, kind_names[i]))
+			*kinds |= 1u << i, known = true;
+	if (*bops & 1u << BOP_FLUSH)
+		*bops |= 1u << BOP_FLUSH_COMMAND;
+	return known;
+}
+
+/* -1 or an exit status. */
+static int set_ops(const struct trace_cfg *cfg, struct session_opts *o)
+{
+	u32 bops = 0, kinds = 0;
+
+	if (!cfg->ops.nr)
+		return -1;
+	for (size_t i = 0; i < cfg->ops.nr; i++) {
+		u32 b = 0, k = 0;
+
+		if (!op_word(cfg->ops.v[i], &b, &k))
+			return cmd_fail(&trace_table, EXIT_USAGE, "--op %s: no such operation",
+					cfg->ops.v[i]);
+		if (!b && cfg->tier < TIER_VFS)
+			return cmd_fail(&trace_table, EXIT_USAGE,
+					"--op %s: needs --tier vfs or above, tier block sees requests alone",
+					cfg->ops.v[i]);
+		/* what a synchronising call causes: flushes, and the writes before them */
+		if (!b && k != 1u << KIND_COPY)
+			b = 1u << BOP_FLUSH | 1u << BOP_WRITE;
+		bops |= b;
+		kinds |= k;
+	}
+	o->bop_mask = bops ? bops : NONE_OF_THEM;
+	o->kind_mask = kinds ? kinds : NONE_OF_THEM;
+	return -1;
+}
+
+static int set_devs(const struct trace_cfg *cfg, struct session_opts *o)
+{
+	if (cfg->devs.nr > MAX_DEV_FILTERS)
+		return cmd_fail(&trace_table, EXIT_USAGE, "--dev: more than %d devices",
+				MAX_DEV_FILTERS);
+	for (size_t i = 0; i < cfg->devs.nr; i++) {
+		int err = disk_resolve(cfg->devs.v[i], &o->devs[o->nr_devs]);
+
+		if (err == -ENOTBLK)
+			return cmd_fail(&trace_table, EXIT_USAGE, "--dev %s: not a block device",
+					cfg->devs.v[i]);
+		if (err)
+			return cmd_fail(&trace_table, EXIT_USAGE, "--dev %s: %s", cfg->devs.v[i],
+					strerror(-err));
+		o->nr_devs++;
+	}
+	return -1;
+}
+
+static bool task_exists(uint64_t id)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%u", (unsigned int)id);
+	return !access(path, F_OK);
+}
+
+int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o)
+{
+	int r;
+
+	if (cfg->pid && !task_exists(cfg->pid))
+		return cmd_fail(&trace_table, EXIT_USAGE, "--pid %u: no such process",
+				(unsigned int)cfg->pid);
+	if (cfg->tid && !task_exists(cfg->tid))
+		return cmd_fail(&trace_table, EXIT_USAGE, "--tid %u: no such thread",
+				(unsigned int)cfg->tid);
+	if (cfg->comm && (!*cfg->comm || strlen(cfg->comm) >= IOP_COMM_LEN))
+		return cmd_fail(&trace_table, EXIT_USAGE, "--comm %s: a task's name has 1 to %d letters",
+				cfg->comm, IOP_COMM_LEN - 1);
+	o->tgid = (u32)cfg->pid;
+	o->tid = (u32)cfg->tid;
+	o->comm = cfg->comm;
+	r = set_devs(cfg, o);
+	return r >= 0 ? r : set_ops(cfg, o);
+}
