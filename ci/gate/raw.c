@@ -247,24 +247,6 @@ static int take_line(struct gate *g, struct cells *c, json_t *o)
 	return 0;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* The median over repetitions of arm - (b0 + b1) / 2: now and then one has some 2 ms of its own in W3. */
-static double difference(const struct cell *arm, const struct cell *b0, const struct cell *b1)
-{
-	double d[MAX_REPS];
-
-	for (size_t i = 0; i < arm->reps; i++)
-		d[i] = arm->ns[i] - (b0->ns[i] + b1->ns[i]) / 2;
-	qsort(d, arm->reps, sizeof(*d), by_value);
-	return (d[(arm->reps - 1) / 2] + d[arm->reps / 2]) / 2;
-}
-
 static double mean(const struct cell *c)
 {
 	double sum = 0;
@@ -272,6 +254,12 @@ static double mean(const struct cell *c)
 	for (size_t i = 0; i < c->reps; i++)
 		sum += c->ns[i];
 	return sum / (double)c->reps;
+}
+
+/* What an arm adds to the bases around it. */
+static double difference(const struct cell *arm, const struct cell *b0, const struct cell *b1)
+{
+	return mean(arm) - (mean(b0) + mean(b1)) / 2;
 }
 
 static void spread(struct gate *g, const struct cells *c, size_t w)

@@ -305,6 +305,27 @@ TEST(a_closed_loop_of_depth_16_counts_each_io_once)
 	gate_release(&g);
 }
 
+TEST(a_cell_is_the_mean_of_its_repetitions)
+{
+	struct gate g;
+
+	head("\"mine\"");
+	cell("base", 30000);
+	cell("base", 31000);
+	cell("mine", 30200);
+	cell("mine", 31400);
+	end_of("mine", "", 0, 0);
+	cell("base", 31000);
+	cell("base", 30000);
+	end();
+	decide(&g, budget_5, NULL);
+	ASSERT_EQ(gate_exit_code(&g), 0);
+	CU_ASSERT_DOUBLE_EQUAL(gate_result(&g, 0, 0)->extra_ns, 300, 1e-6);
+	CU_ASSERT_DOUBLE_EQUAL(gate_result(&g, 0, 0)->tracer_ns, 2, 1e-6);
+	CU_ASSERT_DOUBLE_EQUAL(g.spread_pct[0], 0, 1e-6);
+	gate_release(&g);
+}
+
 TEST(fio_that_failed_is_an_error)
 {
 	struct gate g;
@@ -393,5 +414,5 @@ TEST_MAIN("gate", T(nothing_attached_passes), T(something_where_nothing_is_attac
 	  T(bases_that_differ_are_an_error), T(an_arm_that_did_not_run_is_an_error),
 	  T(a_guest_that_stops_half_way_is_an_error), T(a_tier_must_have_seen_the_requests),
 	  T(a_tier_that_loses_fails), T(a_closed_loop_of_depth_16_counts_each_io_once),
-	  T(fio_that_failed_is_an_error), T(a_budget_that_makes_no_sense_is_an_error),
+	  T(a_cell_is_the_mean_of_its_repetitions), T(fio_that_failed_is_an_error), T(a_budget_that_makes_no_sense_is_an_error),
 	  T(a_baseline_of_another_kernel_is_an_error), T(reports_name_every_arm_and_why))
