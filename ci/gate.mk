@@ -21,7 +21,7 @@ gate baseline: deps lab-deps
 HELP_TARGETS += \
 	make_gate__________overhead_in_virtual_time_against_ci/budget.ini_and_the_baseline_(ci/gate/README.md) \
 	make_baseline______measure_anew_and_write_results/baseline/,_old_beside_new
-HELP_VARIABLES += gate:_GATE_KERNEL=6.1_GATE_ARMS="full_mine=COMMAND"_GATE_WORKLOADS="W1_W2_W3"
+HELP_VARIABLES += gate,_baseline:_kernel,_arms_and_workloads_are_chosen_as_ci/gate/README.md_says
 
 TESTS += test-gate
 test-gate_SRC := ci/gate/tests/test-gate.c $(GATE_SRC) $(BASE_SRC)
