@@ -67,7 +67,7 @@ ifneq ($(filter-out 0,$(QUICK)),)
 	4) grep -q '"complete": true' "$$out/verdict.json" 2>/dev/null || exit 4 ;; \
 	*) exit $$? ;; esac
 else
-	$(Q)$(bench_run) $(if $(OUT),--out $(OUT))
+	$(Q)$(bench_run) $(if $(filter-out 0,$(LONG)),,--time-limit 15m) $(ARGS) $(if $(OUT),--out $(OUT))
 endif
 
 INSTALL_WORKLOADS += $(sort $(wildcard workloads/*.fio))
