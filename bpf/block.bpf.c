@@ -11,6 +11,7 @@
 
 struct bio_slot {
 	u64 q, g;
+	u64 p;		/* struct rq_stamps, for a request not seen yet */
 	u64 op;		/* op_handle(), 0: none */
 	struct owner owner;
 	u32 dev;	/* the disk's, or 0 when a filter leaves the bio out */
@@ -32,12 +33,11 @@ struct rq_slot {
 	u32 requeues, merged;
 	s32 tag;
 	u16 hctx;
+	s16 status;	/* blk_status_t, or -errno where the kernel tells that */
 	u8 bop;
 	u8 wanted;
-	u8 status;	/* blk_status_t */
 	u8 requeued;	/* since it was last issued */
 	u8 known;	/* its bio was seen, or it needs none */
-	u8 pad;
 };
 
 SLOT_TABLE(bios, struct bio_slot);
@@ -53,6 +53,31 @@ static __always_inline u32 bop_of(u32 opf)
 static __always_inline bool bop_wanted(u32 bop)
 {
 	return !cfg.bop_mask || cfg.bop_mask & 1u << (bop & 31);
+}
+
+/* Until 5.11 a bio named its disk; the partition is no longer known when it is queued. */
+static __always_inline struct gendisk *bio_disk(struct bio *bio)
+{
+	struct bio___old *old = (struct bio___old *)bio;
+
+	if (bpf_core_field_exists(bio->bi_bdev))
+		return bio->bi_bdev->bd_disk;
+	return old->bi_disk;
+}
+
+static __always_inline u32 bio_part(struct bio *bio, u32 dev)
+{
+	return bpf_core_field_exists(bio->bi_bdev) ? bio->bi_bdev->bd_dev : dev;
+}
+
+static __always_inline struct gendisk *rq_disk(struct request *rq)
+{
+	struct request___old *old = (struct request___old *)rq;
+	struct request_queue *q = rq->q;
+
+	if (bpf_core_field_exists(q->disk))
+		return q->disk;
+	return old->rq_disk;
 }
 
 /* ---- bios ---- */
@@ -105,7 +130,7 @@ static __always_inline u64 bio_op(struct bio *bio, const struct owner *who)
 {
 	int index = ops_find(TID_KEY(who->tid));
 	struct op *o = index < 0 ? NULL : ops_at(index), *batch = o;
-	u64 iocb;
+	u64 iocb = 0;
 
 	if (!o || op_is_batch(o)) {
 		iocb = bio_kiocb(bio);
@@ -116,23 +141,27 @@ static __always_inline u64 bio_op(struct bio *bio, const struct owner *who)
 
 			index = ops_find(aio_key(who->tgid, BPF_CORE_READ(aio, ki_res.obj)));
 		}
-		o = index < 0 ? op_of_task(bpf_get_current_task_btf(), &index) : ops_at(index);
+		o = index < 0 ? op_of_task(current_task(), &index) : ops_at(index);
 	}
 	if (!o || !o->t0) {
 		count(COUNT_UNTIED_BIOS);
 		return 0;
 	}
 	o->nr_bios++;
-	__sync_fetch_and_add(&o->refs, 1);
+	fetch_add_u32(&o->refs, 1);
 	op_want(o);
+	/* aio_complete_rw() knows the kiocb alone, and runs on top of any task */
+	if (aio_end_hooked && o->via == VIA_AIO && iocb && !o->end_seen) {
+		o->end_seen = 1;
+		op_alias(ALIAS_KEY(iocb), op_handle(o, index));
+	}
 	return op_handle(o, index);
 }
 
 static __always_inline int on_bio_queue(struct bio *bio)
 {
 	u64 now = bpf_ktime_get_ns();
-	struct block_device *bdev = bio->bi_bdev;
-	struct gendisk *disk = bdev->bd_disk;
+	struct gendisk *disk = bio_disk(bio);
 	u32 dev = disk_dev(disk), bop = bop_of(bio->bi_opf);
 	struct bio_slot *b;
 	struct owner who;
@@ -141,7 +170,7 @@ static __always_inline int on_bio_queue(struct bio *bio)
 	if (bop == BOP_WRITE && !bio->bi_iter.bi_size)
 		bop = BOP_FLUSH;
 	owner_get(&who);
-	if (!owner_wanted(&who) || !bop_wanted(bop) || !dev_wanted(dev, bdev->bd_dev)) {
+	if (!owner_wanted(&who) || !bop_wanted(bop) || !dev_wanted(dev, bio_part(bio, dev))) {
 		count(COUNT_FILTERED);
 		return 0;
 	}
@@ -154,7 +183,7 @@ static __always_inline int on_bio_queue(struct bio *bio)
 	if (!b)
 		return 0;
 	b->q = now;
-	b->g = 0;
+	b->g = b->p = 0;
 	b->owner = who;
 	b->dev = dev;
 	b->bop = bop;
@@ -212,7 +241,7 @@ static __always_inline int on_split(struct bio *bio)
 	o = b->op ? op_of(b->op, &index) : NULL;
 	if (o) {
 		o->nr_bios++;
-		__sync_fetch_and_add(&o->refs, 1);
+		fetch_add_u32(&o->refs, 1);
 	}
 	return 0;
 }
@@ -232,7 +261,7 @@ static __always_inline struct rq_slot *rq_slot_find(struct request *rq, int *ret
  */
 static __always_inline struct rq_slot *rq_slot_new(struct request *rq, int *ret_index)
 {
-	struct gendisk *disk = rq->q->disk;
+	struct gendisk *disk = rq_disk(rq);
 	struct bio *bio = rq->bio;
 	int bi = bio ? bios_find(address(bio)) : -1, index;
 	struct bio_slot *b = bi < 0 ? NULL : bios_at(bi);
@@ -250,7 +279,7 @@ static __always_inline struct rq_slot *rq_slot_new(struct request *rq, int *ret_
 	bop = bop_of(rq->cmd_flags);
 	if (bop == BOP_FLUSH)
 		bop = BOP_FLUSH_COMMAND;
-	r->s.i = r->s.d = r->s.h = 0;
+	r->s.i = r->s.p = r->s.d = r->s.h = r->s.e = 0;
 	r->bio = address(bio);
 	r->sector = rq->__sector;
 	r->bytes = rq->__data_len;
@@ -265,6 +294,7 @@ static __always_inline struct rq_slot *rq_slot_new(struct request *rq, int *ret_
 		r->bop = bop = b->bop;
 		r->s.q = b->q;
 		r->s.g = b->g;
+		r->s.p = b->p;
 		r->op = b->op;
 		r->owner = b->owner;
 		r->wanted = b->dev != 0;
@@ -329,14 +359,54 @@ static __always_inline int on_issue(struct request *rq)
 	return 0;
 }
 
-/* include/scsi/scsi_cmnd.h: the command lies behind its request */
-static __always_inline int on_scsi_dispatch(void *cmd)
+/*
+ * The driver begins to prepare the command. nvme does before it reports the
+ * issue (blk_mq_start_request), and anew after it was short of something.
+ */
+static __always_inline int on_setup(u64 key)
 {
-	int index = rqs_find(address(cmd) - bpf_core_type_size(struct request));
+	struct request *rq = (struct request *)key;
+	int index = rqs_find(key), bi;
+	struct rq_slot *r = index < 0 ? NULL : rqs_at(index);
+	struct bio_slot *b;
+
+	/* left over from a life whose end was not seen */
+	if (r && r->s.d && !r->requeued)
+		r = NULL;
+	if (r) {
+		if (!r->s.d)
+			r->s.p = bpf_ktime_get_ns();
+		return 0;
+	}
+	bi = bios_find((u64)BPF_CORE_READ(rq, bio));
+	b = bi < 0 ? NULL : bios_at(bi);
+	if (b)
+		b->p = bpf_ktime_get_ns();
+	return 0;
+}
+
+/*
+ * Handed to the device. @pdu is the driver's own part of a request, which lies
+ * behind it: struct scsi_cmnd, struct virtblk_req.
+ */
+static __always_inline int on_handed(u64 pdu)
+{
+	int index = rqs_find(pdu - bpf_core_type_size(struct request));
 	struct rq_slot *r = index < 0 ? NULL : rqs_at(index);
 
-	if (r && !r->s.h)
+	if (r && r->s.d && !r->s.h)
 		r->s.h = bpf_ktime_get_ns();
+	return 0;
+}
+
+/* The driver says that it is done, most often in the interrupt; the last time counts. */
+static __always_inline int on_done(u64 rq)
+{
+	int index = rqs_find(rq);
+	struct rq_slot *r = index < 0 ? NULL : rqs_at(index);
+
+	if (r && r->s.d)
+		r->s.e = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -348,6 +418,7 @@ static __always_inline int on_requeue(struct request *rq)
 	if (r) {
 		r->requeues++;
 		r->requeued = 1;
+		r->s.e = 0;
 	}
 	return 0;
 }
@@ -365,6 +436,7 @@ static __always_inline int on_absorbed(struct request *rq)
 	if (b) {
 		b->q = r->s.q;
 		b->g = r->s.g;
+		b->p = 0;
 		b->op = r->op;
 		b->owner = r->owner;
 		b->dev = r->wanted ? r->dev : 0;
@@ -391,12 +463,18 @@ static __always_inline void stamps_order(struct rq_stamps *s)
 	if (s->i && s->i < lo)
 		s->i = lo, bad = true;
 	lo = s->i ? s->i : lo;
+	if (s->p && s->p < lo)
+		s->p = lo, bad = true;
+	lo = s->p ? s->p : lo;
 	if (s->d && s->d < lo)
 		s->d = lo, bad = true;
 	lo = s->d ? s->d : lo;
 	if (s->h && s->h < lo)
 		s->h = lo, bad = true;
 	lo = s->h ? s->h : lo;
+	if (s->e && s->e < lo)
+		s->e = lo, bad = true;
+	lo = s->e ? s->e : lo;
 	if (s->c < lo)
 		s->c = lo, bad = true;
 	if (bad)
@@ -411,7 +489,8 @@ static __always_inline void stamps_order(struct rq_stamps *s)
 static __always_inline u64 stage_of(const struct rq_slot *r, int stage)
 {
 	const struct rq_stamps *s = &r->s;
-	u64 end = s->i ? s->i : s->d ? s->d : s->c;
+	u64 taken = s->p && s->d ? s->p : s->d;	/* by the driver */
+	u64 end = s->i ? s->i : s->d ? taken : s->c;
 	bool waits = !s->d && r->bop == BOP_FLUSH;
 
 	switch (stage) {
@@ -420,11 +499,14 @@ static __always_inline u64 stage_of(const struct rq_slot *r, int stage)
 	case STAGE_G2I:
 		return s->g && !waits ? end - s->g : -1ull;
 	case STAGE_I2D:
-		return s->i && s->d ? s->d - s->i : -1ull;
+		return s->i && s->d ? taken - s->i : -1ull;
 	case STAGE_DRIVER:
-		return s->h && s->d ? s->h - s->d : -1ull;
+		return s->d && (s->p || s->h) ? (s->h ? s->h : s->d) - taken : -1ull;
 	case STAGE_DEVICE:
-		return s->d ? s->c - (s->h ? s->h : s->d) : waits && s->g ? s->c - s->g : -1ull;
+		return s->d ? (s->e ? s->e : s->c) - (s->h ? s->h : s->d) :
+		       waits && s->g ? s->c - s->g : -1ull;
+	case STAGE_COMPLETE:
+		return s->d && s->e ? s->c - s->e : -1ull;
 	}
 	return -1ull;
 }
@@ -523,7 +605,7 @@ static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s,
 	o->tag = r->tag;
 	o->hctx = r->hctx;
 	/* libaio has no end of its own to hook: the last bio is it */
-	if (__sync_fetch_and_add(&o->refs, -1) == 1 && o->via == VIA_AIO)
+	if (fetch_add_u32(&o->refs, -1) == 1 && o->via == VIA_AIO && !o->end_seen)
 		op_end(index, s->c, (s64)o->len);
 }
 
@@ -570,7 +652,7 @@ static __always_inline void chain_done(struct request *rq, int rq_index)
  */
 static __always_inline void rq_unknown(struct request *rq)
 {
-	struct gendisk *disk = rq->q->disk;
+	struct gendisk *disk = rq_disk(rq);
 
 	if (!disk || !rq->__data_len || owner_filtered() || cfg.bop_mask ||
 	    !dev_wanted(disk_dev(disk), disk_dev(disk)))
@@ -581,7 +663,7 @@ static __always_inline void rq_unknown(struct request *rq)
 		lost(LOSS_NO_START);
 }
 
-static __always_inline int on_complete(struct request *rq, u8 status, u32 nr_bytes)
+static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_bytes)
 {
 	int index;
 	struct rq_slot *r;
@@ -658,7 +740,7 @@ static __always_inline int on_bio_complete(struct bio *bio)
 		bio_account(b, now, error);
 	bios_release(index);
 	o = TIER(TIER_VFS) && handle ? op_of(handle, &index) : NULL;
-	if (o && __sync_fetch_and_add(&o->refs, -1) == 1 && o->via == VIA_AIO)
+	if (o && fetch_add_u32(&o->refs, -1) == 1 && o->via == VIA_AIO && !o->end_seen)
 		op_end(index, now, error ? -1 : (s64)o->len);
 	return 0;
 }
@@ -677,6 +759,29 @@ HOOK("?tp_btf/block_rq_issue", rq_issue, (struct request *rq), on_issue(rq))
 HOOK("?tp_btf/block_rq_requeue", rq_requeue, (struct request *rq), on_requeue(rq))
 HOOK("?tp_btf/block_rq_merge", rq_merge, (struct request *rq), on_absorbed(rq))
 HOOK("?tp_btf/block_rq_complete", rq_complete, (struct request *rq, int error, unsigned int nr_bytes),
-     on_complete(rq, (u8)error, nr_bytes))
-HOOK("?tp_btf/scsi_dispatch_cmd_start", scsi_dispatch, (struct scsi_cmnd *cmd),
-     on_scsi_dispatch(cmd))
+     on_complete(rq, (s16)error, nr_bytes))
+
+/* until 5.10 with the queue, and merges with the request */
+HOOK("?tp_btf/block_bio_queue", bio_queue_q, (void *q, struct bio *bio), on_bio_queue(bio))
+HOOK("?tp_btf/block_getrq", getrq_q, (void *q, struct bio *bio), on_bio_got(bio))
+HOOK("?tp_btf/block_bio_backmerge", bio_backmerge_q, (void *q, void *rq, struct bio *bio),
+     on_bio_merged(bio, false))
+HOOK("?tp_btf/block_bio_frontmerge", bio_frontmerge_q, (void *q, void *rq, struct bio *bio),
+     on_bio_merged(bio, true))
+HOOK("?tp_btf/block_split", bio_split_q, (void *q, struct bio *bio), on_split(bio))
+
+/* drivers; as raw tracepoints where modules have no BTF (until 5.10) */
+HOOK("?tp_btf/nvme_setup_cmd", nvme_setup, (void *rq), on_setup(address(rq)))
+HOOK("?raw_tp/nvme_setup_cmd", nvme_setup_raw, (void *rq), on_setup((u64)rq))
+HOOK("?tp_btf/scsi_dispatch_cmd_start", scsi_dispatch, (void *cmd), on_handed(address(cmd)))
+HOOK("?raw_tp/scsi_dispatch_cmd_start", scsi_dispatch_raw, (void *cmd), on_handed((u64)cmd))
+/* virtio_blk gives its part of the request as the token of the buffers */
+HOOK("?fentry/virtqueue_add_sgs", virtio_add, (void *vq, void *sgs, unsigned int out, unsigned int in, void *data),
+     on_handed(address(data)))
+SEC("?kprobe/virtqueue_add_sgs") int BPF_KPROBE(virtio_add_kprobe, void *vq, void *sgs, unsigned int out,
+						unsigned int in, void *data)
+{
+	return ACTIVE() ? on_handed((u64)data) : 0;
+}
+HOOK("?fentry/blk_mq_complete_request", rq_done, (void *rq), on_done(address(rq)))
+HOOK("?fentry/blk_mq_complete_request_remote", rq_done_remote, (void *rq), on_done(address(rq)))

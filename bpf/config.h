@@ -32,6 +32,7 @@ struct iop_config {
 	u8 floor;	/* programs return at once: what the hooks alone cost */
 	u8 tier;
 	u8 comm_on, tree_on;
+	u8 probe_resched;	/* count the calls of cond_resched */
 	u8 shared_shards;	/* more CPUs than shards: adders must be atomic */
 	u32 shard_mask;
 	u32 self_tgid;

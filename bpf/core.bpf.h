@@ -13,6 +13,8 @@
 #include <bpf/bpf_tracing.h>
 #include "wire.h"
 #include "config.h"
+#include "functions.h"
+#include "atomic.bpf.h"
 #include "slots.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -21,6 +23,8 @@ const volatile struct iop_config cfg = {};
 
 /* Written by user space last of all; 0 = every program returns at once. */
 u64 enabled_ns = 0;
+/* aio_complete_rw() is: the last bio of a libaio request is not its end. */
+u32 aio_end_hooked = 0;
 
 /* The whole body is dead code with cfg.floor: what is left is the hook. */
 #define ACTIVE() (!cfg.floor && enabled_ns)
@@ -35,6 +39,25 @@ u64 enabled_ns = 0;
 		return call;           \
 	}
 #define UNPACK(...) __VA_ARGS__
+
+/*
+ * A field of a struct that the kernel vouches for. Before 5.11 the current task
+ * is not vouched for, and must be read by probing.
+ */
+#ifdef IOP_OLD
+#define LOAD(p, field) BPF_CORE_READ(p, field)
+#else
+#define LOAD(p, field) ((p)->field)
+#endif
+
+static __always_inline struct task_struct *current_task(void)
+{
+#ifdef IOP_OLD
+	return (struct task_struct *)bpf_get_current_task();
+#else
+	return bpf_get_current_task_btf();
+#endif
+}
 
 /* ---- counters: one set per shard, adders only ---- */
 
@@ -151,7 +174,7 @@ u32 next_row = 0;
 
 static __always_inline int row_new(struct dev_slot *s, u32 dev, u32 bop)
 {
-	u32 row = __sync_fetch_and_add(&next_row, 1);
+	u32 row = fetch_add_u32(&next_row, 1);
 	struct iop_row_id *id = bpf_map_lookup_elem(&row_ids, &row);
 
 	if (!id) {
@@ -179,7 +202,7 @@ static __always_inline int row_of(u32 dev, u32 bop)
 	for (int i = 0; i < DEV_PROBES; i++) {
 		struct dev_slot *s = &dev_slots[(h + i) & (NR_DEV_SLOTS - 1)];
 
-		if (s->dev != dev && (s->dev || __sync_val_compare_and_swap(&s->dev, 0, dev)))
+		if (s->dev != dev && (s->dev || swap_if_u32(&s->dev, 0, dev)))
 			continue;
 		if (s->row_plus_1[bop])
 			return s->row_plus_1[bop] - 1;
@@ -236,13 +259,17 @@ struct owner {
 
 static __always_inline void owner_get(struct owner *o)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 
-	o->tgid = (u32)task->tgid;
-	o->tid = (u32)task->pid;
+	o->tgid = (u32)LOAD(task, tgid);
+	o->tid = (u32)LOAD(task, pid);
+#ifdef IOP_OLD
+	bpf_get_current_comm(o->comm, sizeof(o->comm));
+#else
 	/* loads, not the helper: a name that changes meanwhile is torn at worst */
 	((u64 *)o->comm)[0] = ((u64 *)task->comm)[0];
 	((u64 *)o->comm)[1] = ((u64 *)task->comm)[1];
+#endif
 }
 
 static __always_inline bool owner_wanted(const struct owner *o)

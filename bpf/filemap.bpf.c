@@ -7,11 +7,6 @@
 
 #define PAGE_SHIFT 12
 
-static __always_inline struct op *op_here(int *ret_index)
-{
-	return op_of_task(bpf_get_current_task_btf(), ret_index);
-}
-
 /* filemap_get_pages() has what it was asked for. */
 static __always_inline int on_get_pages(struct address_space *mapping)
 {
@@ -55,6 +50,90 @@ static __always_inline int on_lookup_end(void)
 	return 0;
 }
 
+/* Direct I/O asks whether the cache holds dirty folios of the range: a look-up too. */
+static __always_inline int on_check_begin(void)
+{
+	int index;
+	struct op *o = op_here(&index);
+	u64 now, from;
+
+	if (!o || o->cached || o->nr_bios)
+		return 0;
+	now = bpf_ktime_get_ns();
+	from = op_claim(o, now);
+	if (from)
+		op_give_cpu(o, STAGE_OTHER, now - from);
+	return 0;
+}
+
+static __always_inline int on_check_end(void)
+{
+	int index;
+	struct op *o = op_here(&index);
+
+	if (o)
+		op_cache_done(o, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* Whatever is dirty in the range is written and waited for, requests apart. */
+static __always_inline int on_range_begin(void)
+{
+	int index;
+	struct op *o = op_here(&index);
+	u64 now, from;
+
+	if (!o || o->in_range)
+		return 0;
+	now = bpf_ktime_get_ns();
+	from = op_claim(o, now);
+	if (from)
+		op_give_cpu(o, o->nr_bios ? STAGE_SUBMIT : STAGE_OTHER, now - from);
+	o->in_range = 1;
+	return 0;
+}
+
+static __always_inline int on_range_end(void)
+{
+	int index;
+	struct op *o = op_here(&index);
+	u64 now, from;
+
+	if (!o || !o->in_range)
+		return 0;
+	now = bpf_ktime_get_ns();
+	from = op_claim(o, now);
+	if (from)
+		op_give_cpu(o, STAGE_WBWAIT, now - from);
+	o->in_range = 0;
+	return 0;
+}
+
+static __always_inline int on_accessed(void)
+{
+	int index;
+	struct op *o = op_here(&index);
+
+	if (o)
+		o->accessed++;
+	return 0;
+}
+
+/* ... of a page, until 5.15 */
+static __always_inline struct address_space *folio_mapping(struct folio *folio)
+{
+	struct page *page = (struct page *)folio;
+
+	return bpf_core_field_exists(folio->mapping) ? folio->mapping : page->mapping;
+}
+
+static __always_inline u64 folio_index(struct folio *folio)
+{
+	struct page *page = (struct page *)folio;
+
+	return bpf_core_field_exists(folio->index) ? folio->index : page->index;
+}
+
 /* A folio came into the cache: what was looked for was not there. */
 static __always_inline int on_folio_added(struct folio *folio)
 {
@@ -65,10 +144,10 @@ static __always_inline int on_folio_added(struct folio *folio)
 	if (!o || (o->kind != KIND_READ && o->kind != KIND_WRITE))
 		return 0;
 	/* file-system metadata goes through the block device's own mapping */
-	if (o->file && o->inode != address(folio->mapping->host))
+	if (o->file && o->inode != address(folio_mapping(folio)->host))
 		return 0;
 	last = o->has_offset && o->len ? (o->offset + o->len - 1) >> PAGE_SHIFT : -1ull;
-	if (folio->index > last)
+	if (folio_index(folio) > last)
 		o->folios_ahead++;
 	else
 		o->folios_added++;
@@ -101,13 +180,29 @@ static __always_inline int on_dio_begin(void)
 
 HOOK("?fentry/filemap_get_pages", lookup_begin, (void *iocb), on_lookup_begin())
 HOOK("?fexit/filemap_get_pages", lookup_end, (void *iocb), on_lookup_end())
+/* until 5.11 the look-up has no function of its own: it ends where a page is used */
+HOOK("?fentry/generic_file_buffered_read", buffered_read, (void *iocb), on_lookup_begin())
+HOOK("?fentry/mark_page_accessed", page_found, (void *page), on_lookup_end())
+HOOK("?fentry/folio_mark_accessed", folio_accessed, (void *folio), on_accessed())
+HOOK("?fentry/mark_page_accessed", page_accessed, (void *page), on_accessed())
+HOOK("?fentry/filemap_range_needs_writeback", check_begin, (void *mapping), on_check_begin())
+HOOK("?fexit/filemap_range_needs_writeback", check_end, (void *mapping), on_check_end())
+HOOK("?fentry/filemap_write_and_wait_range", range_begin, (void *mapping), on_range_begin())
+HOOK("?fexit/filemap_write_and_wait_range", range_end, (void *mapping), on_range_end())
 HOOK("?tp_btf/mm_filemap_get_pages", get_pages, (struct address_space *mapping),
      on_get_pages(mapping))
 HOOK("?tp_btf/mm_filemap_add_to_page_cache", folio_added, (struct folio *folio),
      on_folio_added(folio))
 HOOK("?tp_btf/folio_wait_writeback", wait_writeback, (struct folio *folio),
      on_sleep_cause(CAUSE_WBWAIT))
+HOOK("?tp_btf/wait_on_page_writeback", wait_page_writeback, (void *page), on_sleep_cause(CAUSE_WBWAIT))
 HOOK("?tp_btf/iomap_dio_rw_begin", dio_begin, (struct kiocb *iocb), on_dio_begin())
+/* before that tracepoint (6.6); with its seven arguments fentry cannot be had on all kernels */
+HOOK("?fentry/iomap_dio_rw", dio_rw, (void *iocb), on_dio_begin())
+SEC("?kprobe/iomap_dio_rw") int BPF_KPROBE(dio_rw_kprobe)
+{
+	return ACTIVE() ? on_dio_begin() : 0;
+}
 
 /* mm/page-writeback.c: fires before each pause, and with pause <= 0 when there is none */
 HOOK("?tp_btf/balance_dirty_pages", throttle,

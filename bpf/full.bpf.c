@@ -41,8 +41,8 @@ static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct
 				     struct task_struct *next, u32 prev_state)
 {
 	int pi = 0, ni = 0;
-	struct op *from = prev->pid ? op_of_task(prev, &pi) : NULL;
-	struct op *to = next->pid ? op_of_task(next, &ni) : NULL;
+	struct op *from = LOAD(prev, pid) ? op_of_task(prev, &pi) : NULL;
+	struct op *to = LOAD(next, pid) ? op_of_task(next, &ni) : NULL;
 	u64 now = 0;
 
 	if (from) {
@@ -64,13 +64,13 @@ static __always_inline struct irq_state *irq_here(void)
 	return bpf_map_lookup_elem(&irqs, &zero);
 }
 
-/* The operation of the task that is interrupted. */
-static __always_inline struct op *irq_op(void)
+/* The operation of the task that runs, or is interrupted. */
+static __always_inline struct op *task_op(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	int index;
 
-	return task->pid ? op_of_task(task, &index) : NULL;
+	return LOAD(task, pid) ? op_of_task(task, &index) : NULL;
 }
 
 static __always_inline int on_irq_entry(void)
@@ -81,7 +81,7 @@ static __always_inline int on_irq_entry(void)
 	if (!s || s->depth++)
 		return 0;
 	/* most interrupt a task that is in no operation: no clock for those */
-	s->start_ns = irq_op() ? bpf_ktime_get_ns() : 0;
+	s->start_ns = task_op() ? bpf_ktime_get_ns() : 0;
 	return 0;
 }
 
@@ -93,15 +93,39 @@ static __always_inline int on_irq_exit(void)
 	/* depth 0: begun before tracing did */
 	if (!s || !s->depth || --s->depth || !s->start_ns)
 		return 0;
-	o = irq_op();
+	o = task_op();
 	if (o)
-		__sync_fetch_and_add(&o->irq_ns, bpf_ktime_get_ns() - s->start_ns);
+		add_u64(&o->irq_ns, bpf_ktime_get_ns() - s->start_ns);
 	return 0;
 }
 
 HOOK("?tp_btf/sched_switch", task_switch,
      (bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state),
      on_switch(ctx, preempt, prev, next, prev_state))
+/* until 5.17 */
+HOOK("?tp_btf/sched_switch", task_switch_3,
+     (bool preempt, struct task_struct *prev, struct task_struct *next),
+     on_switch(ctx, preempt, prev, next, (u32)((struct task_struct___state *)prev)->state))
+
+/* --cond-resched=probe: the calls, most of which do not switch */
+static __always_inline int on_resched_call(void)
+{
+	struct op *o = task_op();
+
+	if (o)
+		o->resched_calls++;
+	return 0;
+}
+
+SEC("?fentry/__cond_resched") int resched_call(void *ctx)
+{
+	return ACTIVE() ? on_resched_call() : 0;
+}
+SEC("?fentry/_cond_resched") int resched_call_5(void *ctx)
+{
+	return ACTIVE() ? on_resched_call() : 0;
+}
+
 HOOK("?tp_btf/irq_handler_entry", irq_entry, (int irq), on_irq_entry())
 HOOK("?tp_btf/irq_handler_exit", irq_exit, (int irq), on_irq_exit())
 HOOK("?tp_btf/softirq_entry", softirq_entry, (unsigned int vec), on_irq_entry())

@@ -138,6 +138,12 @@ struct folio {
 	unsigned long index;
 };
 
+/* until 5.15 */
+struct page {
+	struct address_space *mapping;
+	unsigned long index;
+};
+
 struct task_struct {
 	pid_t pid;
 	pid_t tgid;
@@ -145,6 +151,16 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	void *worker_private;
+};
+
+/* until 5.16 */
+struct task_struct___old {
+	void *pf_io_worker;
+};
+
+/* until 5.13 */
+struct task_struct___state {
+	long state;
 };
 
 struct blk_mq_ops {
@@ -186,6 +202,11 @@ struct bio {
 	void *bi_private;
 };
 
+/* until 5.11 */
+struct bio___old {
+	struct gendisk *bi_disk;
+};
+
 struct blk_mq_hw_ctx {
 	unsigned int queue_num;
 };
@@ -201,6 +222,11 @@ struct request {
 	struct bio *biotail;
 	struct block_device *part;
 	u64 start_time_ns;
+};
+
+/* until 5.14 */
+struct request___old {
+	struct gendisk *rq_disk;
 };
 
 struct kiocb {
@@ -269,8 +295,11 @@ struct scsi_cmnd;
 #define S_IFBLK 0060000
 #define S_IFREG 0100000
 #define BPF_ANY 0
+#define BPF_NOEXIST 1
 #define IORING_FSYNC_DATASYNC 1
 #define PF_IO_WORKER 0x00000010
+#define PF_KTHREAD 0x00200000
+
 
 /* uapi/linux/aio_abi.h: a user-space struct, so never relocated */
 struct iocb {

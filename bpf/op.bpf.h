@@ -35,22 +35,31 @@ struct op {
 	u64 sector;
 	u32 generation;
 	u32 nr_bios, nr_requests;
-	s32 refs;	/* bios in flight, and 1 while being submitted */
-	u32 resched;
-	u32 folios_added, folios_ahead, lookups;
+	u32 refs;	/* bios in flight, and 1 while being submitted */
+	u32 resched, resched_calls;
+	u32 folios_added, folios_ahead, lookups, accessed;
 	u32 dev, file_dev;
 	s32 tag;
 	u16 hctx;
 	u8 kind, via;
 	u8 cause, preempted, cached, direct;
 	u8 dev_wanted, has_offset;
-	u8 pad[6];
+	u8 in_range;	/* in filemap_write_and_wait_range() */
+	u8 in_fs;	/* has been handed to the file system */
+	u8 end_seen;	/* libaio: its completion is hooked, the last bio is not it */
+	u8 pad[3];
 	struct owner owner;
 };
 
 SLOT_TABLE(ops, struct op);
 
 #define TID_KEY(tid) ((u64)(u32)(tid) << 1 | 1)
+
+/*
+ * A second name of an operation, for hooks that know it by another key than it
+ * was begun with: a slot with no operation in it, which says where that is.
+ */
+#define ALIAS_KEY(x) ((u64)(x) | 4)
 
 /* Of a user-space iocb: those are 8-byte aligned, as kernel pointers are. */
 static __always_inline u64 aio_key(u32 tgid, u64 iocb)
@@ -99,14 +108,15 @@ static __always_inline struct op *op_begin(u64 key, u8 kind, u8 via, u64 now, in
 	o->offset = o->len = 0;
 	o->off_ns = o->irq_ns = o->resched_ns = 0;
 	o->current_key = o->sector = 0;
-	o->nr_bios = o->nr_requests = o->resched = 0;
-	o->folios_added = o->folios_ahead = o->lookups = 0;
+	o->nr_bios = o->nr_requests = o->resched = o->resched_calls = 0;
+	o->folios_added = o->folios_ahead = o->lookups = o->accessed = 0;
 	o->refs = 1;
 	o->dev = 0;
 	o->tag = -1;
 	o->cause = o->preempted = o->cached = o->direct = 0;
 	o->has_offset = 0;
 	o->dev_wanted = 0;
+	o->in_range = o->in_fs = o->end_seen = 0;
 	*ret_index = index;
 	return o;
 }
@@ -128,7 +138,10 @@ static __always_inline bool op_is_batch(const struct op *o)
  */
 static __always_inline u64 worker_request(const struct task_struct *task)
 {
-	struct io_worker *worker = task->worker_private;
+	struct task_struct___old *old = (void *)task;
+	struct io_worker *worker = bpf_core_field_exists(task->worker_private) ?
+					   LOAD(task, worker_private) :
+					   LOAD(old, pf_io_worker);
 	struct io_wq_work *work = BPF_CORE_READ(worker, cur_work);
 
 	return work ? (u64)work - bpf_core_field_offset(struct io_kiocb, work) : 0;
@@ -136,13 +149,13 @@ static __always_inline u64 worker_request(const struct task_struct *task)
 
 static __always_inline bool is_io_worker(const struct task_struct *task)
 {
-	return task->flags & PF_IO_WORKER;
+	return LOAD(task, flags) & PF_IO_WORKER;
 }
 
 /* The operation that a task works on, if any. */
 static __always_inline struct op *op_of_task(const struct task_struct *task, int *ret_index)
 {
-	int index = ops_find(TID_KEY(task->pid));
+	int index = ops_find(TID_KEY(LOAD(task, pid)));
 	struct op *o = index < 0 ? NULL : ops_at(index);
 	u64 key = 0;
 
@@ -162,6 +175,40 @@ static __always_inline struct op *op_of_task(const struct task_struct *task, int
 	return o;
 }
 
+static __always_inline void op_alias(u64 key, u64 handle)
+{
+	int index = ops_claim(key);
+	struct op *o = index < 0 ? NULL : ops_at(index);
+
+	if (!o) {
+		lost(LOSS_MAP_FULL);
+		return;
+	}
+	o->generation++;
+	o->t0 = 0;
+	o->kind = KIND_ALIAS;
+	o->current_key = handle;
+}
+
+/* What the alias stands for; the alias is gone then. */
+static __always_inline struct op *op_of_alias(u64 key, int *ret_index)
+{
+	int index = ops_find(key);
+	struct op *o = index < 0 ? NULL : ops_at(index);
+	u64 handle;
+
+	if (!o || o->kind != KIND_ALIAS)
+		return NULL;
+	handle = o->current_key;
+	ops_release(index);
+	return op_of(handle, ret_index);
+}
+
+static __always_inline struct op *op_here(int *ret_index)
+{
+	return op_of_task(current_task(), ret_index);
+}
+
 /* ---- the partition ---- */
 
 /* Claim (cursor, until]; returns its begin, or 0 when nothing is left of it. */
@@ -172,7 +219,7 @@ static __always_inline u64 op_claim(struct op *o, u64 until)
 
 		if (until <= from)
 			return 0;
-		if (__sync_val_compare_and_swap(&o->cursor, from, until) == from)
+		if (swap_if_u64(&o->cursor, from, until) == from)
 			return from;
 	}
 	lost(LOSS_CONTENDED);
@@ -189,7 +236,7 @@ static __always_inline void op_give(struct op *o, enum iop_stage stage, u64 ns)
 static __always_inline void op_give_cpu(struct op *o, enum iop_stage stage, u64 ns)
 {
 	if (TIER(TIER_FULL) && o->irq_ns) {
-		u64 irq = __sync_lock_test_and_set(&o->irq_ns, 0);
+		u64 irq = exchange_u64(&o->irq_ns, 0);
 
 		if (irq > ns)
 			irq = ns;
@@ -206,41 +253,54 @@ static __always_inline u64 clamp_ns(u64 t, u64 lo, u64 hi)
 
 /* Stamps of one request, as far as they are known (0: not). */
 struct rq_stamps {
-	u64 q, g, i, d;
+	u64 q, g, i;
+	u64 p;	/* the driver began to prepare the command, before the issue */
+	u64 d;
 	u64 h;	/* handed to the device */
+	u64 e;	/* the completion interrupt */
 	u64 c;
 };
+
+/* One request's part of (from, c]: each known stamp ends a stage. */
+static __always_inline u64 op_give_until(struct op *o, enum iop_stage stage, u64 from, u64 to, u64 end)
+{
+	u64 t = clamp_ns(to, from, end);
+
+	op_give(o, stage, t - from);
+	return t;
+}
 
 /* A request of the operation completed. */
 static __always_inline void op_request_done(struct op *o, const struct rq_stamps *s)
 {
-	u64 from = op_claim(o, s->c), t, e;
+	u64 from = op_claim(o, s->c), t;
 
 	if (!from)
 		return;
 	t = clamp_ns(s->q, from, s->c);
 	op_give_cpu(o, STAGE_SUBMIT, t - from);
-	if (s->g) {
-		e = clamp_ns(s->g, t, s->c);
-		op_give(o, STAGE_Q2G, e - t);
-		t = e;
-	}
-	if (s->i) {
-		e = clamp_ns(s->i, t, s->c);
-		op_give(o, STAGE_G2I, e - t);
-		t = e;
-	}
-	if (s->d) {
-		e = clamp_ns(s->d, t, s->c);
-		op_give(o, s->i ? STAGE_I2D : STAGE_G2I, e - t);
-		t = e;
-	}
-	if (s->h) {
-		e = clamp_ns(s->h, t, s->c);
-		op_give(o, STAGE_DRIVER, e - t);
-		t = e;
-	}
-	op_give(o, STAGE_DEVICE, s->c - t);
+	if (s->g)
+		t = op_give_until(o, STAGE_Q2G, t, s->g, s->c);
+	if (s->i)
+		t = op_give_until(o, STAGE_G2I, t, s->i, s->c);
+	if (s->p)
+		t = op_give_until(o, s->i ? STAGE_I2D : STAGE_G2I, t, s->p, s->c);
+	if (s->d)
+		t = op_give_until(o, s->p ? STAGE_DRIVER : s->i ? STAGE_I2D : STAGE_G2I, t, s->d, s->c);
+	if (s->h)
+		t = op_give_until(o, STAGE_DRIVER, t, s->h, s->c);
+	if (s->e)
+		t = op_give_until(o, STAGE_DEVICE, t, s->e, s->c);
+	op_give(o, s->e ? STAGE_COMPLETE : STAGE_DEVICE, s->c - t);
+}
+
+/* The file system takes the operation over: what came before was the way to it. */
+static __always_inline void op_entered_fs(struct op *o, u64 now)
+{
+	u64 from = op_claim(o, now);
+
+	if (from)
+		op_give_cpu(o, STAGE_VFS, now - from);
 }
 
 /* The page-cache look-up of the operation has ended. */
@@ -260,7 +320,7 @@ static __always_inline void op_cache_done(struct op *o, u64 now)
 static __always_inline void op_switched_in(struct op *o, u64 now)
 {
 	u64 off = o->off_ns, cursor = *(volatile u64 *)&o->cursor, from;
-	u8 cause = o->cause;
+	u8 cause = o->in_range ? CAUSE_WBWAIT : o->cause;
 
 	o->off_ns = 0;
 	o->cause = CAUSE_NONE;
@@ -295,17 +355,17 @@ static __always_inline void op_switched_in(struct op *o, u64 now)
 
 static __always_inline u64 fd_file(u32 fd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct files_struct *table = task->files;
+	struct task_struct *task = current_task();
+	struct files_struct *table = LOAD(task, files);
 	struct fdtable *fdt;
 	struct file *file = NULL;
 
 	if (!table)
 		return 0;
-	fdt = table->fdt;
-	if (!fdt || fd >= fdt->max_fds)
+	fdt = LOAD(table, fdt);
+	if (!fdt || fd >= LOAD(fdt, max_fds))
 		return 0;
-	bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd);
+	bpf_probe_read_kernel(&file, sizeof(file), LOAD(fdt, fd) + fd);
 	return (u64)file;
 }
 
@@ -462,12 +522,16 @@ static __always_inline void op_account(struct op *o, u64 total, s64 result)
 		row_add(&r->c.cache_hits, 1, atomic);
 	if (o->folios_ahead)
 		row_add(&r->c.ra_folios, o->folios_ahead, atomic);
+	if (o->accessed)
+		row_add(&r->c.accessed, o->accessed, atomic);
 	if (o->direct)
 		row_add(&r->c.direct, 1, atomic);
 	if (TIER(TIER_FULL) && o->resched) {
 		hist_add(&r->h[STAGE_RESCHED], o->resched_ns, atomic);
 		row_add(&r->c.resched, o->resched, atomic);
 	}
+	if (cfg.probe_resched && o->resched_calls)
+		row_add(&r->c.resched_calls, o->resched_calls, atomic);
 }
 
 /*

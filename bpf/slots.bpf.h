@@ -29,19 +29,6 @@ struct slot_bucket {
 	u64 key[SLOT_WAYS];
 };
 
-/*
- * A pointer as a number. The verifier lets no arithmetic be done on a typed
- * pointer; negating it (allowed with CAP_PERFMON) leaves a plain scalar, and
- * doing so twice the same value.
- */
-static __always_inline u64 address(const void *p)
-{
-	u64 x = (u64)p;
-
-	asm volatile("%0 = -%0\n\t%0 = -%0" : "+r"(x));
-	return x;
-}
-
 static __always_inline u32 slot_hash(u64 key)
 {
 	/* Fibonacci hashing: pointers differ in the middle bits */
@@ -73,7 +60,7 @@ static __always_inline int slot_take(struct slot_bucket *b, u64 key)
 {
 #pragma unroll
 	for (int i = 0; i < SLOT_WAYS; i++)
-		if (!b->key[i] && !__sync_val_compare_and_swap(&b->key[i], 0, key))
+		if (!b->key[i] && !swap_if_u64(&b->key[i], 0, key))
 			return i;
 	return -1;
 }
@@ -158,7 +145,7 @@ static __always_inline int slot_take(struct slot_bucket *b, u64 key)
 			if (index >= 0)                                               \
 				return index;                                         \
 		}                                                                     \
-		if (!b->key[home] && !__sync_val_compare_and_swap(&b->key[home], 0, key)) \
+		if (!b->key[home] && !swap_if_u64(&b->key[home], 0, key))             \
 			return (int)(n * SLOT_WAYS + home);                           \
 		return name##_claim_displaced(key);                                   \
 	}                                                                             \

@@ -2,7 +2,9 @@
 /*
  * Tier vfs: where operations begin and end. System calls by sys_enter and
  * sys_exit; io_uring requests by their submission and their completion event;
- * libaio requests by io_submit and their last bio.
+ * libaio requests by io_submit and their
+ * completion, or their last bio. What only function hooks see: where the file
+ * system takes over, and kernel threads that read and write files.
  */
 
 #define MAX_AIO_BATCH 1024
@@ -97,7 +99,7 @@ __global_fn int aio_submitted(u64 slot, u64 now, s64 accepted)
 	if (accepted <= 0) {
 		op_unwant(o);
 		op_release(o, index);
-	} else if (__sync_fetch_and_add(&o->refs, -1) == 1) {
+	} else if (fetch_add_u32(&o->refs, -1) == 1 && !o->end_seen) {
 		op_end(index, o->nr_requests ? o->cursor : now, (s64)o->len);
 	}
 	return 0;
@@ -217,11 +219,11 @@ static __always_inline int on_task_exit(struct task_struct *p)
 
 /* ---- io_uring ---- */
 
-static __always_inline u8 uring_kind(struct io_kiocb *req)
+static __always_inline u8 uring_kind(u64 req, u8 opcode)
 {
 	/* struct io_kiocb begins with what its operation keeps */
-	struct io_sync *sync = (struct io_sync *)address(req);
-	u8 kind = cfg.uring_kind[req->opcode & (NR_URING_OPS - 1)];
+	struct io_sync *sync = (struct io_sync *)req;
+	u8 kind = cfg.uring_kind[opcode & (NR_URING_OPS - 1)];
 
 	if (kind == KIND_FSYNC && BPF_CORE_READ(sync, flags) & IORING_FSYNC_DATASYNC)
 		return KIND_FDATASYNC;
@@ -229,18 +231,19 @@ static __always_inline u8 uring_kind(struct io_kiocb *req)
 }
 
 /* As submitted: ki_pos moves on while the request runs. -1: at the file position. */
-static __always_inline void uring_set_offset(struct op *o, struct io_kiocb *req)
+static __always_inline void uring_set_offset(struct op *o, u64 req)
 {
-	struct io_rw *rw = (struct io_rw *)address(req);
+	struct io_rw *rw = (struct io_rw *)req;
 
 	o->offset = (u64)BPF_CORE_READ(rw, kiocb.ki_pos);
 	o->has_offset = o->offset != -1ull;
 	o->len = BPF_CORE_READ(rw, len);
 }
 
-static __always_inline int on_uring_submit(struct io_kiocb *req)
+/* ret_handle: of the operation that began, 0 when none did. */
+static __always_inline int uring_begin(u64 req, u8 opcode, u64 *ret_handle)
 {
-	u8 kind = uring_kind(req);
+	u8 kind = uring_kind(req, opcode);
 	struct owner who;
 	struct op *o;
 	int index;
@@ -252,11 +255,11 @@ static __always_inline int on_uring_submit(struct io_kiocb *req)
 	if (!o)
 		o = op_begin(TID_KEY(who.tid), KIND_URING_BATCH, VIA_SYSCALL, bpf_ktime_get_ns(), &index);
 	if (o && o->kind == KIND_URING_BATCH)
-		o->current_key = address(req);
+		o->current_key = req;
 	if (kind == KIND_NONE || !kind_wanted(kind) || who.tgid == cfg.self_tgid ||
 	    !owner_wanted(&who))
 		return 0;
-	o = op_begin(address(req), kind, VIA_URING, bpf_ktime_get_ns(), &index);
+	o = op_begin(req, kind, VIA_URING, bpf_ktime_get_ns(), &index);
 	if (!o)
 		return 0;
 	o->owner = who;
@@ -264,6 +267,44 @@ static __always_inline int on_uring_submit(struct io_kiocb *req)
 		uring_set_offset(o, req);
 	if (!cfg.nr_devs)
 		op_want(o);
+	*ret_handle = op_handle(o, index);
+	return 0;
+}
+
+static __always_inline int on_uring_submit(u64 req, u8 opcode)
+{
+	u64 handle;
+
+	return uring_begin(req, opcode, &handle);
+}
+
+/*
+ * Where the completion event names no request (until 5.17): by its ring and
+ * user_data, which therefore must differ among those in flight.
+ */
+static __always_inline u64 uring_alias(u64 ring, u64 user_data)
+{
+	return ALIAS_KEY(((user_data * 0x9e3779b97f4a7c15ull) ^ ring) << 3);
+}
+
+static __always_inline int on_uring_submit_named(u64 ring, u64 req, u8 opcode, u64 user_data)
+{
+	u64 handle = 0;
+
+	uring_begin(req, opcode, &handle);
+	if (handle)
+		op_alias(uring_alias(ring, user_data), handle);
+	return 0;
+}
+
+/* A task sets about the request: what came before was the way there, io-wq's queue included. */
+static __always_inline int on_uring_issue(u64 req)
+{
+	int index = ops_find(req);
+	struct op *o = index < 0 ? NULL : ops_at(index);
+
+	if (o && o->t0 && !o->nr_bios)
+		op_entered_fs(o, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -284,6 +325,80 @@ static __always_inline int on_uring_complete(u64 key, s64 res)
 	if (op_on_wanted_dev(o))
 		op_want(o);
 	op_end(index, bpf_ktime_get_ns(), res);
+	return 0;
+}
+
+static __always_inline int on_uring_complete_named(u64 ring, u64 user_data, s64 res)
+{
+	int index;
+	struct op *o = op_of_alias(uring_alias(ring, user_data), &index);
+
+	return o ? on_uring_complete(o->key, res) : 0;
+}
+
+/* ---- functions ---- */
+
+/* Where a hook sees libaio's end. Those without bios end with io_submit(). */
+static __always_inline int on_aio_complete(u64 iocb, s64 res)
+{
+	int index;
+	struct op *o = op_of_alias(ALIAS_KEY(iocb), &index);
+
+	if (o && o->via == VIA_AIO)
+		op_end(index, bpf_ktime_get_ns(), res);
+	return 0;
+}
+
+/* The first time alone: a synchronous write goes through vfs_fsync_range() too. */
+static __always_inline int on_fs_enter(void)
+{
+	int index;
+	struct op *o = op_here(&index);
+
+	if (!o || o->in_fs || o->nr_bios)
+		return 0;
+	o->in_fs = 1;
+	op_entered_fs(o, bpf_ktime_get_ns());
+	return 0;
+}
+
+static __always_inline bool kernel_thread(void)
+{
+	struct task_struct *task = current_task();
+
+	return LOAD(task, flags) & PF_KTHREAD;
+}
+
+/* A kernel thread reads or writes a file: no system call says so. */
+static __always_inline int on_kernel_begin(u8 kind, u64 file)
+{
+	struct owner who;
+	struct op *o;
+	int index;
+
+	if (!kernel_thread())
+		return 0;
+	owner_get(&who);
+	if (!owner_wanted(&who) || !kind_wanted(kind) || ops_find(TID_KEY(who.tid)) >= 0)
+		return 0;
+	o = op_begin(TID_KEY(who.tid), kind, VIA_KERNEL, bpf_ktime_get_ns(), &index);
+	if (!o)
+		return 0;
+	o->owner = who;
+	if (!op_set_file(o, file))
+		op_release(o, index);
+	else if (op_on_wanted_dev(o))
+		op_want(o);
+	return 0;
+}
+
+static __always_inline int on_kernel_end(s64 ret)
+{
+	int index;
+	struct op *o = kernel_thread() ? op_here(&index) : NULL;
+
+	if (o && o->via == VIA_KERNEL)
+		op_end(index, bpf_ktime_get_ns(), ret);
 	return 0;
 }
 
@@ -317,11 +432,37 @@ HOOK("?tp_btf/sched_process_exit", task_exit, (struct task_struct *p), on_task_e
 HOOK("?tp_btf/sched_process_fork", task_fork,
      (struct task_struct *parent, struct task_struct *child), on_fork(parent, child))
 HOOK("?tp_btf/sched_process_free", task_free, (struct task_struct *p), on_free(p))
-HOOK("?tp_btf/io_uring_submit_req", uring_submit, (struct io_kiocb *req), on_uring_submit(req))
-HOOK("?tp_btf/io_uring_submit_sqe", uring_submit_sqe, (struct io_kiocb *req), on_uring_submit(req))
+HOOK("?tp_btf/io_uring_submit_req", uring_submit, (struct io_kiocb *req),
+     on_uring_submit(address(req), req->opcode))
+HOOK("?tp_btf/io_uring_submit_sqe", uring_submit_sqe, (struct io_kiocb *req),
+     on_uring_submit(address(req), req->opcode))
+HOOK("?tp_btf/io_uring_submit_sqe", uring_submit_named,
+     (void *ring, void *req, u8 opcode, u64 user_data),
+     on_uring_submit_named(address(ring), address(req), opcode, user_data))
 HOOK("?tp_btf/io_uring_complete", uring_complete,
      (struct io_ring_ctx *ring_ctx, void *req, struct io_uring_cqe *cqe),
      on_uring_complete(address(req), cqe->res))
 HOOK("?tp_btf/io_uring_complete", uring_complete_res,
      (struct io_ring_ctx *ring_ctx, void *req, u64 user_data, int res),
      on_uring_complete(address(req), res))
+HOOK("?tp_btf/io_uring_complete", uring_complete_named, (void *ring, u64 user_data, long res),
+     on_uring_complete_named(address(ring), user_data, (s32)res))
+HOOK("?fentry/aio_complete_rw", aio_complete, (void *iocb, long res), on_aio_complete(address(iocb), res))
+
+#define X(point, function, program) \
+	HOOK("?fentry/" #function, program, (void *first), on_fs_enter())
+IOP_FS_FUNCTIONS(X)
+#undef X
+
+#define X(point, function, program) \
+	HOOK("?fentry/" #function, program, (void *req), on_uring_issue(address(req)))
+IOP_URING_FUNCTIONS(X)
+#undef X
+
+#define X(point, function, program, kind)                                         \
+	HOOK("?fentry/" #function, program, (void *file),                        \
+	     on_kernel_begin(KIND_##kind, address(file)))                         \
+	HOOK("?fexit/" #function, program##_end,                                  \
+	     (void *file, void *from, u64 len, void *pos, s64 ret), on_kernel_end(ret))
+IOP_VFS_FUNCTIONS(X)
+#undef X

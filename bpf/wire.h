@@ -33,6 +33,7 @@ enum iop_tier {
  *	X(symbol, JSON name, first tier)
  */
 #define IOP_STAGES(X)                          \
+	X(VFS, "vfs", TIER_VFS)                \
 	X(SUBMIT, "submit", TIER_VFS)          \
 	X(CACHE, "cache", TIER_FILEMAP)        \
 	X(THROTTLE, "throttle", TIER_FILEMAP)  \
@@ -106,6 +107,7 @@ enum iop_kind {
 	NR_KINDS,
 	KIND_URING_BATCH = NR_KINDS, /* io_uring_enter */
 	KIND_AIO_BATCH,		     /* io_submit */
+	KIND_ALIAS,		     /* no operation: another name of one */
 	KIND_NONE = 0xff,
 };
 
@@ -113,7 +115,8 @@ enum iop_kind {
 #define IOP_VIAS(X)             \
 	X(SYSCALL, "syscall")   \
 	X(URING, "io_uring")    \
-	X(AIO, "libaio")
+	X(AIO, "libaio")        \
+	X(KERNEL, "kernel")
 
 enum iop_via {
 #define X(sym, name) VIA_##sym,
@@ -190,7 +193,9 @@ struct iop_row {
 	u64 cache_misses;
 	u64 ra_folios;	 /* op: folios added beyond what was asked for */
 	u64 direct;	 /* op: went past the page cache (iomap) */
+	u64 accessed;	 /* op: folios of the cache that were used */
 	u64 resched;	 /* op: switches that a cond_resched caused */
+	u64 resched_calls; /* op: calls of cond_resched, where that is probed */
 };
 
 /* One block row, one operation row: the values of the two big arrays, [shard][row]. */
@@ -235,7 +240,7 @@ struct iop_slow {
 	u64 offset;
 	u64 sector;
 	u64 ino;
-	s64 result;	/* bytes or -errno of the operation; blk_status_t of a request */
+	s64 result;	/* bytes or -errno of the operation; of a request blk_status_t, or -errno */
 	u64 resched_ns;
 	u32 dev;	/* disk of the last request; 0: none */
 	u32 file_dev;	/* device that the file lives on */

@@ -90,6 +90,14 @@ static void put_stages(const struct kernel *k, const struct hook_plan *plan)
 	}
 }
 
+/* What no stage is measured by: it ties, counts, or is on request. */
+static void put_others(const struct kernel *k, const struct hook_plan *plan)
+{
+	for (int p = 0; p < NR_POINTS; p++)
+		if (!hook_has_stage(p))
+			put_rows(k, plan, p);
+}
+
 static void put_tiers(const struct hook_plan *plan)
 {
 	for (int t = 0; t < NR_TIERS; t++) {
@@ -126,9 +134,26 @@ static void put_text(const struct kernel *k, const struct hook_plan *plan,
 				sizeof(size)));
 	printf("\nstages\n");
 	put_stages(k, plan);
+	printf("\nother hooks\n");
+	put_others(k, plan);
 }
 
 /* ---- JSON ---- */
+
+static void add_rows(json_t *hooks, const struct kernel *k, const struct hook_plan *plan, enum hook_point p)
+{
+	for (int i = 0; i < nr_hook_rows; i++) {
+		const struct hook_row *r = &hook_rows[i];
+		char why[HOOK_WHY_LEN];
+
+		if (r->point != p)
+			continue;
+		json_array_append_new(hooks, json_pack("{s:s,s:s,s:s,s:b,s:s}", "point", hook_points[p].name,
+						       "backend", backend_names[r->backend], "target",
+						       r->target, "chosen", plan->verdict[i] == HOOK_CHOSEN,
+						       "why", hook_why(k, r, plan->verdict[i], why)));
+	}
+}
 
 static json_t *stage_json(const struct kernel *k, const struct hook_plan *plan, int s)
 {
@@ -137,21 +162,8 @@ static json_t *stage_json(const struct kernel *k, const struct hook_plan *plan, 
 	json_object_set_new(o, "stage", json_string(stage_names[s]));
 	json_object_set_new(o, "tier", json_string(tier_names[stage_tiers[s]]));
 	json_object_set_new(o, "measured", json_boolean(plan->stages & 1u << s));
-	for (const enum hook_point *p = hook_stage_points(s); *p != NR_POINTS; p++) {
-		for (int i = 0; i < nr_hook_rows; i++) {
-			const struct hook_row *r = &hook_rows[i];
-			char why[HOOK_WHY_LEN];
-
-			if (r->point != *p)
-				continue;
-			json_array_append_new(
-				hooks, json_pack("{s:s,s:s,s:s,s:b,s:s}", "point",
-						 hook_points[*p].name, "backend",
-						 backend_names[r->backend], "target", r->target,
-						 "chosen", plan->verdict[i] == HOOK_CHOSEN, "why",
-						 hook_why(k, r, plan->verdict[i], why)));
-		}
-	}
+	for (const enum hook_point *p = hook_stage_points(s); *p != NR_POINTS; p++)
+		add_rows(hooks, k, plan, *p);
 	json_object_set_new(o, "hooks", hooks);
 	return o;
 }
@@ -176,7 +188,8 @@ static int put_json(const struct kernel *k, const struct hook_plan *plan,
 	json_t *o = json_pack("{s:s,s:i,s:s,s:s,s:b}", "type", "doctor", "schema", 1, "kernel",
 			      k->release, "privileges", privilege_text(k), "async_bios_tied",
 			      (k->fn_blkdev_end_io_async || k->fn_iomap_end_io) != 0);
-	json_t *backends = json_object(), *tiers = json_array(), *stages = json_array();
+	json_t *backends = json_object(), *tiers = json_array(), *stages = json_array(),
+	       *others = json_array();
 	int err;
 
 	for (int b = 0; b < NR_BACKENDS; b++)
@@ -189,7 +202,11 @@ static int put_json(const struct kernel *k, const struct hook_plan *plan,
 		json_array_append_new(stages, stage_json(k, plan, s));
 	json_object_set_new(o, "backends", backends);
 	json_object_set_new(o, "tiers", tiers);
+	for (int p = 0; p < NR_POINTS; p++)
+		if (!hook_has_stage(p))
+			add_rows(others, k, plan, p);
 	json_object_set_new(o, "stages", stages);
+	json_object_set_new(o, "other_hooks", others);
 	err = json_dumpf(o, stdout, JSON_COMPACT) ? -EIO : 0;
 	putchar('\n');
 	json_decref(o);
@@ -212,11 +229,9 @@ static int doctor_run(int argc, char **argv)
 		return r;
 	if (operand < argc)
 		return cmd_fail(&doctor_table, EXIT_USAGE, "unexpected operand %s", argv[operand]);
-	r = kernel_probe(&k);
-	if (r)
-		return cmd_fail(&doctor_table, EXIT_ENVIRONMENT,
-				"kernel %s: no BTF (/sys/kernel/btf/vmlinux): %s", k.release,
-				strerror(-r));
+	r = cmd_probe(&doctor_table, &k);
+	if (r >= 0)
+		return r;
 	hook_choose(&k, &plan);
 	r = 0;
 	if (cfg.json)

@@ -297,15 +297,27 @@ static int open_output(struct trace *t)
 	return -1;
 }
 
+/* A filter that this kernel's bios cannot answer. */
+static int refuse_partitions(struct trace *t)
+{
+	for (size_t i = 0; t->kernel.no_partitions && i < t->cfg.devs.nr; i++) {
+		u32 dev;
+
+		if (!disk_resolve(t->cfg.devs.v[i], &dev) && disk_is_partition(dev))
+			return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
+					"--dev %s: kernel %s does not tell partitions apart where bios are queued; name the disk",
+					t->cfg.devs.v[i], t->kernel.release);
+	}
+	return -1;
+}
+
 static int probe(struct trace *t)
 {
 	u32 missing;
-	int r = kernel_probe(&t->kernel);
+	int r = cmd_probe(&trace_table, &t->kernel);
 
-	if (r)
-		return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
-				"kernel %s: no BTF (/sys/kernel/btf/vmlinux): %s",
-				t->kernel.release, strerror(-r));
+	if (r >= 0)
+		return r;
 	if (!t->kernel.cap_bpf || !t->kernel.cap_perfmon)
 		return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
 				"no permission: needs root, or CAP_BPF and CAP_PERFMON");
@@ -314,7 +326,11 @@ static int probe(struct trace *t)
 		return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
 				"tier %s is not available on kernel %s; see `iopath doctor'",
 				tier_names[t->cfg.tier], t->kernel.release);
-	return -1;
+	if (t->cfg.probe_resched && t->plan.chosen[POINT_RESCHED_CALL] < 0)
+		return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
+				"--cond-resched=probe: no hook for it on kernel %s; see `iopath doctor'",
+				t->kernel.release);
+	return refuse_partitions(t);
 }
 
 static int attach(struct trace *t, struct session_opts *o)
@@ -427,6 +443,7 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	o.tier = t->cfg.tier;
 	o.floor = t->cfg.floor;
 	o.program_stats = t->cfg.stats;
+	o.probe_resched = t->cfg.probe_resched;
 	o.threshold_ns = t->cfg.threshold_ns;
 	o.tree = command != NULL;
 	o.debug = t->cfg.debug ? stderr : NULL;

@@ -6,6 +6,7 @@
 #ifndef IOPATH_CMD_H
 #define IOPATH_CMD_H
 
+#include "kernel.h"
 #include "tracer/base/opt.h"
 
 /* Exit codes of iopath. A traced command's own status comes through as it is. */
@@ -29,6 +30,12 @@ extern const struct cmd cmd_doctor, cmd_trace;
  * or after a complaint on stderr.
  */
 int cmd_parse(const struct opt_table *t, int argc, char **argv, void *cfg, int *ret_operand);
+
+/*
+ * Look at the running kernel (kernel.h). Returns -1 to go on, or the exit
+ * status after a complaint.
+ */
+int cmd_probe(const struct opt_table *t, struct kernel *k);
 
 /* "iopath COMMAND: message" on stderr; returns @status. */
 __attribute__((format(printf, 3, 4))) int cmd_fail(const struct opt_table *t, int status,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "tracer/base/cleanup.h"
 
@@ -50,6 +51,14 @@ const char *disk_name(u32 dev, char buf[static DISK_NAME_LEN])
 	if (strlen(base) < DISK_NAME_LEN)
 		strcpy(buf, base);
 	return buf;
+}
+
+bool disk_is_partition(u32 dev)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", dev >> 20, dev & 0xfffff);
+	return !access(path, F_OK);
 }
 
 static u64 read_number(const char *path)

@@ -6,6 +6,8 @@
 #ifndef IOPATH_DISK_H
 #define IOPATH_DISK_H
 
+#include <stdbool.h>
+
 #include "bpf/wire.h"
 
 #define DISK_NAME_LEN 64
@@ -15,6 +17,8 @@
  * exists, but is no block device; other -errno from stat(2).
  */
 int disk_resolve(const char *name, u32 *ret_dev);
+
+bool disk_is_partition(u32 dev);
 
 /* Name as under /sys/block, else "major:minor". Always fills @buf. */
 const char *disk_name(u32 dev, char buf[static DISK_NAME_LEN]);

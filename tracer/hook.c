@@ -33,26 +33,48 @@ const struct hook_point_info hook_points[NR_POINTS] = {
 #define X(sym, name, tier, needed) [POINT_##sym] = { name, tier, needed },
 	IOP_POINTS(X)
 #undef X
+#define X(sym, function, program) [POINT_##sym] = { #function, TIER_VFS, false },
+	IOP_FS_FUNCTIONS(X)
+	IOP_URING_FUNCTIONS(X)
+#undef X
+#define X(sym, function, program, kind)                      \
+	[POINT_##sym] = { #function, TIER_VFS, false },      \
+	[POINT_##sym##_END] = { #function " left", TIER_VFS, false },
+	IOP_VFS_FUNCTIONS(X)
+#undef X
 };
 
 /*
  * Best first within a point. Numbers of arguments tell prototypes apart:
  * block tracepoints lost their queue argument in the middle of 5.10.y,
  * io_uring_complete took a cqe in 6.18, balance_dirty_pages shrank in 6.16.
+ * raw_tp and kprobe rows have none to tell, and serve where there is no BTF.
  */
 const struct hook_row hook_rows[] = {
 	{ POINT_BIO_QUEUE, BACKEND_TP_BTF, "block_bio_queue", 1, "bio_queue" },
+	{ POINT_BIO_QUEUE, BACKEND_TP_BTF, "block_bio_queue", 2, "bio_queue_q" },
 	{ POINT_GETRQ, BACKEND_TP_BTF, "block_getrq", 1, "getrq" },
+	{ POINT_GETRQ, BACKEND_TP_BTF, "block_getrq", 3, "getrq_q" },
 	{ POINT_BACKMERGE, BACKEND_TP_BTF, "block_bio_backmerge", 1, "bio_backmerge" },
+	{ POINT_BACKMERGE, BACKEND_TP_BTF, "block_bio_backmerge", 3, "bio_backmerge_q" },
 	{ POINT_FRONTMERGE, BACKEND_TP_BTF, "block_bio_frontmerge", 1, "bio_frontmerge" },
+	{ POINT_FRONTMERGE, BACKEND_TP_BTF, "block_bio_frontmerge", 3, "bio_frontmerge_q" },
 	{ POINT_SPLIT, BACKEND_TP_BTF, "block_split", 2, "bio_split" },
+	{ POINT_SPLIT, BACKEND_TP_BTF, "block_split", 3, "bio_split_q" },
 	{ POINT_BIO_COMPLETE, BACKEND_TP_BTF, "block_bio_complete", 2, "bio_complete" },
 	{ POINT_RQ_INSERT, BACKEND_TP_BTF, "block_rq_insert", 1, "rq_insert" },
 	{ POINT_RQ_ISSUE, BACKEND_TP_BTF, "block_rq_issue", 1, "rq_issue" },
 	{ POINT_RQ_REQUEUE, BACKEND_TP_BTF, "block_rq_requeue", 1, "rq_requeue" },
 	{ POINT_RQ_MERGE, BACKEND_TP_BTF, "block_rq_merge", 1, "rq_merge" },
 	{ POINT_RQ_COMPLETE, BACKEND_TP_BTF, "block_rq_complete", 3, "rq_complete" },
+	{ POINT_NVME_SETUP, BACKEND_TP_BTF, "nvme_setup_cmd", 2, "nvme_setup" },
+	{ POINT_NVME_SETUP, BACKEND_RAW_TP, "nvme_setup_cmd", ANY_ARGS, "nvme_setup_raw" },
 	{ POINT_SCSI_DISPATCH, BACKEND_TP_BTF, "scsi_dispatch_cmd_start", 1, "scsi_dispatch" },
+	{ POINT_SCSI_DISPATCH, BACKEND_RAW_TP, "scsi_dispatch_cmd_start", ANY_ARGS, "scsi_dispatch_raw" },
+	{ POINT_VIRTIO_ADD, BACKEND_FENTRY, "virtqueue_add_sgs", 6, "virtio_add" },
+	{ POINT_VIRTIO_ADD, BACKEND_KPROBE, "virtqueue_add_sgs", ANY_ARGS, "virtio_add_kprobe" },
+	{ POINT_RQ_DONE, BACKEND_FENTRY, "blk_mq_complete_request", 1, "rq_done" },
+	{ POINT_RQ_DONE_REMOTE, BACKEND_FENTRY, "blk_mq_complete_request_remote", 1, "rq_done_remote" },
 	{ POINT_TASK_FORK, BACKEND_TP_BTF, "sched_process_fork", 2, "task_fork" },
 	{ POINT_TASK_FREE, BACKEND_TP_BTF, "sched_process_free", 1, "task_free" },
 	{ POINT_SYS_ENTER, BACKEND_TP_BTF, "sys_enter", 2, "sys_enter" },
@@ -60,31 +82,59 @@ const struct hook_row hook_rows[] = {
 	{ POINT_TASK_EXIT, BACKEND_TP_BTF, "sched_process_exit", ANY_ARGS, "task_exit" },
 	{ POINT_URING_SUBMIT, BACKEND_TP_BTF, "io_uring_submit_req", 1, "uring_submit" },
 	{ POINT_URING_SUBMIT, BACKEND_TP_BTF, "io_uring_submit_sqe", 2, "uring_submit_sqe" },
+	{ POINT_URING_SUBMIT, BACKEND_TP_BTF, "io_uring_submit_sqe", 7, "uring_submit_named" },
 	{ POINT_URING_COMPLETE, BACKEND_TP_BTF, "io_uring_complete", 3, "uring_complete" },
 	{ POINT_URING_COMPLETE, BACKEND_TP_BTF, "io_uring_complete", 7, "uring_complete_res" },
+	{ POINT_URING_COMPLETE, BACKEND_TP_BTF, "io_uring_complete", 4, "uring_complete_named" },
+	{ POINT_AIO_COMPLETE, BACKEND_FENTRY, "aio_complete_rw", ANY_ARGS, "aio_complete" },
+#define X(sym, function, program) { POINT_##sym, BACKEND_FENTRY, #function, ANY_ARGS, #program },
+	IOP_FS_FUNCTIONS(X)
+	IOP_URING_FUNCTIONS(X)
+#undef X
+#define X(sym, function, program, kind)                                        \
+	{ POINT_##sym, BACKEND_FENTRY, #function, 4, #program },               \
+	{ POINT_##sym##_END, BACKEND_FENTRY, #function, 4, #program "_end" },
+	IOP_VFS_FUNCTIONS(X)
+#undef X
 	{ POINT_LOOKUP_BEGIN, BACKEND_FENTRY, "filemap_get_pages", ANY_ARGS, "lookup_begin" },
+	{ POINT_LOOKUP_BEGIN, BACKEND_FENTRY, "generic_file_buffered_read", ANY_ARGS, "buffered_read" },
 	{ POINT_LOOKUP_END, BACKEND_FENTRY, "filemap_get_pages", ANY_ARGS, "lookup_end" },
 	{ POINT_LOOKUP_END, BACKEND_TP_BTF, "mm_filemap_get_pages", 3, "get_pages" },
+	{ POINT_LOOKUP_END, BACKEND_FENTRY, "mark_page_accessed", 1, "page_found" },
+	{ POINT_FOLIO_ACCESSED, BACKEND_FENTRY, "folio_mark_accessed", 1, "folio_accessed" },
+	{ POINT_FOLIO_ACCESSED, BACKEND_FENTRY, "mark_page_accessed", 1, "page_accessed" },
+	{ POINT_CHECK_BEGIN, BACKEND_FENTRY, "filemap_range_needs_writeback", ANY_ARGS, "check_begin" },
+	{ POINT_CHECK_END, BACKEND_FENTRY, "filemap_range_needs_writeback", ANY_ARGS, "check_end" },
+	{ POINT_RANGE_BEGIN, BACKEND_FENTRY, "filemap_write_and_wait_range", ANY_ARGS, "range_begin" },
+	{ POINT_RANGE_END, BACKEND_FENTRY, "filemap_write_and_wait_range", ANY_ARGS, "range_end" },
 	{ POINT_FOLIO_ADDED, BACKEND_TP_BTF, "mm_filemap_add_to_page_cache", 1, "folio_added" },
 	{ POINT_WAIT_WRITEBACK, BACKEND_TP_BTF, "folio_wait_writeback", 2, "wait_writeback" },
+	{ POINT_WAIT_WRITEBACK, BACKEND_TP_BTF, "wait_on_page_writeback", 2, "wait_page_writeback" },
 	{ POINT_THROTTLE, BACKEND_TP_BTF, "balance_dirty_pages", 8, "throttle" },
 	{ POINT_THROTTLE, BACKEND_TP_BTF, "balance_dirty_pages", 12, "throttle_12" },
 	{ POINT_DIO_BEGIN, BACKEND_TP_BTF, "iomap_dio_rw_begin", 4, "dio_begin" },
+	{ POINT_DIO_BEGIN, BACKEND_FENTRY, "iomap_dio_rw", ANY_ARGS, "dio_rw" },
+	{ POINT_DIO_BEGIN, BACKEND_KPROBE, "iomap_dio_rw", ANY_ARGS, "dio_rw_kprobe" },
 	{ POINT_SWITCH, BACKEND_TP_BTF, "sched_switch", 4, "task_switch" },
+	{ POINT_SWITCH, BACKEND_TP_BTF, "sched_switch", 3, "task_switch_3" },
 	{ POINT_IRQ_ENTRY, BACKEND_TP_BTF, "irq_handler_entry", 2, "irq_entry" },
 	{ POINT_IRQ_EXIT, BACKEND_TP_BTF, "irq_handler_exit", 3, "irq_exit" },
 	{ POINT_SOFTIRQ_ENTRY, BACKEND_TP_BTF, "softirq_entry", 1, "softirq_entry" },
 	{ POINT_SOFTIRQ_EXIT, BACKEND_TP_BTF, "softirq_exit", 1, "softirq_exit" },
+	{ POINT_RESCHED_CALL, BACKEND_FENTRY, "__cond_resched", 0, "resched_call" },
+	{ POINT_RESCHED_CALL, BACKEND_FENTRY, "_cond_resched", 0, "resched_call_5" },
 };
 const int nr_hook_rows = ARRAY_SIZE(hook_rows);
-_Static_assert(ARRAY_SIZE(hook_rows) <= ARRAY_SIZE(((struct hook_plan *)0)->verdict),
-	       "hook_plan.verdict is too short");
+_Static_assert(ARRAY_SIZE(hook_rows) <= MAX_HOOK_ROWS, "hook_plan.verdict is too short");
 
 /* What a stage is measured by. All are needed, unless `any`. */
 static const struct stage_needs {
-	enum hook_point points[5];
+	enum hook_point points[16];
 	bool any;
 } stage_needs[NR_STAGES] = {
+#define X(sym, function, program) POINT_##sym,
+	[STAGE_VFS] = { { IOP_FS_FUNCTIONS(X) NR_POINTS }, true },
+#undef X
 	[STAGE_SUBMIT] = { { POINT_SYS_ENTER, POINT_BIO_QUEUE, NR_POINTS }, false },
 	[STAGE_CACHE] = { { POINT_LOOKUP_END, POINT_FOLIO_ADDED, NR_POINTS }, false },
 	[STAGE_THROTTLE] = { { POINT_THROTTLE, POINT_SWITCH, NR_POINTS }, false },
@@ -92,10 +142,9 @@ static const struct stage_needs {
 	[STAGE_Q2G] = { { POINT_BIO_QUEUE, POINT_GETRQ, NR_POINTS }, false },
 	[STAGE_G2I] = { { POINT_GETRQ, POINT_RQ_ISSUE, NR_POINTS }, false },
 	[STAGE_I2D] = { { POINT_RQ_INSERT, POINT_RQ_ISSUE, NR_POINTS }, false },
-	[STAGE_DRIVER] = { { POINT_SCSI_DISPATCH, NR_POINTS }, false },
+	[STAGE_DRIVER] = { { POINT_NVME_SETUP, POINT_SCSI_DISPATCH, POINT_VIRTIO_ADD, NR_POINTS }, true },
 	[STAGE_DEVICE] = { { POINT_RQ_ISSUE, POINT_RQ_COMPLETE, NR_POINTS }, false },
-	/* no row yet sees the completion interrupt apart from the request's end */
-	[STAGE_COMPLETE] = { { NR_POINTS }, true },
+	[STAGE_COMPLETE] = { { POINT_RQ_DONE, POINT_RQ_DONE_REMOTE, NR_POINTS }, true },
 	[STAGE_WAKEUP] = { { POINT_RQ_COMPLETE, POINT_SWITCH, NR_POINTS }, false },
 	[STAGE_OFFCPU] = { { POINT_SWITCH, NR_POINTS }, false },
 	[STAGE_IRQ] = { { POINT_IRQ_ENTRY, POINT_IRQ_EXIT, POINT_SOFTIRQ_ENTRY, POINT_SOFTIRQ_EXIT,
@@ -110,6 +159,15 @@ const enum hook_point *hook_stage_points(enum iop_stage stage)
 	return stage_needs[stage].points;
 }
 
+bool hook_has_stage(enum hook_point p)
+{
+	for (int s = 0; s < NR_STAGES; s++)
+		for (const enum hook_point *q = stage_needs[s].points; *q != NR_POINTS; q++)
+			if (*q == p)
+				return true;
+	return false;
+}
+
 static bool stage_measured(const struct hook_plan *plan, enum iop_stage stage)
 {
 	const struct stage_needs *n = &stage_needs[stage];
@@ -120,16 +178,46 @@ static bool stage_measured(const struct hook_plan *plan, enum iop_stage stage)
 	return n->any ? have > 0 : have == want;
 }
 
+#define FENTRY_ARGS 6
+
+/* Arguments of the row's target; negative: it is not there. */
+static int row_args(const struct kernel *k, const struct hook_row *r)
+{
+	switch (r->backend) {
+	case BACKEND_TP_BTF:
+		return k->tracepoint_args(k, r->target);
+	case BACKEND_FENTRY:
+		return k->function_args(k, r->target);
+	case BACKEND_RAW_TP:
+		return k->has_tracepoint(k, r->target) ? 0 : -ENOENT;
+	case BACKEND_KPROBE:
+		return k->has_symbol(k, r->target) ? 0 : -ENOENT;
+	case NR_BACKENDS:
+		break;
+	}
+	return -ENOENT;
+}
+
 static enum hook_verdict judge(const struct kernel *k, const struct hook_row *r)
 {
-	bool is_tp = r->backend == BACKEND_TP_BTF;
-	int args = is_tp ? k->tracepoint_args(k, r->target) : ANY_ARGS;
+	int args = row_args(k, r);
 
-	if (is_tp ? args < 0 : !k->has_function(k, r->target))
+	if (args < 0)
 		return HOOK_NO_TARGET;
 	if (r->nr_args != ANY_ARGS && args != r->nr_args)
 		return HOOK_OTHER_PROTOTYPE;
+	/* some kernels (6.1) load such a program and refuse to attach it */
+	if (r->backend == BACKEND_FENTRY && args > FENTRY_ARGS)
+		return HOOK_MANY_ARGUMENTS;
 	return k->refused[r->backend] ? HOOK_REFUSED : HOOK_CHOSEN;
+}
+
+static void see_stages(struct hook_plan *plan)
+{
+	plan->stages = 0;
+	for (int s = 0; s < NR_STAGES; s++)
+		if (stage_measured(plan, s))
+			plan->stages |= 1u << s;
 }
 
 void hook_choose(const struct kernel *k, struct hook_plan *ret)
@@ -147,15 +235,31 @@ void hook_choose(const struct kernel *k, struct hook_plan *ret)
 			ret->chosen[p] = i;
 		ret->verdict[i] = v;
 	}
-	for (int s = 0; s < NR_STAGES; s++)
-		if (stage_measured(ret, s))
-			ret->stages |= 1u << s;
+	see_stages(ret);
 }
 
-bool hook_wanted(enum hook_point p, enum iop_tier tier, bool tree)
+void hook_give_up(struct hook_plan *plan, enum hook_point p)
+{
+	plan->chosen[p] = -1;
+	see_stages(plan);
+}
+
+size_t hook_symbols(const char *names[static MAX_HOOK_ROWS])
+{
+	size_t n = 0;
+
+	for (int i = 0; i < nr_hook_rows; i++)
+		if (hook_rows[i].backend == BACKEND_RAW_TP || hook_rows[i].backend == BACKEND_KPROBE)
+			names[n++] = hook_rows[i].target;
+	return n;
+}
+
+bool hook_wanted(enum hook_point p, enum iop_tier tier, bool tree, bool resched)
 {
 	if (p == POINT_TASK_FORK || p == POINT_TASK_FREE)
 		return tree;
+	if (p == POINT_RESCHED_CALL && !resched)
+		return false;
 	return hook_points[p].tier <= tier;
 }
 
@@ -182,6 +286,7 @@ const char *hook_why(const struct kernel *k, const struct hook_row *row, enum ho
 		[HOOK_NOT_NEEDED] = "not needed",
 		[HOOK_NO_TARGET] = "not in this kernel",
 		[HOOK_OTHER_PROTOTYPE] = "other arguments here",
+		[HOOK_MANY_ARGUMENTS] = "more arguments than fentry takes on every kernel",
 	};
 
 	if (v == HOOK_REFUSED)

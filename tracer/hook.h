@@ -12,6 +12,7 @@
 #define IOPATH_HOOK_H
 
 #include "kernel.h"
+#include "bpf/functions.h"
 
 /* X(symbol, name, first tier, the tier is useless without it) */
 #define IOP_POINTS(X)                                                    \
@@ -26,7 +27,11 @@
 	X(RQ_REQUEUE, "request requeued", TIER_BLOCK, false)             \
 	X(RQ_MERGE, "request absorbed by another", TIER_BLOCK, false)    \
 	X(RQ_COMPLETE, "request completed", TIER_BLOCK, true)            \
+	X(NVME_SETUP, "nvme command set up", TIER_BLOCK, false)          \
 	X(SCSI_DISPATCH, "scsi command dispatched", TIER_BLOCK, false)   \
+	X(VIRTIO_ADD, "virtio buffers handed over", TIER_BLOCK, false)   \
+	X(RQ_DONE, "driver done with the request", TIER_BLOCK, false)    \
+	X(RQ_DONE_REMOTE, "driver done, ends on another processor", TIER_BLOCK, false) \
 	X(TASK_FORK, "task forked", TIER_BLOCK, false)                   \
 	X(TASK_FREE, "task freed", TIER_BLOCK, false)                    \
 	X(SYS_ENTER, "system call entered", TIER_VFS, true)              \
@@ -34,9 +39,15 @@
 	X(TASK_EXIT, "task exited", TIER_VFS, false)                     \
 	X(URING_SUBMIT, "io_uring request submitted", TIER_VFS, false)   \
 	X(URING_COMPLETE, "io_uring request completed", TIER_VFS, false) \
+	X(AIO_COMPLETE, "libaio request completed", TIER_VFS, false)     \
 	X(LOOKUP_BEGIN, "page-cache look-up begun", TIER_FILEMAP, false) \
 	X(LOOKUP_END, "page-cache look-up ended", TIER_FILEMAP, false)   \
 	X(FOLIO_ADDED, "folio added to the page cache", TIER_FILEMAP, false) \
+	X(FOLIO_ACCESSED, "folio of the page cache used", TIER_FILEMAP, false) \
+	X(CHECK_BEGIN, "look for dirty folios begun", TIER_FILEMAP, false) \
+	X(CHECK_END, "look for dirty folios ended", TIER_FILEMAP, false) \
+	X(RANGE_BEGIN, "range written and waited for: begun", TIER_FILEMAP, false) \
+	X(RANGE_END, "range written and waited for: ended", TIER_FILEMAP, false) \
 	X(WAIT_WRITEBACK, "wait for writeback", TIER_FILEMAP, false)     \
 	X(THROTTLE, "writer throttled", TIER_FILEMAP, false)             \
 	X(DIO_BEGIN, "direct I/O through iomap", TIER_FILEMAP, false)    \
@@ -44,11 +55,20 @@
 	X(IRQ_ENTRY, "hard interrupt begun", TIER_FULL, false)           \
 	X(IRQ_EXIT, "hard interrupt ended", TIER_FULL, false)            \
 	X(SOFTIRQ_ENTRY, "soft interrupt begun", TIER_FULL, false)       \
-	X(SOFTIRQ_EXIT, "soft interrupt ended", TIER_FULL, false)
+	X(SOFTIRQ_EXIT, "soft interrupt ended", TIER_FULL, false)        \
+	X(RESCHED_CALL, "cond_resched called", TIER_FULL, false)
 
 enum hook_point {
 #define X(sym, name, tier, needed) POINT_##sym,
 	IOP_POINTS(X)
+#undef X
+/* a function entered; for those of VFS also left */
+#define X(sym, function, program) POINT_##sym,
+	IOP_FS_FUNCTIONS(X)
+	IOP_URING_FUNCTIONS(X)
+#undef X
+#define X(sym, function, program, kind) POINT_##sym, POINT_##sym##_END,
+	IOP_VFS_FUNCTIONS(X)
 #undef X
 	NR_POINTS,
 };
@@ -62,6 +82,7 @@ extern const struct hook_point_info hook_points[NR_POINTS];
 
 #define ANY_ARGS (-1)
 #define HOOK_WHY_LEN 96
+#define MAX_HOOK_ROWS 96
 
 /* One way to see a point. */
 struct hook_row {
@@ -79,21 +100,31 @@ enum hook_verdict {
 	HOOK_NOT_NEEDED,	/* a better row serves already */
 	HOOK_NO_TARGET,		/* the kernel has no such tracepoint or function */
 	HOOK_OTHER_PROTOTYPE,	/* written for another kernel's arguments */
+	HOOK_MANY_ARGUMENTS,	/* more than fentry can be relied on to take */
 	HOOK_REFUSED,		/* the kernel does not allow this kind of program */
 };
 
 struct hook_plan {
 	/* index into hook_rows, or -1 */
 	int chosen[NR_POINTS];
-	enum hook_verdict verdict[64];	/* by row */
+	enum hook_verdict verdict[MAX_HOOK_ROWS];
 	u32 stages;			/* bit per stage that is measured at tier full */
 };
 
 /* Fill @ret for all points; which of them a tier loads is hook_wanted(). */
 void hook_choose(const struct kernel *k, struct hook_plan *ret);
 
-/* The point takes part in @tier; @tree: a process tree is followed. */
-bool hook_wanted(enum hook_point p, enum iop_tier tier, bool tree);
+/* Do without what was chosen for @p. */
+void hook_give_up(struct hook_plan *plan, enum hook_point p);
+
+/* The point takes part in @tier; @tree: a process tree is followed, @resched: calls are counted. */
+bool hook_wanted(enum hook_point p, enum iop_tier tier, bool tree, bool resched);
+
+/*
+ * Names that hook_choose() will ask kernel.has_symbol() and has_tracepoint()
+ * about; their number, at most MAX_HOOK_ROWS.
+ */
+size_t hook_symbols(const char *names[static MAX_HOOK_ROWS]);
 
 enum tier_state {
 	TIER_OK,
@@ -107,6 +138,8 @@ enum tier_state hook_tier_state(const struct hook_plan *plan, enum iop_tier tier
 
 /* Points that a stage is measured by; NR_POINTS ends the list. */
 const enum hook_point *hook_stage_points(enum iop_stage stage);
+/* Some stage is measured by it. */
+bool hook_has_stage(enum hook_point p);
 
 /* One clause that says why a row is not used; returns @buf. */
 const char *hook_why(const struct kernel *k, const struct hook_row *row, enum hook_verdict v,

@@ -16,12 +16,20 @@
 
 #include "tracer/base/cleanup.h"
 
-/* Module BTF is looked at for the drivers' own tracepoints. */
-static const char *const modules[] = { "scsi_mod", "nvme_core" };
+/* Modules whose BTF is looked at: drivers and file systems. */
+static const char *const modules[] = { "scsi_mod", "nvme_core", "virtio_ring", "ext4", "xfs", "btrfs" };
 
-struct kernel_btf {
+struct known_name {
+	const char *name;
+	bool function, tracepoint;
+};
+
+/* What kernel.ctx points to. */
+struct running {
 	struct btf *vmlinux;
 	struct btf *module[ARRAY_SIZE(modules)];
+	struct known_name *known;
+	size_t nr_known;
 };
 
 /* ---- prototypes ---- */
@@ -46,7 +54,7 @@ static int typedef_args(const struct btf *btf, const char *name)
 
 static int running_tracepoint_args(const struct kernel *k, const char *name)
 {
-	const struct kernel_btf *b = k->ctx;
+	const struct running *b = k->ctx;
 	int n = typedef_args(b->vmlinux, name);
 
 	for (size_t i = 0; n < 0 && i < ARRAY_SIZE(modules); i++)
@@ -55,11 +63,50 @@ static int running_tracepoint_args(const struct kernel *k, const char *name)
 	return n;
 }
 
-static bool running_has_function(const struct kernel *k, const char *name)
+static int func_args(const struct btf *btf, const char *name)
 {
-	const struct kernel_btf *b = k->ctx;
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+	const struct btf_type *t;
 
-	return btf__find_by_name_kind(b->vmlinux, name, BTF_KIND_FUNC) > 0;
+	if (id < 0)
+		return -ENOENT;
+	t = btf__type_by_id(btf, btf__type_by_id(btf, (u32)id)->type);
+	return t && btf_is_func_proto(t) ? (int)btf_vlen(t) : -ENOENT;
+}
+
+static int running_function_args(const struct kernel *k, const char *name)
+{
+	const struct running *b = k->ctx;
+	int n = func_args(b->vmlinux, name);
+
+	for (size_t i = 0; n < 0 && i < ARRAY_SIZE(modules); i++)
+		if (b->module[i])
+			n = func_args(b->module[i], name);
+	return n;
+}
+
+static const struct known_name *known(const struct kernel *k, const char *name)
+{
+	const struct running *b = k->ctx;
+
+	for (size_t i = 0; i < b->nr_known; i++)
+		if (!strcmp(b->known[i].name, name))
+			return &b->known[i];
+	return NULL;
+}
+
+static bool running_has_symbol(const struct kernel *k, const char *name)
+{
+	const struct known_name *n = known(k, name);
+
+	return n && n->function;
+}
+
+static bool running_has_tracepoint(const struct kernel *k, const char *name)
+{
+	const struct known_name *n = known(k, name);
+
+	return n && n->tracepoint;
 }
 
 /* ---- permission, by trial ---- */
@@ -95,6 +142,41 @@ static int try_fentry(const struct btf *btf)
 	return id < 0 ? ENOENT : try_load(BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, id);
 }
 
+static int try_raw_tp(void)
+{
+	return try_load(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, 0);
+}
+
+/* A fetch-and-add, on a word of the stack. The verifier says EINVAL to an instruction that it does not know. */
+static bool lacks_fetch_atomics(void)
+{
+	static const struct bpf_insn add[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .src_reg = BPF_REG_0, .off = -8 },
+		{ .code = BPF_STX | BPF_ATOMIC | BPF_DW, .dst_reg = BPF_REG_10, .src_reg = BPF_REG_0,
+		  .off = -8, .imm = BPF_ADD | BPF_FETCH },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "iopath_trial", "GPL", add, ARRAY_SIZE(add), NULL);
+
+	if (fd < 0)
+		return fd == -EINVAL;
+	close(fd);
+	return false;
+}
+
+static bool struct_has(const struct btf *btf, const char *name, const char *member)
+{
+	int id = btf__find_by_name_kind(btf, name, BTF_KIND_STRUCT);
+	const struct btf_type *t = id < 0 ? NULL : btf__type_by_id(btf, (u32)id);
+
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), member))
+			return true;
+	return false;
+}
+
 static int try_kprobe(void)
 {
 	if (access("/sys/bus/event_source/devices/kprobe/type", R_OK))
@@ -108,6 +190,24 @@ struct wanted_symbol {
 	const char *name;
 	u64 *address;
 };
+
+/* A tracepoint's functions are __traceiter_NAME and so on. */
+static void note_symbol(struct running *b, const char *name)
+{
+	static const char prefix[] = "__traceiter_";
+	bool tracepoint = !strncmp(name, prefix, sizeof(prefix) - 1);
+
+	if (tracepoint)
+		name += sizeof(prefix) - 1;
+	for (size_t i = 0; i < b->nr_known; i++) {
+		if (strcmp(b->known[i].name, name))
+			continue;
+		if (tracepoint)
+			b->known[i].tracepoint = true;
+		else
+			b->known[i].function = true;
+	}
+}
 
 /* One pass over kallsyms. *ret_resched_to is the next symbol after __cond_resched. */
 static void read_symbols(struct kernel *k)
@@ -136,6 +236,7 @@ static void read_symbols(struct kernel *k)
 		for (size_t i = 0; i < ARRAY_SIZE(want); i++)
 			if (!strcmp(name, want[i].name))
 				*want[i].address = address;
+		note_symbol(k->ctx, name);
 	}
 }
 
@@ -180,9 +281,9 @@ static void read_capabilities(struct kernel *k)
 	k->cap_perfmon = k->cap_admin || d[1].effective & 1u << (CAP_PERFMON - 32);
 }
 
-int kernel_probe(struct kernel *k)
+int kernel_probe(struct kernel *k, const char *const *names, size_t nr_names)
 {
-	struct kernel_btf *b;
+	struct running *b;
 	struct utsname u;
 
 	*k = (struct kernel){ 0 };
@@ -193,6 +294,13 @@ int kernel_probe(struct kernel *k)
 	if (!b)
 		return -ENOMEM;
 	k->ctx = b;
+	b->known = calloc(nr_names, sizeof(*b->known));
+	if (nr_names && !b->known) {
+		kernel_release(k);
+		return -ENOMEM;
+	}
+	for (; b->nr_known < nr_names; b->nr_known++)
+		b->known[b->nr_known].name = names[b->nr_known];
 	b->vmlinux = btf__load_vmlinux_btf();
 	if (!b->vmlinux) {
 		int err = errno ? -errno : -ENOENT;
@@ -204,10 +312,15 @@ int kernel_probe(struct kernel *k)
 	for (size_t i = 0; i < ARRAY_SIZE(modules); i++)
 		b->module[i] = btf__load_module_btf(modules[i], b->vmlinux);
 	k->tracepoint_args = running_tracepoint_args;
-	k->has_function = running_has_function;
+	k->function_args = running_function_args;
+	k->has_symbol = running_has_symbol;
+	k->has_tracepoint = running_has_tracepoint;
 	k->refused[BACKEND_TP_BTF] = try_tp_btf(b->vmlinux);
+	k->refused[BACKEND_RAW_TP] = try_raw_tp();
 	k->refused[BACKEND_FENTRY] = try_fentry(b->vmlinux);
 	k->refused[BACKEND_KPROBE] = try_kprobe();
+	k->no_fetch_atomics = lacks_fetch_atomics();
+	k->no_partitions = !struct_has(b->vmlinux, "bio", "bi_bdev");
 	read_req_ops(k, b->vmlinux);
 	read_symbols(k);
 	return 0;
@@ -215,13 +328,14 @@ int kernel_probe(struct kernel *k)
 
 void kernel_release(struct kernel *k)
 {
-	struct kernel_btf *b = k->ctx;
+	struct running *b = k->ctx;
 
 	if (!b)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(modules); i++)
 		btf__free(b->module[i]);
 	btf__free(b->vmlinux);
+	free(b->known);
 	free(b);
 	k->ctx = NULL;
 }

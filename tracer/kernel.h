@@ -8,11 +8,13 @@
 #define IOPATH_TRACER_KERNEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "bpf/wire.h"
 
 /* Ways to see a point of the kernel, best first. */
 #define IOP_BACKENDS(X)        \
 	X(TP_BTF, "tp_btf")    \
+	X(RAW_TP, "raw_tp")    \
 	X(FENTRY, "fentry")    \
 	X(KPROBE, "kprobe")
 
@@ -32,7 +34,11 @@ struct kernel {
 	int refused[NR_BACKENDS];
 	/* number of arguments of a tracepoint's BTF prototype; -ENOENT: no such tracepoint */
 	int (*tracepoint_args)(const struct kernel *k, const char *name);
-	bool (*has_function)(const struct kernel *k, const char *name);
+	/* the same of a function in BTF, the kernel's or a loaded module's */
+	int (*function_args)(const struct kernel *k, const char *name);
+	/* a function or a tracepoint that is there, with or without BTF */
+	bool (*has_symbol)(const struct kernel *k, const char *name);
+	bool (*has_tracepoint)(const struct kernel *k, const char *name);
 	void *ctx;
 
 	/* addresses of functions; 0: not known (kallsyms hidden or absent) */
@@ -40,14 +46,17 @@ struct kernel {
 	u64 fn_resched_from, fn_resched_to;
 	/* REQ_OP_* numbers by BTF; -1: this kernel has none */
 	int req_op[NR_BOPS];
+	bool no_fetch_atomics;	/* eBPF has no compare-and-swap here (before 5.12) */
+	bool no_partitions;	/* a queued bio does not tell its partition (before 5.12) */
 	bool cap_bpf, cap_perfmon, cap_admin;
 };
 
 /*
  * Look at the running kernel. 0 or -errno; -ENOENT: no BTF. What is refused is
  * no error: it is recorded. kernel_release() frees; both accept zeroed memory.
+ * has_symbol() and has_tracepoint() know the @names alone, which must live on.
  */
-int kernel_probe(struct kernel *k);
+int kernel_probe(struct kernel *k, const char *const *names, size_t nr_names);
 void kernel_release(struct kernel *k);
 
 #endif

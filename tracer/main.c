@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "hook.h"
 #include "tracer/base/cleanup.h"
 
 static const struct cmd *const cmds[] = { &cmd_doctor, &cmd_trace };
@@ -33,6 +34,17 @@ int cmd_parse(const struct opt_table *t, int argc, char **argv, void *cfg, int *
 	}
 	if (r)
 		return cmd_fail(t, r == -ENOMEM ? EXIT_ERROR : EXIT_USAGE, "%s", err.msg);
+	return -1;
+}
+
+int cmd_probe(const struct opt_table *t, struct kernel *k)
+{
+	const char *names[MAX_HOOK_ROWS];
+	int r = kernel_probe(k, names, hook_symbols(names));
+
+	if (r)
+		return cmd_fail(t, EXIT_ENVIRONMENT, "kernel %s: no BTF (/sys/kernel/btf/vmlinux): %s",
+				k->release, strerror(-r));
 	return -1;
 }
 

@@ -17,14 +17,14 @@
 #include <linux/bpf.h>
 
 #include "disk.h"
+#include "object.h"
 #include "stats.h"
 #include "tracer/base/cleanup.h"
-#include "bpf/iopath.skel.h"
 
 #define SLOT_WAYS 8
 
 struct session {
-	struct iopath_bpf *skel;
+	struct object object;
 	struct ring_buffer *ring;
 	struct bpf_link *links[NR_POINTS];
 	struct bpf_program *programs[NR_POINTS];
@@ -104,51 +104,43 @@ static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, boo
 	};
 }
 
-static int size_maps(struct iopath_bpf *skel, const struct sizes *z)
+static int size_maps(struct object *o, const struct sizes *z)
 {
-	struct {
-		struct bpf_map *map;
+	const struct {
+		const char *map;
 		u32 entries;
 	} want[] = {
-		{ skel->maps.counts, z->shards },
-		{ skel->maps.block_stats, z->shards * NR_BLOCK_ROWS },
-		{ skel->maps.op_stats, z->ops > SLOT_WAYS ? z->shards * NR_OP_ROWS : 1 },
-		{ skel->maps.bios_keys, z->bios / SLOT_WAYS },
-		{ skel->maps.bios_data, z->bios },
-		{ skel->maps.rqs_keys, z->rqs / SLOT_WAYS },
-		{ skel->maps.rqs_data, z->rqs },
-		{ skel->maps.ops_keys, z->ops / SLOT_WAYS },
-		{ skel->maps.ops_data, z->ops },
-		{ skel->maps.tree, z->tree },
-		{ skel->maps.ring, z->ring_bytes },
+		{ "counts", z->shards },
+		{ "block_stats", z->shards * NR_BLOCK_ROWS },
+		{ "op_stats", z->ops > SLOT_WAYS ? z->shards * NR_OP_ROWS : 1 },
+		{ "bios_keys", z->bios / SLOT_WAYS },
+		{ "bios_data", z->bios },
+		{ "rqs_keys", z->rqs / SLOT_WAYS },
+		{ "rqs_data", z->rqs },
+		{ "ops_keys", z->ops / SLOT_WAYS },
+		{ "ops_data", z->ops },
+		{ "tree", z->tree },
+		{ "ring", z->ring_bytes },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
-		int err = bpf_map__set_max_entries(want[i].map, want[i].entries);
+		int err = bpf_map__set_max_entries(object_map(o, want[i].map), want[i].entries);
 
 		if (err)
 			return err;
 	}
-	skel->rodata->bios_mask = z->bios / SLOT_WAYS - 1;
-	skel->rodata->rqs_mask = z->rqs / SLOT_WAYS - 1;
-	skel->rodata->ops_mask = z->ops / SLOT_WAYS - 1;
+	*o->bios_mask = z->bios / SLOT_WAYS - 1;
+	*o->rqs_mask = z->rqs / SLOT_WAYS - 1;
+	*o->ops_mask = z->ops / SLOT_WAYS - 1;
 	return 0;
 }
 
-u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth)
+static u64 maps_bytes(const struct object *o, u32 cpus)
 {
-	struct sizes z = sizes_for(tier, cpus, queue_depth, false, true);
-	struct iopath_bpf *skel = iopath_bpf__open();
 	struct bpf_map *map;
 	u64 sum = 0;
 
-	if (!skel)
-		return 0;
-	if (size_maps(skel, &z)) {
-		iopath_bpf__destroy(skel);
-		return 0;
-	}
-	bpf_object__for_each_map(map, skel->obj) {
+	bpf_object__for_each_map(map, o->obj) {
 		u64 value = bpf_map__value_size(map), n = bpf_map__max_entries(map);
 		enum bpf_map_type type = bpf_map__type(map);
 
@@ -158,7 +150,18 @@ u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth)
 			sum += (value + 7) / 8 * 8 * n *
 			       (type == BPF_MAP_TYPE_PERCPU_ARRAY ? cpus : 1);
 	}
-	iopath_bpf__destroy(skel);
+	return sum;
+}
+
+u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth)
+{
+	struct sizes z = sizes_for(tier, cpus, queue_depth, false, true);
+	struct object o = { 0 };
+	u64 sum = 0;
+
+	if (!object_open(&o, false) && !size_maps(&o, &z))
+		sum = maps_bytes(&o, cpus);
+	object_close(&o);
 	return sum;
 }
 
@@ -224,12 +227,11 @@ static void configure_tables(struct iop_config *c, const struct kernel *k)
 		c->uring_kind[uring_ops[i].opcode] = uring_ops[i].kind;
 }
 
-static void configure(struct iopath_bpf *skel, const struct session_opts *o, const struct kernel *k,
+static void configure(struct iop_config *c, const struct session_opts *o, const struct kernel *k,
 		      const struct sizes *z)
 {
-	struct iop_config *c = &skel->rodata->cfg;
-
 	c->floor = o->floor;
+	c->probe_resched = o->probe_resched;
 	c->tier = (u8)o->tier;
 	c->shard_mask = z->shards - 1;
 	c->shared_shards = (u32)libbpf_num_possible_cpus() > z->shards;
@@ -263,10 +265,10 @@ static int select_programs(struct session *s, const struct session_opts *o,
 	for (int p = 0; p < NR_POINTS; p++) {
 		const struct hook_row *row;
 
-		if (plan->chosen[p] < 0 || !hook_wanted(p, o->tier, o->tree))
+		if (plan->chosen[p] < 0 || !hook_wanted(p, o->tier, o->tree, o->probe_resched))
 			continue;
 		row = &hook_rows[plan->chosen[p]];
-		s->programs[p] = bpf_object__find_program_by_name(s->skel->obj, row->program);
+		s->programs[p] = bpf_object__find_program_by_name(s->object.obj, row->program);
 		if (!s->programs[p])
 			return fail(why, -ENOENT, row->program);
 		bpf_program__set_autoload(s->programs[p], true);
@@ -275,7 +277,11 @@ static int select_programs(struct session *s, const struct session_opts *o,
 	return 0;
 }
 
-static int attach_programs(struct session *s, char *why)
+/*
+ * A hook that the kernel offers and then refuses to attach (a function that
+ * may not be traced) leaves its stage unmeasured, unless the tier needs it.
+ */
+static int attach_programs(struct session *s, struct hook_plan *plan, char *why)
 {
 	/* completions first: what begins while attaching is then seen to end */
 	for (int p = NR_POINTS - 1; p >= 0; p--) {
@@ -283,9 +289,15 @@ static int attach_programs(struct session *s, char *why)
 			continue;
 		libbpf_said[0] = '\0';
 		s->links[p] = bpf_program__attach(s->programs[p]);
-		if (!s->links[p])
+		if (s->links[p])
+			continue;
+		if (hook_points[p].needed)
 			return fail(why, -errno, bpf_program__name(s->programs[p]));
+		hook_give_up(plan, p);
+		s->programs[p] = NULL;
+		s->nr_programs--;
 	}
+	*s->object.aio_end_hooked = s->links[POINT_AIO_COMPLETE] != NULL;
 	return 0;
 }
 
@@ -307,10 +319,10 @@ static const void *map_array(struct bpf_map *map, size_t *ret_len)
 
 static int map_arrays(struct session *s)
 {
-	s->counts = map_array(s->skel->maps.counts, &s->counts_len);
-	s->blocks = map_array(s->skel->maps.block_stats, &s->blocks_len);
-	s->ops = map_array(s->skel->maps.op_stats, &s->ops_len);
-	s->row_ids = map_array(s->skel->maps.row_ids, &s->row_ids_len);
+	s->counts = map_array(object_map(&s->object, "counts"), &s->counts_len);
+	s->blocks = map_array(object_map(&s->object, "block_stats"), &s->blocks_len);
+	s->ops = map_array(object_map(&s->object, "op_stats"), &s->ops_len);
+	s->row_ids = map_array(object_map(&s->object, "row_ids"), &s->row_ids_len);
 	return s->counts && s->blocks && s->ops && s->row_ids ? 0 : -errno;
 }
 
@@ -323,7 +335,7 @@ static void unmap(const void *p, size_t len)
 /* ---- life ---- */
 
 int session_open(const struct session_opts *opts, const struct kernel *k,
-		 const struct hook_plan *plan, struct session **ret,
+		 struct hook_plan *plan, struct session **ret,
 		 char why[static SESSION_WHY_LEN])
 {
 	_cleanup_(session_closep) struct session *s = calloc(1, sizeof(*s));
@@ -338,17 +350,17 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 	libbpf_said[0] = '\0';
 	libbpf_log = opts->debug;
 	libbpf_set_print(keep_message);
-	s->skel = iopath_bpf__open();
-	if (!s->skel)
-		return fail(why, -errno, "opening the programs");
+	err = object_open(&s->object, k->no_fetch_atomics);
+	if (err)
+		return fail(why, err, "opening the programs");
 	err = select_programs(s, opts, plan, why);
 	if (err)
 		return err;
-	err = size_maps(s->skel, &z);
+	err = size_maps(&s->object, &z);
 	if (err)
 		return fail(why, err, "sizing the maps");
-	configure(s->skel, opts, k, &z);
-	err = iopath_bpf__load(s->skel);
+	configure(s->object.cfg, opts, k, &z);
+	err = object_load(&s->object);
 	if (err)
 		return fail(why, err, "loading the programs");
 	err = map_arrays(s);
@@ -359,7 +371,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 		if (s->stats_fd < 0)
 			return fail(why, -errno, "switching BPF run-time statistics on");
 	}
-	err = attach_programs(s, why);
+	err = attach_programs(s, plan, why);
 	if (err)
 		return err;
 	*ret = take_ptr(s);
@@ -379,7 +391,7 @@ void session_close(struct session *s)
 	unmap(s->row_ids, s->row_ids_len);
 	if (s->stats_fd >= 0)
 		close(s->stats_fd);
-	iopath_bpf__destroy(s->skel);
+	object_close(&s->object);
 	free(s);
 }
 
@@ -387,7 +399,7 @@ int session_follow(struct session *s, u32 tgid)
 {
 	u8 one = 1;
 
-	return bpf_map__update_elem(s->skel->maps.tree, &tgid, sizeof(tgid), &one, sizeof(one),
+	return bpf_map__update_elem(object_map(&s->object, "tree"), &tgid, sizeof(tgid), &one, sizeof(one),
 				    BPF_ANY);
 }
 
@@ -396,13 +408,13 @@ void session_enable(struct session *s)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	__atomic_store_n(&s->skel->bss->enabled_ns,
+	__atomic_store_n(s->object.enabled_ns,
 			 (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec, __ATOMIC_SEQ_CST);
 }
 
 void session_disable(struct session *s)
 {
-	__atomic_store_n(&s->skel->bss->enabled_ns, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(s->object.enabled_ns, 0, __ATOMIC_SEQ_CST);
 }
 
 /* ---- records ---- */
@@ -420,7 +432,7 @@ int session_on_slow(struct session *s, session_slow_fn fn, void *ctx)
 {
 	s->slow_fn = fn;
 	s->slow_ctx = ctx;
-	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.ring), on_record, s, NULL);
+	s->ring = ring_buffer__new(bpf_map__fd(object_map(&s->object, "ring")), on_record, s, NULL);
 	return s->ring ? 0 : -errno;
 }
 
@@ -523,7 +535,7 @@ void session_cost(const struct session *s, struct session_cost *ret)
 	struct bpf_map *map;
 
 	*ret = (struct session_cost){ .nr_programs = s->nr_programs };
-	bpf_object__for_each_map(map, s->skel->obj)
+	bpf_object__for_each_map(map, s->object.obj)
 		ret->maps_bytes += map_memory(bpf_map__fd(map));
 	for (int p = 0; p < NR_POINTS; p++) {
 		struct bpf_prog_info info;

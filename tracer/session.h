@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One tracing session: the programs of a tier loaded, attached and read.
- * The only user of the eBPF skeleton. Not thread safe.
+ * Not thread safe.
  *
  * open -> (follow) -> enable -> poll/read ... -> disable -> read -> close
  *
@@ -22,6 +22,7 @@ struct session_opts {
 	enum iop_tier tier;
 	bool floor;		/* programs return at once; nothing is measured */
 	bool program_stats;	/* run counts and times of each program */
+	bool probe_resched;	/* count the calls of cond_resched (tier full) */
 	bool tree;		/* follow a process tree: session_follow() */
 	u64 threshold_ns;	/* 0: no records */
 	u32 tgid, tid;		/* 0: no filter */
@@ -36,10 +37,11 @@ struct session_opts {
 
 /*
  * Load and attach. On failure -errno, and @why says which program or map, and
- * what the kernel said. @k and @plan must outlive nothing: they are not kept.
+ * what the kernel said. A hook of @plan that cannot be attached after all, and
+ * that the tier can do without, is taken out of it. @k and @plan are not kept.
  */
 int session_open(const struct session_opts *opts, const struct kernel *k,
-		 const struct hook_plan *plan, struct session **ret,
+		 struct hook_plan *plan, struct session **ret,
 		 char why[static SESSION_WHY_LEN]);
 void session_close(struct session *s);
 static inline void session_closep(struct session **s)

@@ -35,6 +35,17 @@ static int parse_interval(const char *arg, void *field, struct opt_err *err)
 	return 0;
 }
 
+static int parse_resched(const char *arg, void *field, struct opt_err *err)
+{
+	bool *probe = field;
+
+	*probe = !strcmp(arg, "probe");
+	if (*probe || !strcmp(arg, "switch"))
+		return 0;
+	snprintf(err->msg, sizeof(err->msg), "neither switch nor probe");
+	return -EINVAL;
+}
+
 static const struct opt trace_opts[] = {
 	{ "tier", 't', OPT_PARSE, F(tier), "TIER",
 	  "how much of the path to see: block, vfs, filemap or full, each with those before it (default full)",
@@ -54,6 +65,9 @@ static const struct opt trace_opts[] = {
 	{ "duration", 0, OPT_DURATION, F(duration_ns), "DUR", "stop after this time", 1e6, 1e15, NULL },
 	{ "json", 'j', OPT_FLAG, F(json), NULL, "print JSON lines, the last one the summary", 0, 0, NULL },
 	{ "output", 'o', OPT_STR, F(output), "FILE", "write there instead of to standard output", 0, 0, NULL },
+	{ "cond-resched", 0, OPT_PARSE, F(probe_resched), "HOW",
+	  "tier full: `switch' sees the switches that a cond_resched caused (default), `probe' counts its calls too (costs much)",
+	  0, 0, parse_resched },
 	{ "stats", 0, OPT_FLAG, F(stats), NULL,
 	  "count and time each run of each eBPF program (costs more)", 0, 0, NULL },
 	{ "floor", 0, OPT_FLAG, F(floor), NULL,
@@ -154,6 +168,8 @@ int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o)
 	if (cfg->comm && (!*cfg->comm || strlen(cfg->comm) >= IOP_COMM_LEN))
 		return cmd_fail(&trace_table, EXIT_USAGE, "--comm %s: a task's name has 1 to %d letters",
 				cfg->comm, IOP_COMM_LEN - 1);
+	if (cfg->probe_resched && cfg->tier < TIER_FULL)
+		return cmd_fail(&trace_table, EXIT_USAGE, "--cond-resched=probe: needs --tier full");
 	o->tgid = (u32)cfg->pid;
 	o->tid = (u32)cfg->tid;
 	o->comm = cfg->comm;

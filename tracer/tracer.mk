@@ -4,6 +4,7 @@ TRACER_SRC := \
 	tracer/hist.c \
 	tracer/hook.c \
 	tracer/kernel.c \
+	tracer/object.c \
 	tracer/session.c \
 	tracer/stats.c \
 	# EOL
@@ -14,7 +15,7 @@ PROGRAMS += iopath
 iopath_SRC := tracer/main.c tracer/cmd-doctor.c tracer/cmd-trace.c tracer/view.c tracer/view-json.c \
 	tracer/view-text.c tracer/child.c tracer/trace-opts.c $(TRACER_SRC) $(BASE_SRC)
 iopath_LIBS := $(TRACER_LIBS)
-$(O)/tracer/session.o: $(O)/bpf/iopath.skel.h
+$(O)/tracer/object.o: $(O)/bpf/iopath.skel.h $(O)/bpf/iopath_old.skel.h
 
 # The man page: its text here, its options from the tables of the program.
 $(O)/iopath.8: tracer/iopath.8.in $(O)/iopath

@@ -133,6 +133,7 @@ static json_t *cache_json(const struct iop_row *c)
 	set_num(o, "misses", c->cache_misses);
 	set_num(o, "readahead_folios", c->ra_folios);
 	set_num(o, "direct", c->direct);
+	set_num(o, "folios_used", c->accessed);
 	return o;
 }
 
@@ -159,6 +160,7 @@ static json_t *operations_json(const struct report *rep)
 			json_t *p = hist_json(&r->h[STAGE_RESCHED]);
 
 			set_num(p, "switches", r->c.resched);
+			set_num(p, "calls", r->c.resched_calls);
 			json_object_set_new(o, "preempted", p);
 		}
 		json_object_set_new(o, "stages", stages_json(rep, r, false));

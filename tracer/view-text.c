@@ -49,6 +49,8 @@ static void put_row(FILE *out, const struct report *rep, const char *name,
 		fprintf(out, "  cache hits %llu misses %llu readahead %llu",
 			(unsigned long long)r->c.cache_hits, (unsigned long long)r->c.cache_misses,
 			(unsigned long long)r->c.ra_folios);
+	if (!block && r->c.resched_calls)
+		fprintf(out, "  cond_resched calls %llu", (unsigned long long)r->c.resched_calls);
 	fprintf(out, "\n  %-13s %10s %9s %9s %9s %9s %7s\n", "stage", "count", "mean", "p50", "p99",
 		"max", "time");
 	for (int i = 0; i < NR_STAGES; i++) {

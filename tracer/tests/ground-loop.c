@@ -50,13 +50,18 @@ static int scheduler_read(const char *disk, char *buf, size_t len)
 	return 0;
 }
 
+static int sysfs_write(const char *disk, const char *attribute, const char *text)
+{
+	_cleanup_close_ int fd = sysfs_open(disk, attribute, O_WRONLY);
+
+	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
 static int scheduler_write(const char *disk, const char *name)
 {
-	_cleanup_close_ int fd = sysfs_open(disk, "queue/scheduler", O_WRONLY);
+	int err = sysfs_write(disk, "queue/scheduler", name);
 
-	if (fd < 0 || write(fd, name, strlen(name)) < 0)
-		return errno == EINVAL ? -ENOENT : -errno;
-	return 0;
+	return err == -EINVAL ? -ENOENT : err;
 }
 
 /* Another program may take the free one first: try the next. */
@@ -120,6 +125,11 @@ static int remember(struct loop *l)
 	return 0;
 }
 
+int loop_complete_in_softirq(struct loop *l, bool softirq)
+{
+	return sysfs_write(l->name, "queue/rq_affinity", softirq ? "1" : "0");
+}
+
 int loop_make_on(struct loop *l, int backing)
 {
 	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -128,6 +138,8 @@ int loop_make_on(struct loop *l, int backing)
 
 	if (!err)
 		err = scheduler_read(made.name, made.scheduler, sizeof(made.scheduler));
+	if (!err)
+		err = loop_complete_in_softirq(&made, false);
 	if (err) {
 		closep(&made.fd);
 		close(backing);

@@ -9,8 +9,8 @@ struct made_up {
 	struct {
 		const char *name;
 		int args;
-	} tp[48];
-	const char *functions[8];
+	} tp[48], functions[24];
+	const char *symbols[8], *tracepoints[8];	/* without BTF */
 };
 
 static int made_up_args(const struct kernel *k, const char *name)
@@ -23,14 +23,32 @@ static int made_up_args(const struct kernel *k, const char *name)
 	return -ENOENT;
 }
 
-static bool made_up_function(const struct kernel *k, const char *name)
+static int made_up_function(const struct kernel *k, const char *name)
 {
 	const struct made_up *m = k->ctx;
 
-	for (int i = 0; m->functions[i]; i++)
-		if (!strcmp(m->functions[i], name))
+	for (int i = 0; m->functions[i].name; i++)
+		if (!strcmp(m->functions[i].name, name))
+			return m->functions[i].args;
+	return -ENOENT;
+}
+
+static bool listed(const char *const *names, const char *name)
+{
+	for (; *names; names++)
+		if (!strcmp(*names, name))
 			return true;
 	return false;
+}
+
+static bool made_up_symbol(const struct kernel *k, const char *name)
+{
+	return listed(((const struct made_up *)k->ctx)->symbols, name);
+}
+
+static bool made_up_tracepoint(const struct kernel *k, const char *name)
+{
+	return listed(((const struct made_up *)k->ctx)->tracepoints, name);
 }
 
 #define BLOCK_TPS                                                                            \
@@ -48,8 +66,13 @@ static const struct made_up modern = {
 	  { "sched_process_exit", 2 }, { "io_uring_submit_req", 1 }, { "io_uring_complete", 3 },
 	  { "mm_filemap_get_pages", 3 }, { "mm_filemap_add_to_page_cache", 1 },
 	  { "folio_wait_writeback", 2 }, { "balance_dirty_pages", 8 },
-	  { "iomap_dio_rw_begin", 4 }, { "scsi_dispatch_cmd_start", 1 } },
-	{ "filemap_get_pages" },
+	  { "iomap_dio_rw_begin", 4 }, { "scsi_dispatch_cmd_start", 1 },
+	  { "nvme_setup_cmd", 2 } },
+	{ { "filemap_get_pages", 5 }, { "blk_mq_complete_request", 1 }, { "virtqueue_add_sgs", 6 },
+	  { "ext4_file_read_iter", 2 }, { "iomap_dio_rw", 7 }, { "aio_complete_rw", 2 },
+	  { "__cond_resched", 0 } },
+	{ "virtqueue_add_sgs", "iomap_dio_rw" },
+	{ "scsi_dispatch_cmd_start", "nvme_setup_cmd" },
 };
 
 static const struct made_up middle_aged = {
@@ -57,13 +80,29 @@ static const struct made_up middle_aged = {
 	  { "sched_process_exit", 1 }, { "io_uring_submit_sqe", 2 }, { "io_uring_complete", 7 },
 	  { "mm_filemap_add_to_page_cache", 1 }, { "folio_wait_writeback", 2 },
 	  { "balance_dirty_pages", 12 } },
-	{ "filemap_get_pages" },
+	{ { "filemap_get_pages", 3 }, { "iomap_dio_rw", 7 } },
+	{ "iomap_dio_rw" },
+	{ NULL },
+};
+
+/* The block layer still names its queue, modules have no BTF. */
+static const struct made_up old = {
+	{ { "block_bio_queue", 2 }, { "block_getrq", 3 }, { "block_bio_backmerge", 3 },
+	  { "block_bio_frontmerge", 3 }, { "block_split", 3 }, { "block_bio_complete", 2 },
+	  { "block_rq_insert", 1 }, { "block_rq_issue", 1 }, { "block_rq_requeue", 1 },
+	  { "block_rq_merge", 1 }, { "block_rq_complete", 3 }, { "sys_enter", 2 }, { "sys_exit", 2 },
+	  { "sched_switch", 3 }, { "io_uring_submit_sqe", 7 }, { "io_uring_complete", 4 } },
+	{ { "iomap_dio_rw", 5 }, { "mark_page_accessed", 1 }, { "blk_mq_complete_request", 1 } },
+	{ "virtqueue_add_sgs", "iomap_dio_rw" },
+	{ "scsi_dispatch_cmd_start", "nvme_setup_cmd" },
 };
 
 static struct kernel kernel_of(const struct made_up *m)
 {
 	struct kernel k = { .tracepoint_args = made_up_args,
-			    .has_function = made_up_function,
+			    .function_args = made_up_function,
+			    .has_symbol = made_up_symbol,
+			    .has_tracepoint = made_up_tracepoint,
 			    .ctx = (void *)(uintptr_t)m };
 
 	return k;
@@ -128,6 +167,56 @@ TEST(prototypes_choose_not_versions)
 	ASSERT_STR(program(&p, POINT_THROTTLE), "throttle_12");
 	ASSERT_STR(program(&p, POINT_TASK_EXIT), "task_exit");
 	ASSERT_EQ(verdict(&p, "uring_submit"), HOOK_NO_TARGET);
+	/* seven arguments: loads by fentry, and is then refused */
+	ASSERT_EQ(verdict(&p, "dio_rw"), HOOK_MANY_ARGUMENTS);
+	ASSERT_STR(program(&p, POINT_DIO_BEGIN), "dio_rw_kprobe");
+}
+
+TEST(without_btf_of_modules)
+{
+	struct kernel k = kernel_of(&old);
+	struct hook_plan p;
+	u32 missing;
+
+	hook_choose(&k, &p);
+	ASSERT_STR(program(&p, POINT_BIO_QUEUE), "bio_queue_q");
+	ASSERT_STR(program(&p, POINT_GETRQ), "getrq_q");
+	ASSERT_STR(program(&p, POINT_SWITCH), "task_switch_3");
+	ASSERT_STR(program(&p, POINT_URING_SUBMIT), "uring_submit_named");
+	ASSERT_STR(program(&p, POINT_URING_COMPLETE), "uring_complete_named");
+	ASSERT_STR(program(&p, POINT_NVME_SETUP), "nvme_setup_raw");
+	ASSERT_STR(program(&p, POINT_SCSI_DISPATCH), "scsi_dispatch_raw");
+	ASSERT_STR(program(&p, POINT_VIRTIO_ADD), "virtio_add_kprobe");
+	ASSERT_STR(program(&p, POINT_DIO_BEGIN), "dio_rw");
+	ASSERT_STR(program(&p, POINT_LOOKUP_END), "page_found");
+	ASSERT_TRUE(p.stages & 1u << STAGE_DRIVER);
+	ASSERT_TRUE(p.stages & 1u << STAGE_COMPLETE);
+	ASSERT_TRUE(!(p.stages & 1u << STAGE_VFS));
+	ASSERT_TRUE(hook_tier_state(&p, TIER_FULL, &missing) == TIER_DEGRADED);
+	/* one stage fewer when a hook turns out not to attach */
+	hook_give_up(&p, POINT_RQ_DONE);
+	ASSERT_TRUE(!(p.stages & 1u << STAGE_COMPLETE));
+}
+
+TEST(modules_bring_their_stages)
+{
+	struct made_up m = modern;
+	struct kernel k = kernel_of(&m);
+	struct hook_plan p;
+
+	hook_choose(&k, &p);
+	ASSERT_STR(program(&p, POINT_NVME_SETUP), "nvme_setup");
+	ASSERT_STR(program(&p, POINT_VIRTIO_ADD), "virtio_add");
+	ASSERT_STR(program(&p, POINT_EXT4_READ), "fs_ext4_read");
+	ASSERT_EQ(p.chosen[POINT_XFS_READ], -1);
+	ASSERT_TRUE(p.stages & 1u << STAGE_VFS);
+	/* on request alone */
+	ASSERT_TRUE(!hook_wanted(POINT_RESCHED_CALL, TIER_FULL, false, false));
+	ASSERT_TRUE(hook_wanted(POINT_RESCHED_CALL, TIER_FULL, false, true));
+	memset(m.functions, 0, sizeof(m.functions));
+	hook_choose(&k, &p);
+	ASSERT_TRUE(!(p.stages & 1u << STAGE_VFS));
+	ASSERT_TRUE(p.stages & 1u << STAGE_DRIVER);
 }
 
 /* A missing hook degrades its stage, it never kills the tier. */
@@ -209,6 +298,7 @@ TEST(tier_names_and_their_alias)
 }
 
 TEST_MAIN("hook", T(all_allowed_takes_the_best), T(tracepoints_only_host),
-	  T(prototypes_choose_not_versions), T(a_missing_hook_degrades_its_stage),
+	  T(prototypes_choose_not_versions), T(without_btf_of_modules), T(modules_bring_their_stages),
+	  T(a_missing_hook_degrades_its_stage),
 	  T(without_a_needed_hook_the_tier_is_unavailable), T(no_permission_leaves_nothing),
 	  T(table_is_sound), T(tier_names_and_their_alias))

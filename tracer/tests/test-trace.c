@@ -155,19 +155,22 @@ static const struct truth matrix[] = {
 	{ "--engine libaio --op read --depth 16 --batch 4", "read", "read", "libaio" },
 };
 
+/* With mq-deadline requests complete in softirqs. */
 static void count_matrix(const char *tier)
 {
 	static const char *const schedulers[] = { "none", "mq-deadline" };
 
 	for (size_t s = 0; s < ARRAY_SIZE(schedulers); s++) {
 		check_case("scheduler %s", schedulers[s]);
-		if (!check_same("set the scheduler", loop_set_scheduler(&loop, schedulers[s]), 0))
+		if (!check_same("set the scheduler", loop_set_scheduler(&loop, schedulers[s]), 0) ||
+		    !check_same("set the affinity", loop_complete_in_softirq(&loop, s == 1), 0))
 			continue;
 		for (size_t i = 0; i < ARRAY_SIZE(matrix); i++)
 			if (!count_case(tier, schedulers[s], &matrix[i]))
 				break;
 	}
 	loop_set_scheduler(&loop, "none");
+	loop_complete_in_softirq(&loop, false);
 }
 
 #define COUNT_TEST(name, tier)                 \
