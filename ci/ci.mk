@@ -29,3 +29,4 @@ HELP_TARGETS += \
 	make_lab-selftest__test_the_lab_itself_(KERNELS="5.10_6.1_6.12_7.2")
 HELP_VARIABLES += KERNEL=_DISK=_MODE=realtime|virtual_FS=_TIMEOUT=_SMP=_MEM=_CMDLINE=_ACCEL=____for_make_lab
 -include ci/gate.mk
+-include ci/validate.mk

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is done in a cell, and what must therefore be seen. */
+#ifndef IOPATH_VALIDATE_WORK_H
+#define IOPATH_VALIDATE_WORK_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "ci/validate/target.h"
+
+struct tally {
+	const char *name, *via;
+	int64_t count, bytes;
+};
+
+enum { REQ_READ, REQ_WRITE, REQ_DISCARD, REQ_FLUSH, NR_REQS };
+enum { MAX_OPERATIONS = 16 };
+
+struct truth {
+	struct tally requests[NR_REQS];
+	struct tally operations[MAX_OPERATIONS];
+	size_t nr_operations;
+	int64_t hits, misses;	/* reads through the page cache */
+};
+
+/*
+ * Does all of it on @t, one after the other. What this kernel or disk does not
+ * offer is named in the array @not_offered. False: something else went wrong
+ * (see differ.h), and the truth is not known.
+ */
+bool work_do(const struct target *t, struct truth *ret, json_t *not_offered);
+
+int64_t truth_requests(const struct truth *t);
+int64_t truth_operations(const struct truth *t);
+
+#endif
