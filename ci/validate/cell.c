@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,9 +108,11 @@ static bool run_once(const struct cell *c, json_t *result, bool may_repeat)
 	check_same("reading the disk's counts", disk_stat_read(c->disk->name, &before), 0);
 	fine = begin(c, &t);
 	ready = now_s();
+	flock(c->turn_fd, LOCK_EX);
 	if (fine)
 		fine = work_do(c->disk, &truth, not_offered);
 	fine &= end(&t);
+	flock(c->turn_fd, LOCK_UN);
 	check_scheduler(c, "scheduler after");
 	if (fine) {
 		struct disk_stat done = disk_stat_since(c->disk->name, &before);

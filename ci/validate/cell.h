@@ -14,6 +14,7 @@ struct cell {
 	const char *scheduler, *tier;
 	json_t *doctor;	/* what `iopath doctor --json` says here */
 	bool records;	/* the tracer prints every I/O (--threshold 1ns) */
+	int turn_fd;	/* its lock is held while I/O is done, and until the tracer has ended */
 };
 
 /* Runs it; the result is a line of the protocol (README.md of ci), which the caller owns. */

@@ -45,19 +45,19 @@ static int parse(const struct opt_table *table, int argc, char **argv, void *cfg
 	return r ? fail(USAGE, table->command, err.msg) : -1;
 }
 
-/* Several processes print: one line at a time. */
-static int lock_fd = -1;
+/* Of several processes one at a time prints, and one does I/O. Without a lock: -1. */
+static int print_fd = -1, turn_fd = -1;
 
 static int put_line(json_t *line)
 {
 	int err;
 
-	flock(lock_fd, LOCK_EX);
+	flock(print_fd, LOCK_EX);
 	err = json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
 	putchar('\n');
 	json_decref(line);
 	err |= fflush(stdout);
-	flock(lock_fd, LOCK_UN);
+	flock(print_fd, LOCK_UN);
 	return err ? fail(BROKEN, "stdout", strerror(errno)) : OK;
 }
 
@@ -100,6 +100,7 @@ static int run_disk(const struct cells_cfg *cfg, json_t *doctor, const char *spe
 				.tier = cfg->tiers.v[t],
 				.doctor = doctor,
 				.records = !strcmp(scheduler, "mq-deadline") || !strcmp(scheduler, "kyber"),
+				.turn_fd = turn_fd,
 			};
 
 			status = put_line(cell_run(&c));
@@ -127,6 +128,11 @@ static int skip_all(const struct cells_cfg *cfg, const char *why)
 	return OK;
 }
 
+static int open_lock(const char *name)
+{
+	return open(place_path("%s", name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+}
+
 /* A process of its own, so that tracers start side by side: that takes longest. */
 static bool start_disk(const struct cells_cfg *cfg, json_t *doctor, const char *spec)
 {
@@ -137,8 +143,9 @@ static bool start_disk(const struct cells_cfg *cfg, json_t *doctor, const char *
 	if (pid)
 		return pid > 0;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	lock_fd = open(place_path("lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	exit(lock_fd < 0 ? fail(BROKEN, "lock", strerror(errno)) : run_disk(cfg, doctor, spec));
+	print_fd = open_lock("print");
+	turn_fd = open_lock("turn");
+	exit(print_fd < 0 || turn_fd < 0 ? fail(BROKEN, "lock", strerror(errno)) : run_disk(cfg, doctor, spec));
 }
 
 static void reap(int *status)
