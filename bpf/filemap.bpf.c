@@ -7,6 +7,20 @@
 
 #define PAGE_SHIFT 12
 
+/*
+ * Is the mapping that of the operation's file? Metadata of a file system goes
+ * through the block device's own. A block device's file has another inode
+ * (devtmpfs) than its mapping (bdevfs).
+ */
+static __always_inline bool on_own_mapping(const struct op *o, struct address_space *mapping)
+{
+	struct file *file = (struct file *)o->file;
+
+	if (!file || o->inode == address(mapping->host))
+		return true;
+	return (u64)BPF_CORE_READ(file, f_mapping) == address(mapping);
+}
+
 /* filemap_get_pages() has what it was asked for. */
 static __always_inline int on_get_pages(struct address_space *mapping)
 {
@@ -15,7 +29,7 @@ static __always_inline int on_get_pages(struct address_space *mapping)
 
 	if (!o || o->kind != KIND_READ)
 		return 0;
-	if (o->file && o->inode != address(mapping->host))
+	if (!on_own_mapping(o, mapping))
 		return 0;
 	o->lookups++;
 	op_cache_done(o, bpf_ktime_get_ns());
@@ -143,8 +157,7 @@ static __always_inline int on_folio_added(struct folio *folio)
 
 	if (!o || (o->kind != KIND_READ && o->kind != KIND_WRITE))
 		return 0;
-	/* file-system metadata goes through the block device's own mapping */
-	if (o->file && o->inode != address(folio_mapping(folio)->host))
+	if (!on_own_mapping(o, folio_mapping(folio)))
 		return 0;
 	last = o->has_offset && o->len ? (o->offset + o->len - 1) >> PAGE_SHIFT : -1ull;
 	if (folio_index(folio) > last)

@@ -116,6 +116,7 @@ struct path {
 
 struct file {
 	struct inode *f_inode;
+	struct address_space *f_mapping;
 	struct path f_path;
 	loff_t f_pos;
 };

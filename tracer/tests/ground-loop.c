@@ -125,11 +125,6 @@ static int remember(struct loop *l)
 	return 0;
 }
 
-int loop_complete_in_softirq(struct loop *l, bool softirq)
-{
-	return sysfs_write(l->name, "queue/rq_affinity", softirq ? "1" : "0");
-}
-
 int loop_make_on(struct loop *l, int backing)
 {
 	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -138,8 +133,6 @@ int loop_make_on(struct loop *l, int backing)
 
 	if (!err)
 		err = scheduler_read(made.name, made.scheduler, sizeof(made.scheduler));
-	if (!err)
-		err = loop_complete_in_softirq(&made, false);
 	if (err) {
 		closep(&made.fd);
 		close(backing);

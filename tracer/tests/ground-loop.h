@@ -7,7 +7,6 @@
 #ifndef GROUND_LOOP_H
 #define GROUND_LOOP_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -31,13 +30,6 @@ const char *loop_need(struct loop *l, uint64_t bytes);
 void loop_remove(struct loop *l);
 /* -ENOENT: the kernel does not offer that scheduler. *l must stay where it is until loop_remove(). */
 int loop_set_scheduler(struct loop *l, const char *name);
-/*
- * Completions on the processor of the submission, in its softirq, as the kernel
- * does by itself; else where the loop driver's thread runs, as all devices made
- * here do at first: a host may hide softirqs on top of some process from eBPF,
- * and what is counted must not depend on where they happen to run.
- */
-int loop_complete_in_softirq(struct loop *l, bool softirq);
 /* Let the device take the size that its memory is given here. */
 int loop_resize(struct loop *l, uint64_t bytes);
 dev_t loop_dev(const struct loop *l);

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "ground-loop.h"
 #include "ground-run.h"
 
 struct trace {
@@ -18,8 +19,17 @@ struct trace {
 	json_t *manifest;	/* what known-count printed, or NULL */
 };
 
-/* `iopath trace --json -o FILE` + words that the text gives, to its end. Checks that it went well. */
+/*
+ * `iopath trace --json -o FILE` + words that the text gives, to its end. Checks that it went well.
+ *
+ * A host may hide from eBPF what runs on top of some process, softirqs with
+ * completions included. A report that admits completions unseen is asked again,
+ * a few times, and says so; one that does not must be exact.
+ */
 bool trace_command(struct trace *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Statistics of @disk are taken when a trace starts; what was added since, with loop_*'s names. */
+void trace_watch(const char *disk);
+struct disk_stat trace_disk(void);
 /* The same without a COMMAND: returns once it is attached. */
 bool trace_begin(struct trace *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* End it by a signal. Checks that the status is 0 and the report whole. */
@@ -48,8 +58,6 @@ int64_t manifest_number(json_t *manifest, const char *op, const char *member);
 /* Every request of the device is of @op, and there are @count of @bytes. */
 void check_device(const struct trace *t, const char *device, const char *op, int64_t count, int64_t bytes);
 void check_operation(const struct trace *t, const char *kind, const char *via, int64_t count, int64_t bytes);
-/* Sum of the losses that the report admits. */
-int64_t trace_lost(const struct trace *t);
 /* Nothing lost, all that was seen has finished. */
 void check_coverage(const struct trace *t);
 /* Counts, order of percentiles and sums of one row's stages. */
