@@ -82,12 +82,14 @@ static void check_scheduler(const struct cell *c, const char *when)
 }
 
 /*
- * A host may hide what runs on top of some process from eBPF, and the
- * completions there with it. A report that admits that is asked again.
+ * Two losses are not the tracer's doing, and a report that admits them is asked
+ * again: the kernel skips a program that has interrupted itself, and a host
+ * may hide what runs on top of some process, with the completions there.
  */
-static bool host_hid_some(const struct cell *c, const struct trace *t)
+static bool kernel_hid_some(const struct cell *c, const struct trace *t)
 {
-	return !strcmp(c->kernel, "native") && number_at(t->summary, "coverage.lost.no_end") > 0;
+	return number_at(t->summary, "coverage.lost.recursion") > 0 ||
+	       (!strcmp(c->kernel, "native") && number_at(t->summary, "coverage.lost.no_end") > 0);
 }
 
 /* True: once more. */
@@ -117,7 +119,7 @@ static bool run_once(const struct cell *c, json_t *result, bool may_repeat)
 	if (fine) {
 		struct disk_stat done = disk_stat_since(c->disk->name, &before);
 
-		again = may_repeat && host_hid_some(c, &t);
+		again = may_repeat && kernel_hid_some(c, &t);
 		judge(c, &t, &truth, &done);
 	}
 	check_same("warnings of the kernel", taint() & ~complaints, 0);

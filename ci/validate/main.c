@@ -82,7 +82,7 @@ static const struct opt cells_opts[] = {
 static const struct opt_table cells_table = { "iopath-validate cells", "run cells of the matrix here", "", cells_opts,
 					      ARRAY_SIZE(cells_opts) };
 
-/* With every other scheduler each I/O is looked at on its own, too. */
+/* With one scheduler each I/O is looked at on its own, too. */
 static int run_disk(const struct cells_cfg *cfg, json_t *doctor, const char *spec)
 {
 	struct target disk;
@@ -99,7 +99,7 @@ static int run_disk(const struct cells_cfg *cfg, json_t *doctor, const char *spe
 				.scheduler = scheduler,
 				.tier = cfg->tiers.v[t],
 				.doctor = doctor,
-				.records = !strcmp(scheduler, "mq-deadline") || !strcmp(scheduler, "kyber"),
+				.records = !strcmp(scheduler, "mq-deadline"),
 				.turn_fd = turn_fd,
 			};
 

@@ -107,6 +107,20 @@ static void print_left_out(const struct report *r, const char *bullet, FILE *out
 	}
 }
 
+/* Where a report admitted a loss that was not the tracer's doing. */
+static void print_repeated(const struct report *r, const char *bullet, FILE *out)
+{
+	for_each_cell(r, p, s, t) {
+		struct outcome o = report_cell(r, p, s, t);
+
+		if (o.verdict != PASSED || number_at(o.line, "tries") < 2)
+			continue;
+		fputs(bullet, out);
+		print_name(r, p, s, t, out);
+		fprintf(out, ": asked %d times\n", (int)number_at(o.line, "tries"));
+	}
+}
+
 void report_print(const struct report *r, FILE *out)
 {
 	const struct report_cfg *cfg = r->cfg;
@@ -129,6 +143,7 @@ void report_print(const struct report *r, FILE *out)
 	json_object_foreach(r->doctors, kernel, line)
 		fprintf(out, "%-8s %-24s %s\n", kernel, "doctor as expected", text_at(line, "verdict"));
 	print_left_out(r, "  ", out);
+	print_repeated(r, "  ", out);
 	print_skips(r, "  skipped: ", out);
 	print_failures(r, "  FAILED: ", "      ", out);
 	fprintf(out, "%d passed, %d failed, %d skipped\n", r->passed, r->failed, r->skipped);
@@ -144,10 +159,11 @@ static void print_heads(const struct report *r, FILE *out)
 	const char *kernel;
 	json_t *head;
 
-	fputs("| kernel | its release and build | run on |\n|---|---|---|\n", out);
+	fputs("| kernel | its release and build | on | iopath | date |\n|---|---|---|---|---|\n", out);
 	json_object_foreach(r->heads, kernel, head)
-		fprintf(out, "| %s | %s | %s, iopath %s |\n", kernel, or_none(text_at(head, "build")),
-			or_none(text_at(head, "machine")), or_none(text_at(head, "iopath")));
+		fprintf(out, "| %s | %s | %s | %s | %s |\n", kernel, or_none(text_at(head, "build")),
+			or_none(text_at(head, "machine")), or_none(text_at(head, "iopath")),
+			or_none(text_at(head, "date")));
 }
 
 /* Sums over the cells that passed. */
@@ -220,6 +236,8 @@ void report_print_markdown(const struct report *r, FILE *out)
 		fprintf(out, " %s %s;", kernel, text_at(line, "verdict"));
 	fputc('\n', out);
 	print_section("Left out in cells that passed", r, print_left_out, out);
+	print_section("Asked again, since the report said that the kernel had skipped a program or hidden completions", r,
+		      print_repeated, out);
 	print_section("Skipped", r, print_skips, out);
 	print_section("Failed", r, print_failed_items, out);
 }
