@@ -78,6 +78,21 @@ static const struct gate_result *row(const struct gate *g, size_t i)
 
 #define for_each_row(g, i) for (size_t i = 0; (g)->results && i < (g)->nr_arms * (g)->nr_workloads; i++)
 
+static size_t count(const struct gate *g, enum gate_verdict v)
+{
+	size_t n = 0;
+
+	for_each_row(g, i)
+		n += g->results[i].verdict == v;
+	return n;
+}
+
+/* What makes the run an error is in no cell: it counts as one more. */
+static bool whole_failed(const struct gate *g)
+{
+	return g->verdict == GATE_ERROR && !count(g, GATE_ERROR);
+}
+
 void gate_print_table(const struct gate *g, FILE *out)
 {
 	fprintf(out, "%-10s %-14s %10s %10s %7s %7s %9s %9s %9s  %s\n", "workload", "arm",
@@ -98,7 +113,9 @@ void gate_print_table(const struct gate *g, FILE *out)
 		fprintf(out, "Note: %s\n", g->note);
 	if (g->error[0])
 		fprintf(out, "Error: %s\n", g->error);
-	fprintf(out, "%s\n", gate_verdict_name(g->verdict));
+	fprintf(out, "%s\ngate: %zu passed, %zu failed, %zu skipped\n", gate_verdict_name(g->verdict),
+		count(g, GATE_PASS), count(g, GATE_FAIL) + count(g, GATE_ERROR) + whole_failed(g),
+		count(g, GATE_NONE));
 }
 
 /* Text of a table's cell or of XML. */
@@ -194,15 +211,6 @@ void gate_print_markdown(const struct gate *g, FILE *out)
 		fprintf(out, "- %s: %s\n", key, json_string_value(v));
 }
 
-static size_t count(const struct gate *g, enum gate_verdict v)
-{
-	size_t n = 0;
-
-	for_each_row(g, i)
-		n += g->results[i].verdict == v;
-	return n;
-}
-
 static void junit_case(const struct gate_result *r, FILE *out)
 {
 	fprintf(out, "  <testcase classname=\"gate.%s\" name=\"%s\"", r->workload, r->arm);
@@ -228,7 +236,7 @@ static void junit_case(const struct gate_result *r, FILE *out)
 
 void gate_print_junit(const struct gate *g, FILE *out)
 {
-	bool whole = g->verdict == GATE_ERROR && !count(g, GATE_ERROR);
+	bool whole = whole_failed(g);
 
 	fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		     "<testsuite name=\"gate %s\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" skipped=\"%zu\">\n",

@@ -395,6 +395,7 @@ TEST(reports_name_every_arm_and_why)
 	ASSERT_TRUE(says(markdown, "| W1 | full |"));
 	ASSERT_TRUE(says(markdown, "| full | issue | 1.00 × 500 |"));
 	ASSERT_TRUE(says(table, "FAIL: +300 ns"));
+	ASSERT_TRUE(says(table, "FAIL\ngate: 1 passed, 1 failed, 0 skipped\n"));
 	o = gate_json(&g);
 	arm = json_array_get(json_object_get(o, "arms"), 1);
 	ASSERT_STR(json_string_value(json_object_get(o, "verdict")), "FAIL");
