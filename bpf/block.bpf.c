@@ -543,7 +543,7 @@ static __always_inline void row_account(const struct rq_slot *s)
 		row_add(&r->c.bios, s->merged, ROW_ATOMIC(false));
 }
 
-__global_fn int rq_emit(int index)
+__global_fn int rq_emit(int index, int tell)
 {
 	const struct rq_slot *r = rqs_at(index);
 	struct iop_slow *e;
@@ -575,7 +575,7 @@ __global_fn int rq_emit(int index)
 	e->resched_ns = 0;
 	e->dev = r->dev;
 	e->file_dev = 0;
-	e->flags = SLOW_REQUEST;
+	e->flags = SLOW_REQUEST | (tell == TELL_SAMPLE ? SLOW_SAMPLE : 0);
 	e->tgid = r->owner.tgid;
 	e->tid = r->owner.tid;
 	e->nr_requests = 1;
@@ -697,9 +697,13 @@ static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_by
 	if (r->wanted) {
 		if (r->row >= 0)
 			row_account(r);
-		if (cfg.threshold_ns && rq_begin(r) &&
-		    r->s.c - rq_begin(r) >= cfg.threshold_ns && (!TIER(TIER_VFS) || !r->op))
-			rq_emit(index);
+		/* one that belongs to an operation is told with it */
+		if ((cfg.threshold_ns || cfg.sample) && rq_begin(r) && (!TIER(TIER_VFS) || !r->op)) {
+			int tell = to_tell(r->s.c - rq_begin(r));
+
+			if (tell)
+				rq_emit(index, tell);
+		}
 	}
 	rqs_release(index);
 	return 0;

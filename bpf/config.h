@@ -42,7 +42,8 @@ struct iop_config {
 	u32 devs[MAX_DEV_FILTERS];
 	u32 bop_mask;	/* wanted block operations; 0: all */
 	u32 kind_mask;	/* wanted kinds; 0: all */
-	u64 threshold_ns;	/* 0: no records */
+	u64 threshold_ns;	/* 0: no records for that */
+	u32 sample;	/* a record for each Nth; 0: none */
 	u64 ring_wake_bytes;
 
 	/* kernel functions that identify what a bio belongs to; 0: unknown */

@@ -306,6 +306,28 @@ static __always_inline struct iop_slow *slow_reserve(void)
 	return r;
 }
 
+/* Each Nth of a shard. Where CPUs share one, some turns may be lost between them. */
+static __always_inline bool sample_turn(void)
+{
+	u32 shard = this_shard();
+	u64 *c = bpf_map_lookup_elem(&counts, &shard);
+
+	if (!c || ++c[COUNT_SAMPLE_TURN] < cfg.sample)
+		return false;
+	c[COUNT_SAMPLE_TURN] = 0;
+	return true;
+}
+
+enum { TELL_NOT, TELL_SLOW, TELL_SAMPLE };
+
+/* Is what took @total_ns to be told, and as what? Costs nothing when not asked for. */
+static __always_inline int to_tell(u64 total_ns)
+{
+	if (cfg.threshold_ns && total_ns >= cfg.threshold_ns)
+		return TELL_SLOW;
+	return cfg.sample && sample_turn() ? TELL_SAMPLE : TELL_NOT;
+}
+
 /* The reader polls; it is woken early only when the ring is half full. */
 static __always_inline void slow_submit(struct iop_slow *r)
 {

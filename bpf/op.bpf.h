@@ -446,7 +446,7 @@ static __always_inline u32 path_collect(struct iop_slow *r, u64 f)
 	return n;
 }
 
-__global_fn int op_emit(int index, u64 total, s64 result)
+__global_fn int op_emit(int index, u64 total, s64 result, int tell)
 {
 	const struct op *o = ops_at(index);
 	struct iop_slow *r;
@@ -473,7 +473,7 @@ __global_fn int op_emit(int index, u64 total, s64 result)
 	r->resched_ns = o->resched_ns;
 	r->dev = o->dev;
 	r->file_dev = 0;
-	r->flags = (o->has_offset ? SLOW_OFFSET : 0) |
+	r->flags = (o->has_offset ? SLOW_OFFSET : 0) | (tell == TELL_SAMPLE ? SLOW_SAMPLE : 0) |
 		   (o->folios_added ? SLOW_MISS : o->lookups ? SLOW_HIT : 0);
 	r->tgid = o->owner.tgid;
 	r->tid = o->owner.tid;
@@ -568,8 +568,12 @@ __global_fn int op_end(int index, u64 now, s64 result)
 	total = o->cursor - o->t0;
 	if (o->dev_wanted) {
 		op_account(o, total, result);
-		if (cfg.threshold_ns && total >= cfg.threshold_ns)
-			op_emit(index, total, result);
+		if (cfg.threshold_ns || cfg.sample) {
+			int tell = to_tell(total);
+
+			if (tell)
+				op_emit(index, total, result, tell);
+		}
 	}
 	op_release(o, index);
 	return 0;

@@ -160,6 +160,7 @@ enum iop_count {
 	COUNT_FILTERED,	     /* bios that a filter left out */
 	COUNT_RESCHED_STACK_IN,	 /* preempted switches with __cond_resched on the stack */
 	COUNT_RESCHED_STACK_OUT, /* ... without */
+	COUNT_SAMPLE_TURN,	 /* what finished since the last sample */
 	COUNT_LOSS_FIRST,
 	NR_COUNTS = COUNT_LOSS_FIRST + NR_LOSSES,
 };
@@ -231,6 +232,7 @@ struct iop_row_id {
 #define SLOW_OFFSET (1u << 2)	  /* offset is known */
 #define SLOW_MISS (1u << 3)	  /* page cache: missed */
 #define SLOW_HIT (1u << 4)
+#define SLOW_SAMPLE (1u << 5)	  /* told as a sample, not for its time */
 
 struct iop_slow {
 	u64 start_ns;

@@ -340,7 +340,7 @@ static int attach(struct trace *t, struct session_opts *o)
 
 	if (r)
 		return cmd_fail(&trace_table, r == -EPERM ? EXIT_ENVIRONMENT : EXIT_ERROR, "%s", why);
-	if (o->threshold_ns) {
+	if (o->threshold_ns || o->sample) {
 		r = session_on_slow(t->session, on_slow, t);
 		if (r)
 			return cmd_fail(&trace_table, EXIT_ERROR, "ring buffer: %s", strerror(-r));
@@ -445,6 +445,7 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	o.program_stats = t->cfg.stats;
 	o.probe_resched = t->cfg.probe_resched;
 	o.threshold_ns = t->cfg.threshold_ns;
+	o.sample = (u32)t->cfg.sample;
 	o.tree = command != NULL;
 	o.debug = t->cfg.debug ? stderr : NULL;
 	r = catch_signals(t);

@@ -22,6 +22,7 @@
 #include "tracer/base/cleanup.h"
 
 #define SLOT_WAYS 8
+#define RING_BYTES (1u << 20)
 
 struct session {
 	struct object object;
@@ -92,7 +93,7 @@ struct sizes {
 	u32 shards, bios, rqs, ops, tree, ring_bytes;
 };
 
-static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, bool tree, bool slow)
+static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, bool tree, u32 ring_bytes)
 {
 	return (struct sizes){
 		.shards = round_pow2(cpus, 1, MAX_SHARDS),
@@ -100,8 +101,14 @@ static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, boo
 		.rqs = round_pow2(queue_depth * 2, 4096, 65536),
 		.ops = tier >= TIER_VFS ? round_pow2(128ull * cpus, 8192, 32768) : SLOT_WAYS,
 		.tree = tree ? 4096 : 1,
-		.ring_bytes = slow ? 1 << 20 : 4096,
+		.ring_bytes = ring_bytes,
 	};
+}
+
+/* Samples come at the rate of the I/Os, not of what goes wrong. */
+static u32 ring_bytes(const struct session_opts *o)
+{
+	return o->sample ? 8 * RING_BYTES : o->threshold_ns ? RING_BYTES : 4096;
 }
 
 static int size_maps(struct object *o, const struct sizes *z)
@@ -155,7 +162,7 @@ static u64 maps_bytes(const struct object *o, u32 cpus)
 
 u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth)
 {
-	struct sizes z = sizes_for(tier, cpus, queue_depth, false, true);
+	struct sizes z = sizes_for(tier, cpus, queue_depth, false, RING_BYTES);
 	struct object o = { 0 };
 	u64 sum = 0;
 
@@ -248,6 +255,7 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 	c->bop_mask = o->bop_mask;
 	c->kind_mask = o->kind_mask;
 	c->threshold_ns = o->threshold_ns;
+	c->sample = o->sample;
 	c->ring_wake_bytes = z->ring_bytes / 2;
 	c->fn_iomap_end_io = k->fn_iomap_end_io;
 	c->fn_blkdev_end_io_async = k->fn_blkdev_end_io_async;
@@ -340,7 +348,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 {
 	_cleanup_(session_closep) struct session *s = calloc(1, sizeof(*s));
 	struct sizes z = sizes_for(opts->tier, (u32)libbpf_num_possible_cpus(),
-				   disk_total_requests(), opts->tree, opts->threshold_ns);
+				   disk_total_requests(), opts->tree, ring_bytes(opts));
 	int err;
 
 	if (!s)

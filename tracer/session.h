@@ -24,7 +24,8 @@ struct session_opts {
 	bool program_stats;	/* run counts and times of each program */
 	bool probe_resched;	/* count the calls of cond_resched (tier full) */
 	bool tree;		/* follow a process tree: session_follow() */
-	u64 threshold_ns;	/* 0: no records */
+	u64 threshold_ns;	/* 0: no records for that */
+	u32 sample;		/* a record for each Nth; 0: none */
 	u32 tgid, tid;		/* 0: no filter */
 	const char *comm;	/* NULL: no filter */
 	u32 devs[MAX_DEV_FILTERS];
@@ -55,7 +56,7 @@ int session_follow(struct session *s, u32 tgid);
 void session_enable(struct session *s);
 void session_disable(struct session *s);
 
-/* Over-threshold records. The callback's record lives for the call alone. */
+/* Over-threshold and sampled records. The callback's record lives for the call alone. */
 typedef void (*session_slow_fn)(const struct iop_slow *r, void *ctx);
 int session_on_slow(struct session *s, session_slow_fn fn, void *ctx);
 int session_poll_fd(const struct session *s);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,6 +36,19 @@ static int parse_interval(const char *arg, void *field, struct opt_err *err)
 	return 0;
 }
 
+static int parse_sample(const char *arg, void *field, struct opt_err *err)
+{
+	uint64_t *n = field;
+	char *end;
+
+	errno = 0;
+	*n = strncmp(arg, "1/", 2) || arg[2] < '1' || arg[2] > '9' ? 0 : strtoull(arg + 2, &end, 10);
+	if (*n && !*end && !errno && *n <= UINT32_MAX)
+		return 0;
+	snprintf(err->msg, sizeof(err->msg), "not 1/N, with N from 1 to %u", UINT32_MAX);
+	return -EINVAL;
+}
+
 static int parse_resched(const char *arg, void *field, struct opt_err *err)
 {
 	bool *probe = field;
@@ -59,6 +73,8 @@ static const struct opt trace_opts[] = {
 	  0, 0, NULL },
 	{ "threshold", 'w', OPT_DURATION, F(threshold_ns), "DUR",
 	  "print each operation (tier block: request) that took this long or longer", 1, 1e15, NULL },
+	{ "sample", 0, OPT_PARSE, F(sample), "1/N",
+	  "print each Nth operation (tier block: request) as well; 1/1 is all", 0, 0, parse_sample },
 	{ "interval", 'i', OPT_PARSE, F(interval_ns), "DUR",
 	  "print a table at every interval (default 1s; none with COMMAND or --json)", 0, 0,
 	  parse_interval },

@@ -12,7 +12,7 @@
 struct trace_cfg {
 	enum iop_tier tier;
 	struct opt_list devs, ops;
-	uint64_t pid, tid;
+	uint64_t pid, tid, sample;
 	const char *comm;
 	uint64_t threshold_ns, interval_ns, duration_ns;
 	bool json, stats, floor, debug, has_interval, probe_resched;

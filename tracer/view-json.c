@@ -266,7 +266,9 @@ int view_json_report(FILE *out, const struct report *r)
 
 int view_json_slow(FILE *out, const struct iop_slow *s, u32 measured)
 {
-	_cleanup_json_ json_t *o = json_pack("{s:s,s:i}", "type", "slow", "schema", VIEW_SCHEMA);
+	_cleanup_json_ json_t *o = json_pack("{s:s,s:i}", "type",
+						s->flags & SLOW_SAMPLE ? "sample" : "slow", "schema",
+						VIEW_SCHEMA);
 	bool rq = s->flags & SLOW_REQUEST;
 	json_t *stages = json_object();
 	char name[DISK_NAME_LEN], path[sizeof(s->path) + 64];

@@ -172,7 +172,7 @@ int view_text_slow(FILE *out, const struct iop_slow *s)
 	bool rq = s->flags & SLOW_REQUEST;
 	char total[W], name[DISK_NAME_LEN], path[sizeof(s->path) + 64], d[W];
 
-	fprintf(out, "\nslow %s%s%s%s  %s  %s pid %u tid %u\n",
+	fprintf(out, "\n%s %s%s%s%s  %s  %s pid %u tid %u\n", s->flags & SLOW_SAMPLE ? "sample" : "slow",
 		rq ? "request " : "", rq ? bop_names[s->kind % NR_BOPS] : kind_names[s->kind % NR_KINDS],
 		rq ? "" : " by ", rq ? "" : via_names[s->via % NR_VIAS], dur(s->total_ns, total),
 		s->comm[0] ? s->comm : "?", s->tgid, s->tid);

@@ -484,6 +484,41 @@ TEST(what_is_not_told_is_counted)
 	trace_free(&t);
 }
 
+static void sample_case(const char *tier, int every, int64_t count)
+{
+	struct trace t;
+	int64_t nr = 0, lost;
+	json_t *line;
+	size_t i;
+
+	check_case("tier %s: --sample 1/%d of %lld reads", tier, every, (long long)count);
+	if (trace_command(
+		    &t, "--tier %s --dev %s --sample 1/%d -- known-count --target %s --count %lld --size 512 --direct",
+		    tier, loop.name, every, loop.path, (long long)count)) {
+		json_array_foreach(t.lines, i, line)
+			nr += text_at(line, "type") && !strcmp(text_at(line, "type"), "sample") &&
+			      check_text("level", text_at(line, "level"), strcmp(tier, "block") ? "operation" : "request");
+		lost = number_at(t.summary, "coverage.lost.ring_full");
+		/* each processor counts for itself, and keeps less than a whole turn */
+		check_between("sampled lines and those lost", nr + lost, every == 1 ? count : count / every - 8,
+			      count / every);
+		check_device(&t, loop.name, "read", count, count * 512);
+	}
+	trace_free(&t);
+}
+
+TEST(samples)
+{
+	const char *why = need_loop();
+
+	if (why)
+		TEST_SKIP(why);
+	sample_case("block", 1, 499);
+	sample_case("vfs", 1, 499);
+	sample_case("full", 10, 2003);
+	sample_case("block", 100, 2003);
+}
+
 TEST_MAIN("trace-stages", T(a_slow_device_is_seen_as_one), T(queueing_is_told_from_the_device),
 	  T(bios_that_were_turned_away), T(throttled_reads), T(over_the_threshold), T(over_the_threshold_in_a_file),
-	  T(what_is_not_told_is_counted))
+	  T(what_is_not_told_is_counted), T(samples))
