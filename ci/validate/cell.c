@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ci/validate/cell.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,12 +74,27 @@ static bool end(struct trace *t)
 	return check_true("the report ends with a summary", t->summary);
 }
 
-static void check_scheduler(const struct cell *c, const char *when)
+static void check_scheduler(const struct cell *c, const char *want, const char *when)
 {
 	char name[32];
 
 	target_scheduler(c->disk, name, sizeof(name));
-	check_text(when, name, c->scheduler);
+	check_text(when, name, want);
+}
+
+/* Under each scheduler in turn. */
+static bool work(const struct cell *c, struct truth *truth, json_t *not_offered)
+{
+	bool fine = true;
+
+	for (size_t i = 0; i < c->nr_schedulers && fine; i++) {
+		fine = check_same("setting the scheduler", target_set_scheduler(c->disk, c->schedulers[i]), 0);
+		check_scheduler(c, c->schedulers[i], "scheduler before");
+		if (fine)
+			fine = work_do(c->disk, truth, not_offered);
+		check_scheduler(c, c->schedulers[i], "scheduler after");
+	}
+	return fine;
 }
 
 /*
@@ -96,26 +112,25 @@ static bool kernel_hid_some(const struct cell *c, const struct trace *t)
 static bool run_once(const struct cell *c, json_t *result, bool may_repeat)
 {
 	json_t *lines = json_array(), *not_offered = json_array();
-	double began = now_s(), ready = began;
+	double began = now_s(), ready;
 	int complaints = taint();
 	struct disk_stat before;
-	struct truth truth = {};
+	struct truth truth;
 	struct trace t;
 	bool fine, again = false;
 
 	json_object_set_new(result, "differs", lines);
 	json_object_set_new(result, "not_offered", not_offered);
 	differ_into(lines);
-	check_scheduler(c, "scheduler before");
+	truth_init(&truth);
 	check_same("reading the disk's counts", disk_stat_read(c->disk->name, &before), 0);
 	fine = begin(c, &t);
 	ready = now_s();
 	flock(c->turn_fd, LOCK_EX);
 	if (fine)
-		fine = work_do(c->disk, &truth, not_offered);
+		fine = work(c, &truth, not_offered);
 	fine &= end(&t);
 	flock(c->turn_fd, LOCK_UN);
-	check_scheduler(c, "scheduler after");
 	if (fine) {
 		struct disk_stat done = disk_stat_since(c->disk->name, &before);
 
@@ -133,26 +148,106 @@ static bool run_once(const struct cell *c, json_t *result, bool may_repeat)
 	return again;
 }
 
-json_t *cell_run(const struct cell *c)
+static bool failed(json_t *result)
 {
-	json_t *result = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "cell", "kernel", c->kernel, "disk",
-				   c->disk->class, "scheduler", c->scheduler, "tier", c->tier, "device",
-				   c->disk->name);
-	int err = target_set_scheduler(c->disk, c->scheduler), tries = 1;
+	return json_array_size(json_object_get(result, "differs"));
+}
 
-	if (err) {
-		char offered[128];
+/* One tracer for all schedulers of @c. */
+static json_t *run(const struct cell *c)
+{
+	json_t *result = json_object();
+	int tries = 1;
 
-		target_schedulers(c->disk, offered, sizeof(offered));
-		json_object_set_new(result, "verdict", json_string(err == -ENOENT ? "skip" : "FAIL"));
-		json_object_set_new(result, "why", json_sprintf("the kernel offers this device \"%s\" alone: %s", offered,
-								strerror(-err)));
-		return result;
-	}
 	while (run_once(c, result, tries < MAX_TRIES))
 		tries++;
 	json_object_set_new(result, "tries", json_integer(tries));
-	json_object_set_new(result, "verdict",
-			    json_string(json_array_size(json_object_get(result, "differs")) ? "FAIL" : "ok"));
+	json_object_set_new(result, "verdict", json_string(failed(result) ? "FAIL" : "ok"));
 	return result;
+}
+
+static json_t *line(const struct cell *c, const char *scheduler)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "cell", "kernel", c->kernel, "disk",
+			 c->disk->class, "scheduler", scheduler, "tier", c->tier, "device", c->disk->name);
+}
+
+/* What one tracer found holds for each scheduler; sums are given to the first. */
+static void add_together(json_t *all, const struct cell *c, json_t *result)
+{
+	static const char *const sums[] = { "requests", "operations", "start_s", "seconds" };
+
+	for (size_t i = 0; i < c->nr_schedulers; i++) {
+		json_t *l = line(c, c->schedulers[i]);
+
+		json_object_set_new(l, "together", json_integer((json_int_t)c->nr_schedulers));
+		json_object_update(l, result);
+		for (size_t s = 0; s < ARRAY_SIZE(sums) && i; s++)
+			json_object_set_new(l, sums[s], json_integer(0));
+		json_array_append_new(all, l);
+	}
+}
+
+/* Each with a tracer of its own. If all are right then, together they were not. */
+static void add_singly(json_t *all, const struct cell *c, json_t *together)
+{
+	size_t first = json_array_size(all);
+	bool any = false;
+
+	for (size_t i = 0; i < c->nr_schedulers; i++) {
+		struct cell one = *c;
+		json_t *l = line(c, c->schedulers[i]), *result;
+
+		one.schedulers = &c->schedulers[i];
+		one.nr_schedulers = 1;
+		result = run(&one);
+		any |= failed(result);
+		json_object_update(l, result);
+		json_decref(result);
+		json_array_append_new(all, l);
+	}
+	if (!any) {
+		json_object_update(json_array_get(all, first), together);
+		json_object_set_new(json_array_get(all, first), "why",
+				    json_string("all schedulers under one tracer, where each alone was right"));
+	}
+}
+
+static void add_skip(json_t *all, const struct cell *c, const char *scheduler, int err)
+{
+	json_t *l = line(c, scheduler);
+	char offered[128];
+
+	target_schedulers(c->disk, offered, sizeof(offered));
+	json_object_set_new(l, "verdict", json_string(err == -ENOENT ? "skip" : "FAIL"));
+	json_object_set_new(l, "why", json_sprintf("the kernel offers this disk \"%s\" alone: %s", offered,
+						   strerror(-err)));
+	json_array_append_new(all, l);
+}
+
+json_t *cell_run(const struct cell *c)
+{
+	json_t *all = json_array(), *result;
+	const char *offered[MAX_SCHEDULERS];
+	struct cell can = *c;
+
+	can.schedulers = offered;
+	can.nr_schedulers = 0;
+	for (size_t i = 0; i < c->nr_schedulers; i++) {
+		int err = target_set_scheduler(c->disk, c->schedulers[i]);
+
+		if (err)
+			add_skip(all, c, c->schedulers[i], err);
+		else
+			offered[can.nr_schedulers++] = c->schedulers[i];
+	}
+	if (!can.nr_schedulers)
+		return all;
+	result = run(&can);
+	if (failed(result) && can.nr_schedulers > 1)
+		add_singly(all, &can, result);
+	else
+		add_together(all, &can, result);
+	json_decref(result);
+	return all;
 }

@@ -105,14 +105,12 @@ static void judge_sum(json_t *row, const char *of, int64_t window_ns)
 }
 
 /* In how many requests each stage must have been. */
-static void judge_stage_counts(const struct cell *c, json_t *row, const char *of, int64_t n)
+static void judge_stage_counts(const struct cell *c, json_t *row, const char *of, const struct tally *want)
 {
-	bool scheduled = strcmp(c->scheduler, "none");
-
 	for (size_t i = 0; i < ARRAY_SIZE(block_stages); i++) {
 		const char *name = block_stages[i];
 		json_t *stage = json_at(json_at(row, "stages"), name);
-		int64_t least = n, most = n, count = number_at(stage, "count");
+		int64_t least = want->count, most = want->count, count = number_at(stage, "count");
 		char what[96];
 
 		snprintf(what, sizeof(what), "%s: requests in %s", of, name);
@@ -120,8 +118,8 @@ static void judge_stage_counts(const struct cell *c, json_t *row, const char *of
 			check_true("what is not measured is null", json_is_null(stage));
 			continue;
 		}
-		if (is(name, "i2d") && !scheduled)
-			least = 0;	/* only what the driver could not take at once is inserted */
+		if (is(name, "i2d"))
+			least = want->scheduled;	/* of others what the driver could not take at once */
 		if (is(name, "driver") && !driver_seen(c))
 			least = most = 0;
 		if (is(name, "complete") && is(c->disk->class, "null_blk"))
@@ -144,7 +142,7 @@ static void judge_requests(const struct cell *c, const struct trace *t, const st
 			continue;
 		judge_sum(row, of, window_ns);
 		if (i != REQ_FLUSH)
-			judge_stage_counts(c, row, of, want->count);
+			judge_stage_counts(c, row, of, want);
 		check_same("merged bios", number_at(row, "merged_bios"), 0);
 	}
 }

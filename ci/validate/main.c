@@ -82,7 +82,32 @@ static const struct opt cells_opts[] = {
 static const struct opt_table cells_table = { "iopath-validate cells", "run cells of the matrix here", "", cells_opts,
 					      ARRAY_SIZE(cells_opts) };
 
-/* With one scheduler each I/O is looked at on its own, too. */
+/* Those schedulers of @c that are, or are not, the one with which every I/O is printed. */
+static int run_part(const struct cell *c, bool records)
+{
+	const char *schedulers[MAX_SCHEDULERS];
+	struct cell part = *c;
+	json_t *lines, *line;
+	int status = OK;
+	size_t i;
+
+	part.records = records;
+	part.schedulers = schedulers;
+	part.nr_schedulers = 0;
+	for (i = 0; i < c->nr_schedulers; i++)
+		if (records == (c->records && !strcmp(c->schedulers[i], "mq-deadline")))
+			schedulers[part.nr_schedulers++] = c->schedulers[i];
+	if (!part.nr_schedulers)
+		return OK;
+	lines = cell_run(&part);
+	json_array_foreach(lines, i, line)
+		if (!status)
+			status = put_line(json_incref(line));
+	json_decref(lines);
+	return status;
+}
+
+/* In the widest tier and with one scheduler, each I/O is looked at on its own, too. */
 static int run_disk(const struct cells_cfg *cfg, json_t *doctor, const char *spec)
 {
 	struct target disk;
@@ -90,21 +115,22 @@ static int run_disk(const struct cells_cfg *cfg, json_t *doctor, const char *spe
 
 	if (err)
 		return fail(CANNOT, spec, strerror(-err));
-	for (size_t s = 0; s < cfg->schedulers.nr && !status; s++)
-		for (size_t t = 0; t < cfg->tiers.nr && !status; t++) {
-			const char *scheduler = cfg->schedulers.v[s];
-			struct cell c = {
-				.kernel = cfg->kernel,
-				.disk = &disk,
-				.scheduler = scheduler,
-				.tier = cfg->tiers.v[t],
-				.doctor = doctor,
-				.records = !strcmp(scheduler, "mq-deadline"),
-				.turn_fd = turn_fd,
-			};
+	for (size_t t = 0; t < cfg->tiers.nr && !status; t++) {
+		const struct cell c = {
+			.kernel = cfg->kernel,
+			.disk = &disk,
+			.schedulers = (const char *const *)cfg->schedulers.v,
+			.nr_schedulers = cfg->schedulers.nr,
+			.tier = cfg->tiers.v[t],
+			.doctor = doctor,
+			.records = !strcmp(cfg->tiers.v[t], "full"),
+			.turn_fd = turn_fd,
+		};
 
-			status = put_line(cell_run(&c));
-		}
+		status = run_part(&c, false);
+		if (!status)
+			status = run_part(&c, true);
+	}
 	target_close(&disk);
 	return status;
 }
@@ -189,6 +215,8 @@ static int cells_main(int argc, char **argv)
 
 	if (r < 0 && (operand < argc || !cfg.kernel || !cfg.disks.nr || !cfg.schedulers.nr || !cfg.tiers.nr))
 		r = fail(USAGE, cells_table.command, "all four options are needed, and nothing else");
+	if (r < 0 && cfg.schedulers.nr > MAX_SCHEDULERS)
+		r = fail(USAGE, cells_table.command, "too many schedulers");
 	for (size_t i = 0; r < 0 && i < cfg.tiers.nr; i++)
 		if (tier_rank(cfg.tiers.v[i]) < 0)
 			r = fail(USAGE, cfg.tiers.v[i], "no such tier");

@@ -46,7 +46,7 @@ static void operation_add(struct truth *t, const char *name, const char *via, in
 	       (strcmp(t->operations[i].name, name) || strcmp(t->operations[i].via, via)))
 		i++;
 	if (i == t->nr_operations)
-		t->operations[t->nr_operations++] = (struct tally){ name, via, 0, 0 };
+		t->operations[t->nr_operations++] = (struct tally){ .name = name, .via = via };
 	t->operations[i].count += count;
 	t->operations[i].bytes += bytes;
 }
@@ -133,16 +133,26 @@ static bool do_one(const struct work *w, const struct target *disk, struct truth
 	return fine;
 }
 
-bool work_do(const struct target *disk, struct truth *ret, json_t *not_offered)
+void truth_init(struct truth *t)
 {
+	*t = (struct truth){ .requests = { [REQ_READ].name = "read",
+					   [REQ_WRITE].name = "write",
+					   [REQ_DISCARD].name = "discard",
+					   [REQ_FLUSH].name = "flush" } };
+}
+
+bool work_do(const struct target *disk, struct truth *t, json_t *not_offered)
+{
+	const struct truth before = *t;
+	char scheduler[32];
 	bool fine = true;
 
-	*ret = (struct truth){ .requests = { [REQ_READ].name = "read",
-					     [REQ_WRITE].name = "write",
-					     [REQ_DISCARD].name = "discard",
-					     [REQ_FLUSH].name = "flush" } };
+	target_scheduler(disk, scheduler, sizeof(scheduler));
+	json_array_clear(not_offered);
 	for (size_t i = 0; i < ARRAY_SIZE(works) && fine; i++)
-		fine = do_one(&works[i], disk, ret, not_offered);
+		fine = do_one(&works[i], disk, t, not_offered);
+	for (int i = 0; i < NR_REQS && strcmp(scheduler, "none"); i++)
+		t->requests[i].scheduled += t->requests[i].count - before.requests[i].count;
 	return fine;
 }
 

@@ -11,6 +11,7 @@
 struct tally {
 	const char *name, *via;
 	int64_t count, bytes;
+	int64_t scheduled;	/* of the requests: under another scheduler than none */
 };
 
 enum { REQ_READ, REQ_WRITE, REQ_DISCARD, REQ_FLUSH, NR_REQS };
@@ -23,12 +24,15 @@ struct truth {
 	int64_t hits, misses;	/* reads through the page cache */
 };
 
+/* Of nothing done yet. */
+void truth_init(struct truth *t);
+
 /*
- * Does all of it on @t, one after the other. What this kernel or disk does not
- * offer is named in the array @not_offered. False: something else went wrong
- * (see differ.h), and the truth is not known.
+ * Does all of it on @disk, one after the other, and adds to @t. What this
+ * kernel or disk does not offer is named in the array @not_offered. False:
+ * something else went wrong (see differ.h), and the truth is not known.
  */
-bool work_do(const struct target *t, struct truth *ret, json_t *not_offered);
+bool work_do(const struct target *disk, struct truth *t, json_t *not_offered);
 
 int64_t truth_requests(const struct truth *t);
 int64_t truth_operations(const struct truth *t);
