@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Exact counts on kernels × disks × schedulers × tiers, and what the doctor says: ci/README.md.
 PROGRAMS += iopath-validate
-iopath-validate_SRC := $(addprefix ci/validate/,main.c cell.c differ.c doctor.c judge.c report.c table.c target.c work.c) \
+VALIDATE_SRC := $(addprefix ci/validate/,cell.c differ.c doctor.c judge.c report.c table.c target.c work.c) \
 	$(addprefix tracer/tests/,ground-loop.c ground-place.c ground-run.c ground-trace.c) $(BASE_SRC)
+iopath-validate_SRC := ci/validate/main.c $(VALIDATE_SRC)
 iopath-validate_LIBS := -ljansson -lm
+
+TESTS += test-validate
+test-validate_SRC := ci/validate/tests/test-validate.c $(VALIDATE_SRC)
+test-validate_LIBS := -ljansson -lm
 
 VALIDATE := validate validate-merge lab-smoke doctor-check doctor-expect
 VALIDATE_RUN = $(Q)O='$(O)' setpriv --pdeathsig TERM ci/validate/run
