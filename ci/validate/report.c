@@ -38,6 +38,17 @@ struct outcome report_cell(const struct report *r, size_t pair, size_t scheduler
 	return r->cells[index_of(r->cfg, pair, scheduler, tier)];
 }
 
+static void add_head(json_t *heads, json_t *line)
+{
+	json_t *head;
+	size_t i;
+
+	json_array_foreach(heads, i, head)
+		if (json_equal(head, line))
+			return;
+	json_array_append(heads, line);
+}
+
 static void take_line(struct report *r, size_t pair, json_t *line)
 {
 	const struct report_cfg *cfg = r->cfg;
@@ -47,7 +58,7 @@ static void take_line(struct report *r, size_t pair, json_t *line)
 	struct outcome *o;
 
 	if (type && !strcmp(type, "head"))
-		json_object_set(r->heads, text_at(line, "kernel"), line);
+		add_head(r->heads, line);
 	if (!type || strcmp(type, "cell") || s == cfg->schedulers.nr || t == cfg->tiers.nr)
 		return;
 	o = &r->cells[index_of(cfg, pair, s, t)];
@@ -152,7 +163,7 @@ int report_read(struct report *r, const struct report_cfg *cfg)
 	const char *kernel;
 	json_t *line;
 
-	*r = (struct report){ .cfg = cfg, .heads = json_object(), .doctors = json_object() };
+	*r = (struct report){ .cfg = cfg, .heads = json_array(), .doctors = json_object() };
 	r->cells = calloc(n, sizeof(*r->cells));
 	if (n && !r->cells)
 		return -ENOMEM;

@@ -30,7 +30,7 @@ struct outcome {
 struct report {
 	const struct report_cfg *cfg;
 	struct outcome *cells;		/* pair, scheduler, tier; the last one changes fastest */
-	json_t *heads;			/* per kernel the line that says what it was */
+	json_t *heads;			/* lines that say what was run on what; each once */
 	json_t *doctors;		/* per kernel its line: verdict, differs, why */
 	int passed, failed, skipped;
 };
