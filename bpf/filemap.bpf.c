@@ -90,13 +90,20 @@ static __always_inline int on_check_end(void)
 	return 0;
 }
 
-/* Whatever is dirty in the range is written and waited for, requests apart. */
-static __always_inline int on_range_begin(void)
+/*
+ * Whatever is dirty in the range is written and waited for, requests apart. A
+ * mapping without pages, as direct I/O leaves it, has nothing: no need to ask
+ * whose it is.
+ */
+static __always_inline int on_range_begin(const struct address_space *mapping)
 {
-	int index;
-	struct op *o = op_here(&index);
+	struct op *o;
 	u64 now, from;
+	int index;
 
+	if (!mapping->nrpages)
+		return 0;
+	o = op_here(&index);
 	if (!o || o->in_range)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -107,12 +114,15 @@ static __always_inline int on_range_begin(void)
 	return 0;
 }
 
-static __always_inline int on_range_end(void)
+static __always_inline int on_range_end(const struct address_space *mapping)
 {
-	int index;
-	struct op *o = op_here(&index);
+	struct op *o;
 	u64 now, from;
+	int index;
 
+	if (!mapping->nrpages)
+		return 0;
+	o = op_here(&index);
 	if (!o || !o->in_range)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -123,11 +133,17 @@ static __always_inline int on_range_end(void)
 	return 0;
 }
 
-static __always_inline int on_accessed(void)
-{
-	int index;
-	struct op *o = op_here(&index);
+#define MAPPING_ANON 1
 
+/* Direct I/O marks the caller's own memory so too, which is no page cache. */
+static __always_inline int on_accessed(u64 mapping)
+{
+	struct op *o;
+	int index;
+
+	if (!mapping || mapping & MAPPING_ANON)
+		return 0;
+	o = op_here(&index);
 	if (o)
 		o->accessed++;
 	return 0;
@@ -196,12 +212,16 @@ HOOK("?fexit/filemap_get_pages", lookup_end, (void *iocb), on_lookup_end())
 /* until 5.11 the look-up has no function of its own: it ends where a page is used */
 HOOK("?fentry/generic_file_buffered_read", buffered_read, (void *iocb), on_lookup_begin())
 HOOK("?fentry/mark_page_accessed", page_found, (void *page), on_lookup_end())
-HOOK("?fentry/folio_mark_accessed", folio_accessed, (void *folio), on_accessed())
-HOOK("?fentry/mark_page_accessed", page_accessed, (void *page), on_accessed())
+HOOK("?fentry/folio_mark_accessed", folio_accessed, (struct folio *folio),
+     on_accessed(address(folio->mapping)))
+HOOK("?fentry/mark_page_accessed", page_accessed, (struct page *page),
+     on_accessed(address(page->mapping)))
 HOOK("?fentry/filemap_range_needs_writeback", check_begin, (void *mapping), on_check_begin())
 HOOK("?fexit/filemap_range_needs_writeback", check_end, (void *mapping), on_check_end())
-HOOK("?fentry/filemap_write_and_wait_range", range_begin, (void *mapping), on_range_begin())
-HOOK("?fexit/filemap_write_and_wait_range", range_end, (void *mapping), on_range_end())
+HOOK("?fentry/filemap_write_and_wait_range", range_begin,
+     (struct address_space *mapping), on_range_begin(mapping))
+HOOK("?fexit/filemap_write_and_wait_range", range_end,
+     (struct address_space *mapping), on_range_end(mapping))
 HOOK("?tp_btf/mm_filemap_get_pages", get_pages, (struct address_space *mapping),
      on_get_pages(mapping))
 HOOK("?tp_btf/mm_filemap_add_to_page_cache", folio_added, (struct folio *folio),

@@ -132,6 +132,7 @@ struct files_struct {
 
 struct address_space {
 	struct inode *host;
+	unsigned long nrpages;
 };
 
 struct folio {

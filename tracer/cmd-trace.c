@@ -330,6 +330,9 @@ static int probe(struct trace *t)
 		return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
 				"--cond-resched=probe: no hook for it on kernel %s; see `iopath doctor'",
 				t->kernel.release);
+	if (t->cfg.kernel_io && t->plan.chosen[POINT_VFS_READ] < 0)
+		return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
+				"--kernel-io: no hook for it on kernel %s; see `iopath doctor'", t->kernel.release);
 	return refuse_partitions(t);
 }
 
@@ -345,7 +348,7 @@ static int attach(struct trace *t, struct session_opts *o)
 		if (r)
 			return cmd_fail(&trace_table, EXIT_ERROR, "ring buffer: %s", strerror(-r));
 	}
-	if (o->tree) {
+	if (o->extras.tree) {
 		r = session_follow(t->session, (u32)t->child.pid);
 		if (r)
 			return cmd_fail(&trace_table, EXIT_ERROR, "following the command: %s",
@@ -443,10 +446,11 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	o.tier = t->cfg.tier;
 	o.floor = t->cfg.floor;
 	o.program_stats = t->cfg.stats;
-	o.probe_resched = t->cfg.probe_resched;
+	o.extras.resched_calls = t->cfg.probe_resched;
+	o.extras.kernel_io = t->cfg.kernel_io;
 	o.threshold_ns = t->cfg.threshold_ns;
 	o.sample = (u32)t->cfg.sample;
-	o.tree = command != NULL;
+	o.extras.tree = command != NULL;
 	o.debug = t->cfg.debug ? stderr : NULL;
 	r = catch_signals(t);
 	if (!r && command)

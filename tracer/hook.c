@@ -254,13 +254,25 @@ size_t hook_symbols(const char *names[static MAX_HOOK_ROWS])
 	return n;
 }
 
-bool hook_wanted(enum hook_point p, enum iop_tier tier, bool tree, bool resched)
+bool hook_wanted(enum hook_point p, enum iop_tier tier, const struct hook_extras *extras)
 {
-	if (p == POINT_TASK_FORK || p == POINT_TASK_FREE)
-		return tree;
-	if (p == POINT_RESCHED_CALL && !resched)
-		return false;
-	return hook_points[p].tier <= tier;
+	bool wanted = hook_points[p].tier <= tier;
+
+	switch (p) {
+	case POINT_TASK_FORK:
+	case POINT_TASK_FREE:
+		return extras->tree;
+	case POINT_RESCHED_CALL:
+		return wanted && extras->resched_calls;
+#define X(sym, function, program, kind) \
+	case POINT_##sym:               \
+	case POINT_##sym##_END:
+	IOP_VFS_FUNCTIONS(X)
+#undef X
+		return wanted && extras->kernel_io;
+	default:
+		return wanted;
+	}
 }
 
 enum tier_state hook_tier_state(const struct hook_plan *plan, enum iop_tier tier,

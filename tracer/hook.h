@@ -117,8 +117,15 @@ void hook_choose(const struct kernel *k, struct hook_plan *ret);
 /* Do without what was chosen for @p. */
 void hook_give_up(struct hook_plan *plan, enum hook_point p);
 
-/* The point takes part in @tier; @tree: a process tree is followed, @resched: calls are counted. */
-bool hook_wanted(enum hook_point p, enum iop_tier tier, bool tree, bool resched);
+/* What some points are for, on request. */
+struct hook_extras {
+	bool tree;		/* a process tree is followed */
+	bool resched_calls;	/* the calls of cond_resched are counted (tier full) */
+	bool kernel_io;		/* what kernel threads read and write is followed (from tier vfs) */
+};
+
+/* The point takes part in @tier. */
+bool hook_wanted(enum hook_point p, enum iop_tier tier, const struct hook_extras *extras);
 
 /*
  * Names that hook_choose() will ask kernel.has_symbol() and has_tracepoint()

@@ -238,14 +238,14 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 		      const struct sizes *z)
 {
 	c->floor = o->floor;
-	c->probe_resched = o->probe_resched;
+	c->probe_resched = o->extras.resched_calls;
 	c->tier = (u8)o->tier;
 	c->shard_mask = z->shards - 1;
 	c->shared_shards = (u32)libbpf_num_possible_cpus() > z->shards;
 	c->self_tgid = (u32)getpid();
 	c->tgid = o->tgid;
 	c->tid = o->tid;
-	c->tree_on = o->tree;
+	c->tree_on = o->extras.tree;
 	if (o->comm) {
 		c->comm_on = 1;
 		snprintf(c->comm, sizeof(c->comm), "%s", o->comm);
@@ -273,7 +273,7 @@ static int select_programs(struct session *s, const struct session_opts *o,
 	for (int p = 0; p < NR_POINTS; p++) {
 		const struct hook_row *row;
 
-		if (plan->chosen[p] < 0 || !hook_wanted(p, o->tier, o->tree, o->probe_resched))
+		if (plan->chosen[p] < 0 || !hook_wanted(p, o->tier, &o->extras))
 			continue;
 		row = &hook_rows[plan->chosen[p]];
 		s->programs[p] = bpf_object__find_program_by_name(s->object.obj, row->program);
@@ -348,7 +348,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 {
 	_cleanup_(session_closep) struct session *s = calloc(1, sizeof(*s));
 	struct sizes z = sizes_for(opts->tier, (u32)libbpf_num_possible_cpus(),
-				   disk_total_requests(), opts->tree, ring_bytes(opts));
+				   disk_total_requests(), opts->extras.tree, ring_bytes(opts));
 	int err;
 
 	if (!s)

@@ -22,8 +22,7 @@ struct session_opts {
 	enum iop_tier tier;
 	bool floor;		/* programs return at once; nothing is measured */
 	bool program_stats;	/* run counts and times of each program */
-	bool probe_resched;	/* count the calls of cond_resched (tier full) */
-	bool tree;		/* follow a process tree: session_follow() */
+	struct hook_extras extras;	/* with tree: session_follow() */
 	u64 threshold_ns;	/* 0: no records for that */
 	u32 sample;		/* a record for each Nth; 0: none */
 	u32 tgid, tid;		/* 0: no filter */

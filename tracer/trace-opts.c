@@ -84,6 +84,8 @@ static const struct opt trace_opts[] = {
 	{ "cond-resched", 0, OPT_PARSE, F(probe_resched), "HOW",
 	  "tier full: `switch' sees the switches that a cond_resched caused (default), `probe' counts its calls too (costs much)",
 	  0, 0, parse_resched },
+	{ "kernel-io", 0, OPT_FLAG, F(kernel_io), NULL,
+	  "follow what kernel threads read from files and write to them too (costs more)", 0, 0, NULL },
 	{ "stats", 0, OPT_FLAG, F(stats), NULL,
 	  "count and time each run of each eBPF program (costs more)", 0, 0, NULL },
 	{ "floor", 0, OPT_FLAG, F(floor), NULL,
@@ -186,6 +188,8 @@ int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o)
 				cfg->comm, IOP_COMM_LEN - 1);
 	if (cfg->probe_resched && cfg->tier < TIER_FULL)
 		return cmd_fail(&trace_table, EXIT_USAGE, "--cond-resched=probe: needs --tier full");
+	if (cfg->kernel_io && cfg->tier < TIER_VFS)
+		return cmd_fail(&trace_table, EXIT_USAGE, "--kernel-io: needs --tier vfs or above");
 	o->tgid = (u32)cfg->pid;
 	o->tid = (u32)cfg->tid;
 	o->comm = cfg->comm;

@@ -15,7 +15,7 @@ struct trace_cfg {
 	uint64_t pid, tid, sample;
 	const char *comm;
 	uint64_t threshold_ns, interval_ns, duration_ns;
-	bool json, stats, floor, debug, has_interval, probe_resched;
+	bool json, stats, floor, debug, has_interval, probe_resched, kernel_io;
 	const char *output;
 };
 

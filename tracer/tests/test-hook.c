@@ -200,6 +200,7 @@ TEST(without_btf_of_modules)
 
 TEST(modules_bring_their_stages)
 {
+	const struct hook_extras none = { 0 }, all = { true, true, true };
 	struct made_up m = modern;
 	struct kernel k = kernel_of(&m);
 	struct hook_plan p;
@@ -211,8 +212,12 @@ TEST(modules_bring_their_stages)
 	ASSERT_EQ(p.chosen[POINT_XFS_READ], -1);
 	ASSERT_TRUE(p.stages & 1u << STAGE_VFS);
 	/* on request alone */
-	ASSERT_TRUE(!hook_wanted(POINT_RESCHED_CALL, TIER_FULL, false, false));
-	ASSERT_TRUE(hook_wanted(POINT_RESCHED_CALL, TIER_FULL, false, true));
+	ASSERT_TRUE(!hook_wanted(POINT_RESCHED_CALL, TIER_FULL, &none));
+	ASSERT_TRUE(!hook_wanted(POINT_RESCHED_CALL, TIER_FILEMAP, &all));
+	ASSERT_TRUE(hook_wanted(POINT_RESCHED_CALL, TIER_FULL, &all));
+	ASSERT_TRUE(!hook_wanted(POINT_VFS_ITER_READ_END, TIER_FULL, &none));
+	ASSERT_TRUE(hook_wanted(POINT_VFS_ITER_READ_END, TIER_VFS, &all));
+	ASSERT_TRUE(!hook_wanted(POINT_VFS_READ, TIER_BLOCK, &all));
 	memset(m.functions, 0, sizeof(m.functions));
 	hook_choose(&k, &p);
 	ASSERT_TRUE(!(p.stages & 1u << STAGE_VFS));

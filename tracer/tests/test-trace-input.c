@@ -69,6 +69,7 @@ TEST(what_no_option_means)
 		{ "trace --sample 1/9999999999", USAGE, "--sample" },
 		{ "trace --cond-resched=maybe", USAGE, "--cond-resched" },
 		{ "trace --tier vfs --cond-resched=probe", USAGE, "--cond-resched" },
+		{ "trace --tier block --kernel-io", USAGE, "--kernel-io" },
 		{ "trace --threshold -1ms", USAGE, "--threshold" },
 		{ "trace --interval 5", USAGE, "--interval" },
 		{ "trace --duration nan", USAGE, "--duration" },
