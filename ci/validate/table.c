@@ -234,7 +234,7 @@ void report_print_markdown(const struct report *r, FILE *out)
 		fprintf(out, " %s %s;", kernel, text_at(line, "verdict"));
 	fputc('\n', out);
 	print_section("Left out in cells that passed", r, print_left_out, out);
-	print_section("Asked again, since the report said that the kernel had skipped a program or hidden completions", r,
+	print_section("Asked again, since the report admitted a loss that the kernel is the cause of", r,
 		      print_repeated, out);
 	print_section("Skipped", r, print_skips, out);
 	print_section("Failed", r, print_failed_items, out);
