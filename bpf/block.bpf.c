@@ -9,37 +9,6 @@
  */
 #include "op.bpf.h"
 
-struct bio_slot {
-	u64 q, g;
-	u64 p;		/* struct rq_stamps, for a request not seen yet */
-	u64 op;		/* op_handle(), 0: none */
-	struct owner owner;
-	u32 dev;	/* the disk's, or 0 when a filter leaves the bio out */
-	u32 bytes;
-	u8 bop;
-	u8 bio_based;
-	u8 pad[6];
-};
-
-struct rq_slot {
-	struct rq_stamps s;
-	u64 op;
-	u64 bio;	/* the bio that `op` and `owner` are of */
-	u64 sector;
-	struct owner owner;
-	u32 dev;
-	u32 bytes;
-	s32 row;	/* -1: not counted */
-	u32 requeues, merged;
-	s32 tag;
-	u16 hctx;
-	s16 status;	/* blk_status_t, or -errno where the kernel tells that */
-	u8 bop;
-	u8 wanted;
-	u8 requeued;	/* since it was last issued */
-	u8 known;	/* its bio was seen, or it needs none */
-};
-
 SLOT_TABLE(bios, struct bio_slot);
 SLOT_TABLE(rqs, struct rq_slot);
 

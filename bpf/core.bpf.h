@@ -12,6 +12,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "wire.h"
+#include "state.h"
 #include "config.h"
 #include "functions.h"
 #include "atomic.bpf.h"
@@ -250,12 +251,6 @@ static __always_inline bool comm_is(const char *comm)
 
 	return ((const u64 *)comm)[0] == want[0] && ((const u64 *)comm)[1] == want[1];
 }
-
-/* Who issues: decided in the issuer's context, never at completion. */
-struct owner {
-	u32 tgid, tid;
-	char comm[IOP_COMM_LEN] __attribute__((aligned(8)));
-};
 
 static __always_inline void owner_get(struct owner *o)
 {

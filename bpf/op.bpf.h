@@ -16,41 +16,6 @@
 
 #include "core.bpf.h"
 
-enum op_cause {	/* why the task's next sleep happens */
-	CAUSE_NONE,
-	CAUSE_THROTTLE,
-	CAUSE_WBWAIT,
-};
-
-struct op {
-	u64 t0, cursor;
-	u64 stage[NR_STAGES];
-	u64 key;
-	u64 file, inode;
-	u64 offset, len;
-	u64 off_ns;	/* switched out since; 0: running */
-	u64 irq_ns;	/* interrupts since the cursor, not yet taken out */
-	u64 resched_ns;
-	u64 current_key;	/* of a batch: the request being submitted */
-	u64 sector;
-	u32 generation;
-	u32 nr_bios, nr_requests;
-	u32 refs;	/* bios in flight, and 1 while being submitted */
-	u32 resched, resched_calls;
-	u32 folios_added, folios_ahead, lookups, accessed;
-	u32 dev, file_dev;
-	s32 tag;
-	u16 hctx;
-	u8 kind, via;
-	u8 cause, preempted, cached, direct;
-	u8 dev_wanted, has_offset;
-	u8 in_range;	/* in filemap_write_and_wait_range() */
-	u8 in_fs;	/* has been handed to the file system */
-	u8 end_seen;	/* libaio: its completion is hooked, the last bio is not it */
-	u8 pad[3];
-	struct owner owner;
-};
-
 SLOT_TABLE(ops, struct op);
 
 #define TID_KEY(tid) ((u64)(u32)(tid) << 1 | 1)
@@ -112,7 +77,7 @@ static __always_inline struct op *op_begin(u64 key, u8 kind, u8 via, u64 now, in
 	o->folios_added = o->folios_ahead = o->lookups = o->accessed = 0;
 	o->refs = 1;
 	o->dev = 0;
-	o->tag = -1;
+	o->tag = o->fd = -1;
 	o->cause = o->preempted = o->cached = o->direct = 0;
 	o->has_offset = 0;
 	o->dev_wanted = 0;
@@ -250,16 +215,6 @@ static __always_inline u64 clamp_ns(u64 t, u64 lo, u64 hi)
 {
 	return t < lo ? lo : t > hi ? hi : t;
 }
-
-/* Stamps of one request, as far as they are known (0: not). */
-struct rq_stamps {
-	u64 q, g, i;
-	u64 p;	/* the driver began to prepare the command, before the issue */
-	u64 d;
-	u64 h;	/* handed to the device */
-	u64 e;	/* the completion interrupt */
-	u64 c;
-};
 
 /* One request's part of (from, c]: each known stamp ends a stage. */
 static __always_inline u64 op_give_until(struct op *o, enum iop_stage stage, u64 from, u64 to, u64 end)

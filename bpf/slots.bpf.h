@@ -23,12 +23,6 @@
 #ifndef IOPATH_SLOTS_H
 #define IOPATH_SLOTS_H
 
-#define SLOT_WAYS 8
-
-struct slot_bucket {
-	u64 key[SLOT_WAYS];
-};
-
 static __always_inline u32 slot_hash(u64 key)
 {
 	/* Fibonacci hashing: pointers differ in the middle bits */

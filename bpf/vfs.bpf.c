@@ -71,6 +71,7 @@ __global_fn int aio_begin(u64 slot, u64 now)
 	o->offset = (u64)iocb.aio_offset;
 	o->has_offset = 1;
 	o->len = iocb.aio_nbytes;
+	o->fd = (s32)iocb.aio_fildes;
 	if (!op_set_file(o, fd_file(iocb.aio_fildes)))
 		op_release(o, index);
 	else if (op_on_wanted_dev(o))
@@ -169,9 +170,12 @@ static __always_inline int on_sys_enter(struct pt_regs *regs, u64 nr)
 	}
 	if (sc.kind == KIND_URING_BATCH)
 		return 0;
-	if (sc.fd_arg && !op_set_file(o, fd_file(sys_arg(regs, sc.fd_arg)))) {
-		op_release(o, index);
-		return 0;
+	if (sc.fd_arg) {
+		o->fd = (s32)sys_arg(regs, sc.fd_arg);
+		if (!op_set_file(o, fd_file((u32)o->fd))) {
+			op_release(o, index);
+			return 0;
+		}
 	}
 	o->len = sys_arg(regs, sc.len_arg);
 	if (sc.offset_arg)

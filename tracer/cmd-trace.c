@@ -13,6 +13,7 @@
 #include "child.h"
 #include "cmd.h"
 #include "disk.h"
+#include "hung.h"
 #include "tracer/base/cleanup.h"
 #include "trace-opts.h"
 #include "view.h"
@@ -37,6 +38,7 @@ struct trace {
 	sigset_t old_mask;
 	struct stats now, before, view;
 	u64 start_ns, interval_start_ns, cpu_at_start_ns, in_flight_at_start;
+	struct hung hung;
 	int write_error;	/* -errno of the first write that failed */
 	int stop_signal;
 };
@@ -50,6 +52,7 @@ static void trace_finish(struct trace *t)
 		close(t->signal_fd);
 	if (t->out && t->out != stdout)
 		fclose(t->out);
+	hung_free(&t->hung);
 	stats_free(&t->now);
 	stats_free(&t->before);
 	stats_free(&t->view);
@@ -214,7 +217,9 @@ static u64 next_event(const struct trace *t, u64 now, u64 end_ns)
 {
 	u64 next = now + READ_NS;
 
-	if (t->cfg.threshold_ns && now + DRAIN_NS < next)
+	if (hung_next(&t->hung, now) < next)
+		next = hung_next(&t->hung, now);
+	if ((t->cfg.threshold_ns || t->cfg.sample) && now + DRAIN_NS < next)
 		next = now + DRAIN_NS;
 	if (t->cfg.interval_ns && t->interval_start_ns + t->cfg.interval_ns < next)
 		next = t->interval_start_ns + t->cfg.interval_ns;
@@ -243,6 +248,8 @@ static int run_loop(struct trace *t)
 		now = now_ns();
 		if (now >= end_ns)
 			return 0;
+		if (t->hung.min_age_ns)
+			note_write(t, hung_look(&t->hung, t->session, now, t->out));
 		if (t->cfg.interval_ns && now >= t->interval_start_ns + t->cfg.interval_ns) {
 			err = report_interval(t, now);
 			if (err)
@@ -443,6 +450,7 @@ static int trace_main(struct trace *t, int argc, char **argv)
 		return r;
 	if (!t->cfg.has_interval)
 		t->cfg.interval_ns = command || t->cfg.json ? 0 : 1000000000;
+	t->hung = (struct hung){ .min_age_ns = t->cfg.hung_ns, .json = t->cfg.json };
 	o.tier = t->cfg.tier;
 	o.floor = t->cfg.floor;
 	o.program_stats = t->cfg.stats;

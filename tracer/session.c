@@ -21,8 +21,12 @@
 #include "stats.h"
 #include "tracer/base/cleanup.h"
 
-#define SLOT_WAYS 8
 #define RING_BYTES (1u << 20)
+
+struct mapped {
+	void *p;
+	size_t len;
+};
 
 struct session {
 	struct object object;
@@ -31,6 +35,7 @@ struct session {
 	struct bpf_program *programs[NR_POINTS];
 	u32 nr_programs;
 	u32 nr_shards;
+	bool has_ops;	/* rows of operations: from tier vfs */
 	int stats_fd;
 	session_slow_fn slow_fn;
 	void *slow_ctx;
@@ -39,7 +44,10 @@ struct session {
 	const struct iop_block_stats *blocks;
 	const struct iop_op_stats *ops;
 	const struct iop_row_id *row_ids;
-	size_t counts_len, blocks_len, ops_len, row_ids_len;
+	struct mapped mapped[4 + 2 * 3];
+	u32 nr_mapped;
+	/* mapped when they are first looked at */
+	struct slot_tables tables;
 };
 
 /* ---- what libbpf has to say goes into @why, not to the terminal ---- */
@@ -311,8 +319,10 @@ static int attach_programs(struct session *s, struct hook_plan *plan, char *why)
 
 /* ---- mapped arrays ---- */
 
-static const void *map_array(struct bpf_map *map, size_t *ret_len)
+/* Read-only, until the session closes. NULL and errno. */
+static const void *map_array(struct session *s, const char *name)
 {
+	struct bpf_map *map = object_map(&s->object, name);
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t len = (bpf_map__value_size(map) + 7ul) / 8 * 8 * bpf_map__max_entries(map);
 	void *p;
@@ -321,23 +331,17 @@ static const void *map_array(struct bpf_map *map, size_t *ret_len)
 	p = mmap(NULL, len, PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
 	if (p == MAP_FAILED)
 		return NULL;
-	*ret_len = len;
+	s->mapped[s->nr_mapped++] = (struct mapped){ p, len };
 	return p;
 }
 
-static int map_arrays(struct session *s)
+static int map_counters(struct session *s)
 {
-	s->counts = map_array(object_map(&s->object, "counts"), &s->counts_len);
-	s->blocks = map_array(object_map(&s->object, "block_stats"), &s->blocks_len);
-	s->ops = map_array(object_map(&s->object, "op_stats"), &s->ops_len);
-	s->row_ids = map_array(object_map(&s->object, "row_ids"), &s->row_ids_len);
+	s->counts = map_array(s, "counts");
+	s->blocks = map_array(s, "block_stats");
+	s->ops = map_array(s, "op_stats");
+	s->row_ids = map_array(s, "row_ids");
 	return s->counts && s->blocks && s->ops && s->row_ids ? 0 : -errno;
-}
-
-static void unmap(const void *p, size_t len)
-{
-	if (p)
-		munmap((void *)(uintptr_t)p, len);
 }
 
 /* ---- life ---- */
@@ -355,6 +359,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 		return -ENOMEM;
 	s->stats_fd = -1;
 	s->nr_shards = z.shards;
+	s->has_ops = z.ops > SLOT_WAYS;
 	libbpf_said[0] = '\0';
 	libbpf_log = opts->debug;
 	libbpf_set_print(keep_message);
@@ -371,7 +376,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 	err = object_load(&s->object);
 	if (err)
 		return fail(why, err, "loading the programs");
-	err = map_arrays(s);
+	err = map_counters(s);
 	if (err)
 		return fail(why, err, "mapping the counters");
 	if (opts->program_stats) {
@@ -393,10 +398,8 @@ void session_close(struct session *s)
 	for (int p = 0; p < NR_POINTS; p++)
 		bpf_link__destroy(s->links[p]);
 	ring_buffer__free(s->ring);
-	unmap(s->counts, s->counts_len);
-	unmap(s->blocks, s->blocks_len);
-	unmap(s->ops, s->ops_len);
-	unmap(s->row_ids, s->row_ids_len);
+	for (u32 i = 0; i < s->nr_mapped; i++)
+		munmap(s->mapped[i].p, s->mapped[i].len);
 	if (s->stats_fd >= 0)
 		close(s->stats_fd);
 	object_close(&s->object);
@@ -454,6 +457,32 @@ int session_drain(struct session *s)
 	return s->ring ? ring_buffer__consume(s->ring) : 0;
 }
 
+/* ---- what is in flight ---- */
+
+static int map_table(struct session *s, const char *keys, const char *data, struct slot_table *t)
+{
+	t->keys = map_array(s, keys);
+	t->data = t->keys ? map_array(s, data) : NULL;
+	if (!t->data)
+		return -errno;
+	t->slots = bpf_map__max_entries(object_map(&s->object, data));
+	return 0;
+}
+
+int session_unfinished(struct session *s, u64 now_ns, u64 min_age_ns, unfinished_fn fn, void *ctx)
+{
+	struct slot_tables *t = &s->tables;
+	int err = 0;
+
+	if (!t->ops.slots)
+		err = map_table(s, "ops_keys", "ops_data", &t->ops);
+	if (!err && !t->bios.slots)
+		err = map_table(s, "bios_keys", "bios_data", &t->bios);
+	if (!err && !t->rqs.slots)
+		err = map_table(s, "rqs_keys", "rqs_data", &t->rqs);
+	return err ? err : unfinished_each(t, now_ns, min_age_ns, fn, ctx);
+}
+
 /* ---- counters ---- */
 
 static const struct iop_op_stats *op_stats(const struct session *s, u32 shard, u32 row)
@@ -465,7 +494,7 @@ static bool row_used(const struct session *s, u32 row)
 {
 	if (stats_row_is_block(row))
 		return s->row_ids[row].dev != 0;
-	if (s->ops_len < s->nr_shards * NR_OP_ROWS * sizeof(*s->ops))
+	if (!s->has_ops)
 		return false;
 	for (u32 shard = 0; shard < s->nr_shards; shard++)
 		if (op_stats(s, shard, row)->c.count)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "hook.h"
+#include "unfinished.h"
 #include "bpf/config.h"
 
 struct session;
@@ -61,6 +62,9 @@ int session_on_slow(struct session *s, session_slow_fn fn, void *ctx);
 int session_poll_fd(const struct session *s);
 /* Consume what is there, without waiting. Number of records or -errno. */
 int session_drain(struct session *s);
+
+/* What has not finished (unfinished.h), as of @now_ns. -errno. */
+int session_unfinished(struct session *s, u64 now_ns, u64 min_age_ns, unfinished_fn fn, void *ctx);
 
 /* Take in what the programs counted since the last call. -ENOMEM. */
 int session_read(struct session *s, struct stats *st);

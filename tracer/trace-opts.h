@@ -14,7 +14,7 @@ struct trace_cfg {
 	struct opt_list devs, ops;
 	uint64_t pid, tid, sample;
 	const char *comm;
-	uint64_t threshold_ns, interval_ns, duration_ns;
+	uint64_t threshold_ns, hung_ns, interval_ns, duration_ns;
 	bool json, stats, floor, debug, has_interval, probe_resched, kernel_io;
 	const char *output;
 };

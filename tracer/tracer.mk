@@ -7,13 +7,14 @@ TRACER_SRC := \
 	tracer/object.c \
 	tracer/session.c \
 	tracer/stats.c \
+	tracer/unfinished.c \
 	# EOL
 
 TRACER_LIBS := -lbpf -ljansson -lm
 
 PROGRAMS += iopath
 iopath_SRC := tracer/main.c tracer/cmd-doctor.c tracer/cmd-trace.c tracer/view.c tracer/view-json.c \
-	tracer/view-text.c tracer/child.c tracer/trace-opts.c $(TRACER_SRC) $(BASE_SRC)
+	tracer/view-text.c tracer/child.c tracer/hung.c tracer/trace-opts.c $(TRACER_SRC) $(BASE_SRC)
 iopath_LIBS := $(TRACER_LIBS)
 $(O)/tracer/object.o: $(O)/bpf/iopath.skel.h $(O)/bpf/iopath_old.skel.h
 
@@ -35,6 +36,8 @@ test-hist_LIBS := -lm
 test-hook_SRC := tracer/tests/test-hook.c tracer/hook.c
 
 TESTS += test-view
+TESTS += test-unfinished
+test-unfinished_SRC := tracer/tests/test-unfinished.c tracer/unfinished.c
 test-view_SRC := tracer/tests/test-view.c tracer/view.c tracer/view-json.c tracer/view-text.c \
 	tracer/stats.c tracer/hist.c tracer/hook.c tracer/disk.c bench/tests/schema.c $(BASE_SRC)
 test-view_LIBS := -ljansson -lm

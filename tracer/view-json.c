@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <string.h>
 
 #include "disk.h"
@@ -308,5 +309,31 @@ int view_json_slow(FILE *out, const struct iop_slow *s, u32 measured)
 									   num(s->stage_ns[i]));
 	}
 	json_object_set_new(o, "stages", stages);
+	return put_line(out, o);
+}
+
+int view_json_hung(FILE *out, const struct unfinished *u)
+{
+	_cleanup_json_ json_t *o = json_pack("{s:s,s:i}", "type", "hung", "schema", VIEW_SCHEMA);
+	char name[DISK_NAME_LEN], path[PATH_MAX];
+
+	json_object_set_new(o, "level", json_string(u->request ? "request" : "operation"));
+	json_object_set_new(o, "kind", json_string(u->request ? bop_names[u->kind % NR_BOPS] :
+								kind_names[u->kind % NR_KINDS]));
+	json_object_set_new(o, "via", u->request ? json_null() : json_string(via_names[u->via % NR_VIAS]));
+	set_num(o, "pid", u->owner.tgid);
+	set_num(o, "tid", u->owner.tid);
+	json_object_set_new(o, "comm", name_json(u->owner.comm));
+	set_num(o, "start_ns", u->start_ns);
+	set_num(o, "age_ns", u->age_ns);
+	json_object_set_new(o, "stage", json_string(unfinished_stage(u)));
+	set_num(o, "bytes", u->bytes);
+	json_object_set_new(o, "offset", u->offset == UINT64_MAX ? json_null() : num(u->offset));
+	unfinished_path(u, path, sizeof(path));
+	json_object_set_new(o, "path", path[0] ? name_json(path) : json_null());
+	json_object_set_new(o, "device", u->dev ? json_string(disk_name(u->dev, name)) : json_null());
+	json_object_set_new(o, "sector", u->dev ? num(u->sector) : json_null());
+	json_object_set_new(o, "tag", u->dev && u->tag >= 0 ? json_integer(u->tag) : json_null());
+	json_object_set_new(o, "hctx", u->dev ? num(u->hctx) : json_null());
 	return put_line(out, o);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "disk.h"
@@ -195,6 +196,29 @@ int view_text_slow(FILE *out, const struct iop_slow *s)
 		if (s->stage_ns[i])
 			fprintf(out, "  %-9s %9s %6.1f%%\n", stage_names[i], dur(s->stage_ns[i], d),
 				100.0 * (double)s->stage_ns[i] / (double)s->total_ns);
+	errno = 0;
+	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;
+}
+
+int view_text_hung(FILE *out, const struct unfinished *u)
+{
+	char age[W], name[DISK_NAME_LEN], path[PATH_MAX];
+
+	fprintf(out, "\nhung %s%s%s%s  %s so far, in %s  %s pid %u tid %u\n", u->request ? "request " : "",
+		u->request ? bop_names[u->kind % NR_BOPS] : kind_names[u->kind % NR_KINDS],
+		u->request ? "" : " by ", u->request ? "" : via_names[u->via % NR_VIAS], dur(u->age_ns, age),
+		unfinished_stage(u), u->owner.comm[0] ? u->owner.comm : "?", u->owner.tgid, u->owner.tid);
+	unfinished_path(u, path, sizeof(path));
+	if (path[0])
+		fprintf(out, "  file    %s", path);
+	if (path[0] && u->offset != UINT64_MAX)
+		fprintf(out, "  offset %llu", (unsigned long long)u->offset);
+	if (path[0])
+		fprintf(out, "\n");
+	fprintf(out, "  bytes   %llu\n", (unsigned long long)u->bytes);
+	if (u->dev)
+		fprintf(out, "  device  %s  sector %llu  tag %d  hctx %u\n", disk_name(u->dev, name),
+			(unsigned long long)u->sector, u->tag, u->hctx);
 	errno = 0;
 	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;
 }

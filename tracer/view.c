@@ -2,6 +2,7 @@
 #include "view.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "tracer/base/cleanup.h"
 
@@ -108,4 +109,22 @@ void slow_path(const struct iop_slow *r, char *buf, size_t len)
 			break;
 		n += (size_t)snprintf(buf + n, len - n, "/%s", parts[nr]);
 	}
+}
+
+void unfinished_path(const struct unfinished *u, char *buf, size_t len)
+{
+	char link[64];
+	ssize_t n;
+
+	buf[0] = '\0';
+	if (u->fd < 0)
+		return;
+	snprintf(link, sizeof(link), "/proc/%u/fd/%d", u->owner.tid, u->fd);
+	n = readlink(link, buf, len - 1);
+	buf[n > 0 ? n : 0] = '\0';
+}
+
+const char *unfinished_stage(const struct unfinished *u)
+{
+	return u->stage < 0 ? "running" : stage_names[u->stage];
 }

@@ -76,7 +76,14 @@ void slow_path(const struct iop_slow *r, char *buf, size_t len);
 int view_json_start(FILE *out, const struct report *r, u32 nr_programs);
 int view_json_report(FILE *out, const struct report *r);
 int view_json_slow(FILE *out, const struct iop_slow *s, u32 measured);
+int view_json_hung(FILE *out, const struct unfinished *u);
 int view_text_report(FILE *out, const struct report *r);
 int view_text_slow(FILE *out, const struct iop_slow *s);
+int view_text_hung(FILE *out, const struct unfinished *u);
+
+/* The file that an unfinished operation asked for, by its task's descriptor; "" when that is not known. */
+void unfinished_path(const struct unfinished *u, char *buf, size_t len);
+/* Name of the stage that it is in. */
+const char *unfinished_stage(const struct unfinished *u);
 
 #endif

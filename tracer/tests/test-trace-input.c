@@ -64,6 +64,7 @@ TEST(what_no_option_means)
 		{ "trace --op nosuch", USAGE, "nosuch" },
 		{ "trace --threshold 5", USAGE, "--threshold" },
 		{ "trace --sample 10", USAGE, "--sample" },
+		{ "trace --hung 5", USAGE, "--hung" },
 		{ "trace --sample 1/0", USAGE, "--sample" },
 		{ "trace --sample 1/-3", USAGE, "--sample" },
 		{ "trace --sample 1/9999999999", USAGE, "--sample" },

@@ -85,13 +85,13 @@ static pid_t hold_writes(int ms)
 }
 
 /* Trace @words on the slow device, whose writes are held up for @ms from before the first. */
-static bool held_run(struct trace *t, const char *tier, int ms, const char *words)
+static bool held_run(struct trace *t, const char *options, int ms, const char *words)
 {
 	struct proc p = {};
 	pid_t holder;
 	int status;
 
-	if (!trace_begin(t, "--tier %s --dev %s", tier, slow.name))
+	if (!trace_begin(t, "%s --dev %s", options, slow.name))
 		return false;
 	holder = hold_writes(ms);
 	check_same("status of the generator",
@@ -112,7 +112,7 @@ static int64_t stage(const struct trace *t, const char *stage_name, const char *
 TEST(a_slow_device_is_seen_as_one)
 {
 	static const char *const quick[] = { "q2g", "g2i", "i2d" };
-	static const char *const tiers[] = { "block", "full" };
+	static const char *const tiers[] = { "--tier block", "--tier full" };
 	const char *why = need_slow();
 
 	if (why)
@@ -120,7 +120,7 @@ TEST(a_slow_device_is_seen_as_one)
 	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
 		struct trace t;
 
-		check_case("tier %s: one write, held for 300 ms in the device", tiers[i]);
+		check_case("%s: one write, held for 300 ms in the device", tiers[i]);
 		if (held_run(&t, tiers[i], 300, "--count 1")) {
 			check_between("longest in the device", stage(&t, "device", "max_ns"), 200 * MS,
 				      800 * MS);
@@ -155,7 +155,7 @@ static void queue_case(const char *scheduler, const char *waits_in, const char *
 	if (!check_same("set the scheduler", loop_set_scheduler(&slow, scheduler), 0))
 		return;
 	snprintf(words, sizeof(words), "--count %lld --threads %lld", (long long)count, (long long)count);
-	if (held_run(&t, "vfs", 500, words)) {
+	if (held_run(&t, "--tier vfs", 500, words)) {
 		check_between(waits_in, stage(&t, waits_in, "sum_ns"), rest * 300 * MS, rest * 1000 * MS);
 		check_between(not_in, stage(&t, not_in, "sum_ns"), -1, rest * 30 * MS);
 		check_between("median of the wait", stage(&t, waits_in, "p50_ns"), -1, 100 * MS);
@@ -190,7 +190,7 @@ TEST(bios_that_were_turned_away)
 	if (why)
 		TEST_SKIP(why);
 	check_case("200 writes by io_uring at once");
-	if (held_run(&t, "vfs", 300, "--engine io_uring --count 200 --depth 200 --batch 200")) {
+	if (held_run(&t, "--tier vfs", 300, "--engine io_uring --count 200 --depth 200 --batch 200")) {
 		check_device(&t, slow.name, "write", 200, 200 * SIZE);
 		check_operation(&t, "write", "io_uring", 200, 200 * SIZE);
 		check_coverage(&t);
@@ -484,6 +484,46 @@ TEST(what_is_not_told_is_counted)
 	trace_free(&t);
 }
 
+static void hung_case(const char *options, const char *level, const char *words, int64_t count, int64_t hung)
+{
+	struct trace t;
+	int64_t nr = 0;
+	json_t *line;
+	size_t i;
+
+	check_case("%s: %s, held for 600 ms", options, words);
+	if (held_run(&t, options, 600, words)) {
+		json_array_foreach(t.lines, i, line) {
+			if (!text_at(line, "type") || strcmp(text_at(line, "type"), "hung"))
+				continue;
+			nr++;
+			check_text("level", text_at(line, "level"), level);
+			check_text("stage", text_at(line, "stage"), "device");
+			check_text("device", text_at(line, "device"), slow.name);
+			check_text("comm", text_at(line, "comm"), "known-count");
+			check_between("age", number_at(line, "age_ns"), 100 * MS, 700 * MS);
+			if (!strcmp(level, "operation") && !strstr(words, "io_uring"))
+				check_text("path", text_at(line, "path"), slow.path);
+		}
+		check_same("hung lines, each told once", nr, hung);
+		check_device(&t, slow.name, "write", count, count * SIZE);
+		check_coverage(&t);
+	}
+	trace_free(&t);
+}
+
+TEST(what_hangs_is_told_while_it_does)
+{
+	const char *why = need_slow();
+
+	if (why)
+		TEST_SKIP(why);
+	hung_case("--tier block --hung 100ms", "request", "--count 1", 1, 1);
+	hung_case("--tier vfs --hung 100ms", "operation", "--count 3 --threads 3", 3, 3);
+	hung_case("--tier full --hung 100ms", "operation", "--engine io_uring --count 8 --depth 8 --batch 8", 8, 8);
+	hung_case("--tier full --hung 10s", "operation", "--count 1 --engine psync", 1, 0);
+}
+
 static void sample_case(const char *tier, int every, int64_t count)
 {
 	struct trace t;
@@ -521,4 +561,5 @@ TEST(samples)
 
 TEST_MAIN("trace-stages", T(a_slow_device_is_seen_as_one), T(queueing_is_told_from_the_device),
 	  T(bios_that_were_turned_away), T(throttled_reads), T(over_the_threshold), T(over_the_threshold_in_a_file),
-	  T(what_is_not_told_is_counted), T(samples))
+	  T(what_is_not_told_is_counted), T(what_hangs_is_told_while_it_does),
+	  T(samples))

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is in flight, read from slots that are made up. */
+#include <string.h>
+
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+#include "tracer/unfinished.h"
+
+enum { SLOTS = 16, NOW = 1000000 };
+
+static struct slot_bucket op_keys[SLOTS / SLOT_WAYS], bio_keys[SLOTS / SLOT_WAYS], rq_keys[SLOTS / SLOT_WAYS];
+static struct op ops[SLOTS];
+static struct bio_slot bios[SLOTS];
+static struct rq_slot rqs[SLOTS];
+static struct unfinished seen[SLOTS];
+static int nr_seen;
+
+static void note(const struct unfinished *u, void *ctx)
+{
+	seen[nr_seen++] = *u;
+	*(int *)ctx += 1;
+}
+
+static void reset(void)
+{
+	memset(op_keys, 0, sizeof(op_keys));
+	memset(bio_keys, 0, sizeof(bio_keys));
+	memset(rq_keys, 0, sizeof(rq_keys));
+	memset(ops, 0, sizeof(ops));
+	memset(bios, 0, sizeof(bios));
+	memset(rqs, 0, sizeof(rqs));
+	nr_seen = 0;
+}
+
+static int look(u64 min_age_ns, bool with_ops)
+{
+	struct slot_tables t = { { op_keys, ops, with_ops ? SLOTS : 0 }, { bio_keys, bios, SLOTS }, { rq_keys, rqs, SLOTS } };
+	int calls = 0;
+
+	nr_seen = 0;
+	ASSERT_EQ(unfinished_each(&t, NOW, min_age_ns, note, &calls), 0);
+	return calls;
+}
+
+static u64 add_op(u32 i, u64 t0)
+{
+	op_keys[i / SLOT_WAYS].key[i % SLOT_WAYS] = 100 + i;
+	ops[i] = (struct op){ .t0 = t0, .kind = KIND_WRITE, .dev_wanted = 1, .generation = 7, .fd = 3 };
+	return 7ull << 32 | (i + 1);
+}
+
+static void add_rq(u32 i, struct rq_stamps s, u64 op)
+{
+	rq_keys[i / SLOT_WAYS].key[i % SLOT_WAYS] = 200 + i;
+	rqs[i] = (struct rq_slot){ .s = s, .op = op, .wanted = 1, .dev = 8 << 20, .sector = 77, .tag = 5 };
+}
+
+TEST(old_enough_alone)
+{
+	reset();
+	add_op(3, NOW - 500);
+	ASSERT_EQ(look(501, true), 0);
+	ASSERT_EQ(look(500, true), 1);
+	ASSERT_EQ(seen[0].age_ns, 500);
+	ASSERT_EQ(seen[0].stage, -1);
+	ASSERT_EQ(seen[0].dev, 0);
+	/* nothing of operations in tier block, nor of those that are not wanted */
+	ASSERT_EQ(look(1, false), 0);
+	ops[3].dev_wanted = 0;
+	ASSERT_EQ(look(1, true), 0);
+}
+
+TEST(a_request_is_told_with_its_operation)
+{
+	u64 handle;
+
+	reset();
+	handle = add_op(9, NOW - 900);
+	add_rq(1, (struct rq_stamps){ .q = NOW - 800, .g = NOW - 700, .i = NOW - 600 }, handle);
+	add_rq(2, (struct rq_stamps){ .q = NOW - 800, .g = NOW - 700, .d = NOW - 600 }, handle);
+	ASSERT_EQ(look(1, true), 1);
+	ASSERT_TRUE(!seen[0].request);
+	ASSERT_EQ(seen[0].stage, STAGE_DEVICE);
+	ASSERT_EQ(seen[0].sector, 77);
+	ASSERT_EQ(seen[0].tag, 5);
+	/* in tier block there is nothing but requests */
+	ASSERT_EQ(look(1, false), 2);
+	ASSERT_TRUE(seen[0].request && seen[1].request);
+	/* the operation is over, its slot has another: the requests stand alone */
+	ops[9].generation++;
+	ASSERT_EQ(look(1, true), 3);
+}
+
+TEST(stages_of_a_request)
+{
+	static const struct {
+		struct rq_stamps s;
+		enum iop_stage stage;
+	} rows[] = {
+		{ { .q = 1, .g = 2 }, STAGE_G2I },
+		{ { .q = 1, .g = 2, .i = 3 }, STAGE_I2D },
+		{ { .q = 1, .g = 2, .i = 3, .p = 4 }, STAGE_DRIVER },
+		{ { .q = 1, .g = 2, .d = 4 }, STAGE_DEVICE },
+		{ { .q = 1, .g = 2, .d = 4, .e = 5 }, STAGE_COMPLETE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		reset();
+		add_rq(0, rows[i].s, 0);
+		ASSERT_EQ(look(1, true), 1);
+		ASSERT_EQ(seen[0].stage, (int)rows[i].stage);
+	}
+}
+
+TEST(what_waits_for_a_request)
+{
+	u64 handle;
+
+	reset();
+	handle = add_op(0, NOW - 50);
+	bio_keys[0].key[4] = 9;
+	bios[4] = (struct bio_slot){ .q = NOW - 40, .op = handle, .dev = 8 << 20 };
+	ASSERT_EQ(look(1, true), 1);
+	ASSERT_EQ(seen[0].stage, STAGE_Q2G);
+	/* of nobody's operation, and one that a filter leaves out */
+	bios[4].op = 0;
+	ASSERT_EQ(look(1, true), 2);
+	bios[4].dev = 0;
+	ASSERT_EQ(look(1, true), 1);
+}
+
+TEST(why_it_sleeps)
+{
+	reset();
+	add_op(0, NOW - 50);
+	ops[0].off_ns = NOW - 40;
+	ASSERT_EQ(look(1, true), 1);
+	ASSERT_EQ(seen[0].stage, STAGE_OFFCPU);
+	ops[0].cause = CAUSE_THROTTLE;
+	look(1, true);
+	ASSERT_EQ(seen[0].stage, STAGE_THROTTLE);
+	ops[0].in_range = 1;
+	look(1, true);
+	ASSERT_EQ(seen[0].stage, STAGE_WBWAIT);
+}
+
+TEST_MAIN("unfinished", T(old_enough_alone), T(a_request_is_told_with_its_operation), T(stages_of_a_request),
+	  T(what_waits_for_a_request), T(why_it_sleeps))

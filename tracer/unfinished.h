@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Operations and requests that have not finished, from the slots in which the
+ * programs keep them (bpf/state.h). The programs go on meanwhile: what is read
+ * is a copy, and one that changed under the reader is left out.
+ */
+#ifndef IOPATH_UNFINISHED_H
+#define IOPATH_UNFINISHED_H
+
+#include <stdbool.h>
+
+#include "bpf/state.h"
+
+struct unfinished {
+	bool request;	/* a block request outside any operation, or tier block */
+	u8 kind, via;	/* iop_kind and iop_via, or iop_block_op and 0 */
+	s32 stage;	/* iop_stage that it is in; -1: on the CPU, or nobody knows */
+	u64 key, start_ns;	/* together, they tell it from all others */
+	u64 age_ns;
+	u64 bytes;	/* asked for; 0: not known */
+	u64 offset;	/* -1: not known */
+	struct owner owner;
+	s32 fd;		/* of owner.tid; -1: not known */
+	u32 dev;	/* disk of its request; 0: it has none now */
+	u64 sector;
+	s32 tag;
+	u16 hctx;
+};
+
+/* The tables as they are mapped; `ops.slots` is 0 in tier block. */
+struct slot_table {
+	const struct slot_bucket *keys;
+	const void *data;
+	u32 slots;
+};
+
+struct slot_tables {
+	struct slot_table ops, bios, rqs;
+};
+
+typedef void (*unfinished_fn)(const struct unfinished *u, void *ctx);
+
+/* Each that began @min_age_ns or longer before @now_ns. -ENOMEM. */
+int unfinished_each(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, unfinished_fn fn, void *ctx);
+
+#endif
