@@ -38,6 +38,16 @@ static int add(struct arm_list *l, const struct arm *a, struct why *why)
 	return 0;
 }
 
+void arm_guess_kind(struct arm *a)
+{
+	size_t len = strcspn(a->name, ":");
+
+	a->kind = ARM_COMMAND;
+	for (size_t i = 0; i < ARRAY_SIZE(builtins); i++)
+		if (strlen(builtins[i].name) == len && !strncmp(builtins[i].name, a->name, len))
+			a->kind = builtins[i].tier ? ARM_TIER : ARM_OFF;
+}
+
 static int add_builtin(struct arm_list *l, const char *name, struct why *why)
 {
 	size_t len = strcspn(name, ":");

@@ -42,6 +42,9 @@ int arm_list_parse(const struct opt_list *names, const struct opt_list *commands
 		   const struct opt_list *ready, uint64_t delay_ns, struct arm_list *ret,
 		   struct why *why);
 
+/* Of an arm of which only the name is known: what it would be on the command line. */
+void arm_guess_kind(struct arm *a);
+
 /* @command with {disk} ("loop0") and {dev} ("/dev/loop0") filled in; malloc'd. */
 int arm_expand(const char *command, const struct device *d, char **ret);
 

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 PROGRAMS += iopath-bench
 INSTALL_PROGRAMS += iopath-bench
+INSTALL_MAN += $(O)/iopath-bench.8
+EXTRA_PROGRAMS += $(O)/iopath-bench.8
+# xmllint: the tests read the XML that is written with it
+DEPS += libxml2-utils
 
 # Without main(): the tests link it.
 BENCH_LIB := \
@@ -8,8 +12,12 @@ BENCH_LIB := \
 	bench/calibrate.c \
 	bench/cell.c \
 	bench/child.c \
+	bench/cmd-compare.c \
 	bench/cmd-list.c \
+	bench/cmd-report.c \
 	bench/cmd-run.c \
+	bench/cmd.c \
+	bench/compare.c \
 	bench/cpu.c \
 	bench/device.c \
 	bench/file.c \
@@ -19,8 +27,13 @@ BENCH_LIB := \
 	bench/kmsg.c \
 	bench/machine.c \
 	bench/pass.c \
+	bench/past.c \
+	bench/plot.c \
 	bench/progress.c \
+	bench/reader.c \
+	bench/replay.c \
 	bench/report.c \
+	bench/restore.c \
 	bench/result.c \
 	bench/run.c \
 	bench/set.c \
@@ -28,11 +41,18 @@ BENCH_LIB := \
 	bench/sink.c \
 	bench/stat.c \
 	bench/stop.c \
+	bench/svg.c \
 	bench/table.c \
 	bench/target.c \
 	bench/tracer.c \
 	bench/undo.c \
 	bench/verdict.c \
+	bench/view-ci.c \
+	bench/view-data.c \
+	bench/view-html.c \
+	bench/view-md.c \
+	bench/view-text.c \
+	bench/view.c \
 	bench/why.c \
 	bench/workload.c \
 	# EOL
@@ -40,6 +60,13 @@ BENCH_LIBS := -ljansson -lm -lpthread
 
 iopath-bench_SRC := bench/main.c $(BENCH_LIB) $(BASE_SRC)
 iopath-bench_LIBS := $(BENCH_LIBS)
+
+# The man page: its text here, its options from the tables of the program.
+$(O)/iopath-bench.8: bench/iopath-bench.8.in $(O)/iopath-bench
+	$(call say,MAN,$@)
+	$(Q)$(O)/iopath-bench --mdoc > $@.options
+	$(Q)sed -e '/^@OPTIONS@$$/{' -e 'r $@.options' -e 'd' -e '}' $< > $@
+	$(Q)rm -f $@.options
 
 HELP_TARGETS += make_bench_________overhead_of_a_tier_against_the_budget,_on_a_scratch_device_unless_DEV_names_one
 HELP_VARIABLES += bench:_TIER=full|block|vfs|filemap|all_DEV=loop|/dev/X_SCHED=none,bfq_WORKLOAD=NAME|FILE.fio
@@ -78,10 +105,10 @@ bench-burn_SRC := bench/tests/burn.c
 bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
-BENCH_TESTS := test-bench-parse test-bench-report test-bench-run test-bench-stat test-bench-stop \
-	test-bench-verdict
+BENCH_TESTS := test-bench-compare test-bench-parse test-bench-past test-bench-report test-bench-run test-bench-stat test-bench-stop \
+	test-bench-verdict test-bench-view
 TESTS += $(BENCH_TESTS)
 BENCH_RUN_TESTS := test-bench-run test-bench-stop
-$(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/schema.c \
+$(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/canned.c bench/tests/schema.c \
 	$(if $(filter $(t),$(BENCH_RUN_TESTS)),bench/tests/bench-run.c) $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))

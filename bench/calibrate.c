@@ -6,6 +6,7 @@
 
 #define RATE_SHARE .70 /* of the capacity */
 #define TRIES 6
+#define CORES_MAX 8192
 
 /* Clones of one section share its name and its weight: job i of fio belongs to a section. */
 static unsigned int section_targets(const struct fio_result *f, double scale, double *target)
@@ -124,4 +125,61 @@ int calibrate(struct pass_env *e, struct calibration *ret, struct why *why)
 		     why_fail(why, EXIT_ENVIRONMENT, -EIO,
 			      "workload %s on %s: no fixed rate holds; %.0f%% of its capacity was too much",
 			      e->workload->name, e->device->name, 100 * share);
+}
+
+void calibration_put(const struct calibration *c, json_t *o)
+{
+	json_t *weights = json_array();
+
+	for (unsigned int i = 0; i < c->pace.nr; i++)
+		json_array_append_new(weights, json_integer(c->pace.weight[i]));
+	json_object_set_new(o, "capacity_iops", json_real(c->capacity_iops));
+	json_object_set_new(o, "fixed_rate_iops", json_real(c->rate_iops));
+	json_object_set_new(o, "nr_cores", json_integer(c->nr_cores));
+	json_object_set_new(o, "pace", json_pack("{s:i, s:o}", "pacer_iops", (int)c->pace.pacer_iops,
+						 "weights", weights));
+}
+
+static int get_pace(struct reader *r, const json_t *o, struct pace *ret)
+{
+	json_t *pace = rd_object(r, o, "pace"), *weights = rd_array(r, pace, "weights"), *w;
+	struct pace p = { .pacer_iops = (unsigned int)rd_count(r, pace, "pacer_iops") };
+	size_t i;
+
+	if (!r->err && (!p.pacer_iops || !json_array_size(weights) ||
+			json_array_size(weights) > WORKLOAD_MAX_JOBS))
+		rd_fail(r, "\"pace\" is none");
+	json_array_foreach(weights, i, w) {
+		json_int_t v = json_integer_value(w);
+
+		if (!r->err && (v < 1 || v > 1000))
+			rd_fail(r, "\"pace\" is none");
+		if (!r->err)
+			p.weight[p.nr++] = (unsigned int)v;
+	}
+	*ret = p;
+	return r->err;
+}
+
+int calibration_get(struct reader *r, const json_t *o, bool pace, struct calibration *ret)
+{
+	struct calibration c = {
+		.capacity_iops = rd_number(r, o, "capacity_iops"),
+		.rate_iops = rd_number(r, o, "fixed_rate_iops"),
+	};
+
+	if (rd_has(o, "nr_cores")) {
+		uint64_t n = rd_count(r, o, "nr_cores");
+
+		if (!r->err && (!n || n > CORES_MAX))
+			rd_fail(r, "%llu cores", (unsigned long long)n);
+		c.nr_cores = (unsigned int)n;
+	}
+	if (!r->err && !(c.capacity_iops > 0 && c.rate_iops > 0))
+		rd_fail(r, "a set without a capacity and a fixed rate");
+	if (pace)
+		get_pace(r, o, &c.pace);
+	if (!r->err)
+		*ret = c;
+	return r->err;
 }

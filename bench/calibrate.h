@@ -8,6 +8,7 @@
 #define BENCH_CALIBRATE_H
 
 #include "bench/pass.h"
+#include "bench/reader.h"
 #include "bench/workload.h"
 
 struct calibration {
@@ -16,6 +17,10 @@ struct calibration {
 	double rate_iops;	/* what the pace comes to, without fsyncs */
 	unsigned int nr_cores;
 };
+
+/* Into a set line of results.jsonl, and out of it again; @pace: that is needed too. */
+void calibration_put(const struct calibration *c, json_t *set_line);
+int calibration_get(struct reader *r, const json_t *set_line, bool pace, struct calibration *ret);
 
 /* -EIO with *why when fio cannot run the workload or no rate holds; -EINTR. */
 int calibrate(struct pass_env *e, struct calibration *ret, struct why *why);

@@ -37,7 +37,7 @@ static void judge_tracer(struct cell *c, const struct arm *arm)
 	}
 }
 
-static int take_core_pct(struct cell *c)
+int cell_take_core_pct(struct cell *c)
 {
 	const struct cpu_usage *u = &c->fixed.cpu;
 
@@ -70,7 +70,7 @@ static int both_passes(struct pass_env *e, const struct arm *arm, const struct p
 	/* an arm that cannot keep the rate has overhead; an empty machine that cannot is broken */
 	if (arm->kind == ARM_OFF && c->fixed.flags & PASS_RATE_MISSED)
 		set_fault(c, false, "without a tracer the fixed rate was not reached");
-	return take_core_pct(c);
+	return cell_take_core_pct(c);
 }
 
 int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath,

@@ -27,6 +27,8 @@ struct cell {
 /* As pass_run(): 0 also for a cell that does not count. */
 int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath,
 	     const struct pace *pace, double rate_iops, struct cell *ret, struct why *why);
+/* Fill core_pct from the fixed-rate pass. -ENOMEM. */
+int cell_take_core_pct(struct cell *c);
 /* The answers of a valid cell; points into it. */
 struct response cell_response(const struct cell *c);
 void cell_free(struct cell *c);

@@ -20,7 +20,7 @@ static const struct opt list_opts[] = {
 
 static const struct opt_table list_table = {
 	.command = "iopath-bench list",
-	.summary = "Show the workloads, arms and schedulers there are.",
+	.summary = "Show the workloads, arms and schedulers there are",
 	.operands = "",
 	.opts = list_opts,
 	.nr = ARRAY_SIZE(list_opts),

@@ -81,7 +81,7 @@ static const struct opt run_opts[] = {
 
 static const struct opt_table run_table = {
 	.command = "iopath-bench run",
-	.summary = "Measure what tracers cost a workload, and decide whether it is within the budget.",
+	.summary = "Measure what tracers cost a workload, and decide whether it is within the budget",
 	.operands = "",
 	.opts = run_opts,
 	.nr = ARRAY_SIZE(run_opts),

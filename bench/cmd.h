@@ -11,6 +11,13 @@ struct cmd {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct cmd cmd_run, cmd_list;
+/*
+ * opt_parse(), with operands anywhere between the options. At most @max of
+ * them; more is -EINVAL.
+ */
+int cmd_parse(const struct opt_table *t, int argc, char **argv, void *cfg, int max, char **operands,
+	      int *ret_nr, struct opt_err *err);
+
+extern const struct cmd cmd_run, cmd_compare, cmd_list, cmd_report;
 
 #endif

@@ -6,7 +6,7 @@
 #include "bench/why.h"
 #include "tracer/base/cleanup.h"
 
-static const struct cmd *const cmds[] = { &cmd_run, &cmd_list };
+static const struct cmd *const cmds[] = { &cmd_run, &cmd_report, &cmd_compare, &cmd_list };
 
 static void help(FILE *out)
 {
@@ -17,6 +17,17 @@ static void help(FILE *out)
 	fprintf(out, "\niopath-bench COMMAND --help shows its options.\n"
 		     "Exit status: 0 pass, 1 over budget, 2 usage, 3 inconclusive, 4 the environment cannot\n"
 		     "run it, 5 harness error, 77 skipped.\n");
+}
+
+/* The options of all commands in mdoc(7): the build puts them into the man page. */
+static void mdoc(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(cmds); i++) {
+		const struct opt_table *t = cmds[i]->options;
+
+		printf(".Ss %s%s%s\n%s.\n", t->command, *t->operands ? " " : "", t->operands, t->summary);
+		opt_mdoc(t, stdout);
+	}
 }
 
 int main(int argc, char **argv)
@@ -31,6 +42,10 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--version")) {
 		puts("iopath-bench " IOPATH_VERSION);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--mdoc")) {
+		mdoc();
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(cmds); i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Views of a finished (or stopped) run: the table for people, verdict.json for
- * scripts. Both are made from the same outcomes and agree.
+ * A finished (or stopped) run as all views see it, and verdict.json, the one
+ * for scripts. The others are in view-*.c.
  */
 #ifndef BENCH_REPORT_H
 #define BENCH_REPORT_H
@@ -17,6 +17,8 @@
 
 struct report_set {
 	char workload[64], device[DEVICE_NAME_MAX], driver[DEVICE_NAME_MAX], scheduler[32];
+	bool scratch;
+	const char *job;	/* text of the job file, or NULL */
 	const char *skipped;	/* why it was not run, or NULL */
 	struct set_outcome outcome;
 };
@@ -32,8 +34,15 @@ struct report {
 	bool complete;		/* false: stopped; says why in @reason */
 	const char *reason;
 	const char *kernel;
+	const json_t *header;	/* of results.jsonl, or NULL */
 	struct preflight preflight;
 };
+
+void report_set_name(struct report_set *s, const struct set_key *key);
+/* The name of a device from run to run: that of its driver for a scratch one, whose number is chance. */
+const char *report_device(const struct report_set *s);
+/* Is @arm judged? Not off, and the twin only where nothing else ran. */
+bool report_counts(const struct report *r, unsigned int arm);
 
 /* Over all sets and arms; the twin counts only where nothing else ran. */
 enum verdict report_verdict(const struct report *r);
@@ -41,7 +50,7 @@ enum verdict report_verdict(const struct report *r);
 /* With @exit_code it also knows the ends that are no verdict: "SKIPPED", "INVALID". */
 const char *report_verdict_text(const struct report *r, int exit_code);
 json_t *report_verdict_json(const struct report *r, int exit_code);
-/* *ret is malloc'd: the text of report.md, which is printed too. */
-int report_text(const struct report *r, char **ret);
+/* Of a run without a fault of the harness: what its verdict comes to. */
+int report_exit(const struct report *r);
 
 #endif

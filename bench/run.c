@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/file.h"
@@ -21,6 +22,7 @@
 #include "bench/setting.h"
 #include "bench/stop.h"
 #include "bench/undo.h"
+#include "bench/view.h"
 #include "tracer/base/cleanup.h"
 
 /* From the start of a smoke run to its last cell; the rest of 90 s is set-up and report. */
@@ -38,6 +40,7 @@ struct run {
 	struct progress progress;
 	struct report_set *sets;
 	struct report report;
+	json_t *header;
 	struct utsname uts;
 	char *work_dir;
 	uint64_t deadline_ns;
@@ -108,14 +111,20 @@ static json_t *header_json(const struct run *r)
 {
 	const struct set_config *s = &r->set;
 	json_t *arms = json_array(), *notes = json_array();
+	_cleanup_free_ char *cwd = get_current_dir_name();
+	struct timespec now;
 
 	for (unsigned int a = 0; a < s->arms->nr; a++)
 		json_array_append_new(arms, json_string(s->arms->v[a].name));
 	for (unsigned int i = 0; i < r->report.preflight.nr; i++)
 		json_array_append_new(notes, json_string(r->report.preflight.note[i]));
-	return json_pack("{s:s, s:s, s:o, s:I, s:o, s:b, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o}", "type",
-			 "header", "schema", RESULT_SCHEMA, "fingerprint",
-			 machine_fingerprint(r->in.fio_version), "seed", (json_int_t)s->seed, "argv",
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (cwd)
+		text_clean(cwd);
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o}",
+			 "type", "header", "schema", RESULT_SCHEMA, "fingerprint",
+			 machine_fingerprint(r->in.fio_version), "seed", (json_int_t)s->seed, "started_ms",
+			 (json_int_t)now.tv_sec * 1000, "cwd", cwd ? cwd : "/", "argv",
 			 argv_json(r->c), "smoke", (int)r->c->quick, "budget", s->budget, "rounds",
 			 (int)s->rounds.min, (int)s->rounds.max, "arms", arms, "settle_ns",
 			 (json_int_t)s->timing.settle_ns, "discard_ns",
@@ -169,6 +178,8 @@ static void fill_set_config(struct run *r)
 		.seed = c->seed ? c->seed : make_seed(),
 		.timing = choose_timing(c, sets, r->in.arms.nr),
 		.confirm = !c->quick,
+		.single_look = c->quick,
+		.live = true,
 		.kmsg_fd = kmsg_open(),
 		.max_steal_pct = c->max_steal_pct,
 		.undo = &r->undo,
@@ -242,17 +253,26 @@ static struct report_set *next_report_set(struct run *r, const struct device *d,
 {
 	struct report_set *s = &r->sets[r->report.nr_sets++];
 
-	snprintf(s->workload, sizeof(s->workload), "%s", w->name);
-	snprintf(s->device, sizeof(s->device), "%s", d->name);
-	snprintf(s->driver, sizeof(s->driver), "%s", d->driver);
-	snprintf(s->scheduler, sizeof(s->scheduler), "%s", scheduler);
+	report_set_name(s, &(struct set_key){ .workload = w, .device = d, .scheduler = scheduler });
 	return s;
+}
+
+static int skip_set(struct run *r, const struct report_set *s, struct why *why)
+{
+	progress_say(&r->progress, "%s on %s under %s: skipped: %s", s->workload, s->device, s->scheduler,
+		     s->skipped);
+	return result_line(&r->result,
+			   json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:s, s:s}", "type", "skipped", "set",
+				     (int)(s - r->sets), "workload", s->workload, "device", s->device,
+				     "driver", s->driver, "scratch", (int)s->scratch, "scheduler",
+				     s->scheduler, "reason", s->skipped),
+			   why);
 }
 
 static int run_workload(struct run *r, const struct device *d, const char *scheduler,
 			const struct workload *w, struct report_set *out, struct why *why)
 {
-	struct set_key key = { r->report.nr_sets - 1, w, d, scheduler };
+	struct set_key key = { r->report.nr_sets - 1, w, d, scheduler, NULL };
 	unsigned int left = inputs_nr_sets(&r->in) - key.index;
 	uint64_t now = now_ns();
 	struct target target;
@@ -282,11 +302,8 @@ static int run_scheduler(struct run *r, const struct device *d, const char *sche
 		struct report_set *s = next_report_set(r, d, scheduler, &r->in.workload[i]);
 
 		s->skipped = skip;
-		if (!skip)
-			err = run_workload(r, d, scheduler, &r->in.workload[i], s, why);
-		else
-			progress_say(&r->progress, "%s on %s under %s: skipped: %s", s->workload,
-				     d->name, scheduler, skip);
+		err = skip ? skip_set(r, s, why) :
+			     run_workload(r, d, scheduler, &r->in.workload[i], s, why);
 	}
 	return err;
 }
@@ -311,28 +328,27 @@ static int run_device(struct run *r, const struct device_spec *spec, struct why 
 
 static int final_code(const struct run *r, int err, const struct why *why)
 {
-	unsigned int ran = 0;
-
 	if (err == -EINTR)
 		return EXIT_INCONCLUSIVE;
 	if (err)
 		return why->code ? (int)why->code : EXIT_HARNESS;
-	for (unsigned int i = 0; i < r->report.nr_sets; i++)
-		ran += !r->report.set[i].skipped;
-	return ran ? verdict_exit(report_verdict(&r->report)) : EXIT_SKIPPED;
+	return report_exit(&r->report);
 }
 
 static int finish(struct run *r, int err, struct why *why)
 {
-	_cleanup_free_ char *text = NULL;
-	int code = final_code(r, err, why), write_err;
+	_cleanup_free_ char *text = NULL, *md = NULL;
+	int code, write_err;
 
 	r->report.complete = !err;
+	code = final_code(r, err, why);
 	if (err == -EINTR)
 		why_fail(why, EXIT_INCONCLUSIVE, err, "stopped by %s; what is there is partial",
 			 sigabbrev_np(stop_signal()) ? sigdescr_np(stop_signal()) : "a signal");
 	r->report.reason = err ? why->text : NULL;
-	write_err = report_text(&r->report, &text);
+	write_err = view_render(view_find("text"), &r->report, &text);
+	if (!write_err)
+		write_err = view_render(view_find("md"), &r->report, &md);
 	if (!write_err)
 		write_err = result_line(&r->result,
 					json_pack("{s:s, s:b, s:s, s:i, s:s?}", "type",
@@ -341,7 +357,7 @@ static int finish(struct run *r, int err, struct why *why)
 						  "exit_code", code, "reason", r->report.reason),
 					why);
 	if (!write_err)
-		write_err = result_write_text(&r->result, "report.md", text, why);
+		write_err = result_write_text(&r->result, "report.md", md, why);
 	if (!write_err)
 		write_err = result_write_json(&r->result, "verdict.json",
 					      report_verdict_json(&r->report, code), why);
@@ -361,8 +377,11 @@ static int measure(struct run *r, struct why *why)
 
 	for (unsigned int i = 0; i < r->report.preflight.nr; i++)
 		progress_say(&r->progress, "note: %s", r->report.preflight.note[i]);
-	if (!err)
-		err = result_line(&r->result, header_json(r), why);
+	if (!err) {
+		r->header = header_json(r);
+		r->report.header = r->header;
+		err = result_line(&r->result, json_incref(r->header), why);
+	}
 	for (unsigned int i = 0; i < r->in.nr_devices && !err; i++)
 		err = run_device(r, &r->in.device[i], why);
 	return err;
@@ -419,6 +438,9 @@ int run_bench(const struct run_config *c, struct why *why)
 	result_close(&r.result);
 	inputs_free(&r.in);
 	free(r.work_dir);
+	for (unsigned int i = 0; i < r.report.nr_sets; i++)
+		set_outcome_free(&r.sets[i].outcome);
 	free(r.sets);
+	json_decref(r.header);
 	return code;
 }

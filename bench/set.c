@@ -11,8 +11,8 @@
 #include "bench/calibrate.h"
 #include "bench/cell.h"
 #include "bench/machine.h"
+#include "bench/restore.h"
 #include "bench/stop.h"
-#include "bench/table.h"
 #include "tracer/base/cleanup.h"
 
 #define REDO_SHARE .10		/* of the rounds; at least two */
@@ -23,6 +23,7 @@ static const struct rounds confirm_rounds = { 8, 16 };
 /* The rounds of one phase (main or confirmation) of a set. */
 struct phase {
 	const char *name;
+	bool is_confirm;
 	struct rounds rounds;
 	bool in[ARM_MAX];	/* arms that take part */
 	/* what keeps the rounds going; the rest is only looked at */
@@ -42,6 +43,7 @@ struct set_state {
 	char last_fault[256];
 	uint64_t cell_ns_sum;
 	unsigned int cells;
+	unsigned int past_next;	/* of the cells in key->past */
 	set_progress_fn *progress;
 	void *progress_arg;
 	struct set_outcome out;
@@ -80,12 +82,13 @@ static json_t *cell_json(const struct set_state *s, const struct phase *p, const
 {
 	const struct set_key *k = s->key;
 
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:s, s:I, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:s, s:b, s:I, s:o, s:o, s:o}",
 			 "type", "cell", "set", (int)k->index, "workload", k->workload->name,
 			 "device", k->device->name, "scheduler", k->scheduler, "arm",
 			 s->c->arms->v[arm].name, "phase", p->name, "round", (int)p->table.nr_rounds,
 			 "attempt", (int)p->redone, "position", (int)position, "valid",
-			 (int)!c->fault[0], "fault", c->fault, "took_ns", (json_int_t)c->took_ns,
+			 (int)!c->fault[0], "fault", c->fault, "arm_fault", (int)c->tracer_fault,
+			 "took_ns", (json_int_t)c->took_ns,
 			 "saturation", c->saturation.window_s > 0 || c->saturation.fault[0] ?
 					       pass_json(&c->saturation) : json_null(),
 			 "fixed_rate", c->fixed.window_s > 0 || c->fixed.fault[0] ?
@@ -101,7 +104,7 @@ static void add_figures(struct set_state *s, unsigned int arm, const struct cell
 
 	if (!c->has_tracer)
 		return;
-	f->is_traced = c->tracer.summary;
+	f->is_traced = c->tracer.has_summary;
 	f->lost += c->tracer.lost;
 	f->output_bytes += c->tracer.output_bytes;
 	f->tracer_cpu_pct = fmax(f->tracer_cpu_pct, cpu);
@@ -118,21 +121,103 @@ static void note_arm_fault(struct set_state *s, struct phase *p, unsigned int ar
 	snprintf(s->out.reason[arm], sizeof(s->out.reason[arm]), "%s", c->fault);
 }
 
-static int one_cell(struct set_state *s, struct phase *p, unsigned int arm, unsigned int position,
-		    bool *ret_valid, struct why *why)
+/* What was measured of this phase before and has not had its turn yet, or NULL. */
+static const struct past_cell *past_cell(const struct set_state *s, const struct phase *p)
 {
-	struct cell cell = { 0 };
+	const struct past_set *past = s->key->past;
+	const struct past_cell *c;
+
+	if (!past || s->past_next == past->nr)
+		return NULL;
+	c = &past->cell[s->past_next];
+	return c->confirm == p->is_confirm ? c : NULL;
+}
+
+/* Where the past of a phase stands: it has a cell, the run had gone on to something else, or nothing. */
+enum past_state { PAST_HAS, PAST_LEFT, PAST_NONE };
+
+static enum past_state past_state(const struct set_state *s, const struct phase *p)
+{
+	const struct past_set *past = s->key->past;
+
+	if (past_cell(s, p))
+		return PAST_HAS;
+	return past && (s->past_next < past->nr || past->over) ? PAST_LEFT : PAST_NONE;
+}
+
+static struct reader past_reader(const struct set_state *s, unsigned int line, struct why *why)
+{
+	return (struct reader){ .path = s->key->past->path, .line = line, .why = why };
+}
+
+/*
+ * The arm of the next cell: recorded ones keep their order, which is that of
+ * @order anyway where this program wrote them.
+ */
+static int choose_arm(const struct set_state *s, const struct phase *p, const struct past_cell *c,
+		      unsigned int *order, unsigned int nr, unsigned int position, struct why *why)
+{
+	struct reader r = past_reader(s, c->line, why);
+	unsigned int i = position;
+
+	if (c->round != p->table.nr_rounds || c->attempt != p->redone || c->position != position)
+		return rd_fail(&r, "round %u, attempt %u, position %u where %u, %u, %u was due",
+			       c->round, c->attempt, c->position, p->table.nr_rounds, p->redone,
+			       position);
+	while (i < nr && order[i] != c->arm)
+		i++;
+	if (i == nr)
+		return rd_fail(&r, "arm %s, which was not due in this round",
+			       s->c->arms->v[c->arm].name);
+	order[i] = order[position];
+	order[position] = c->arm;
+	return 0;
+}
+
+/* The file goes on where this round had cells to come. */
+static int past_is_short(const struct set_state *s, const struct phase *p, struct why *why)
+{
+	const struct past_set *past = s->key->past;
+	struct reader r = past_reader(s, s->past_next ? past->cell[s->past_next - 1].line : past->line,
+				      why);
+
+	return rd_fail(&r, "the last cell of round %u, %s phase, which is not whole",
+		       p->table.nr_rounds, p->name);
+}
+
+/* Measured, or from the past. */
+static int get_cell(struct set_state *s, struct phase *p, const struct past_cell *past,
+		    unsigned int arm, unsigned int position, struct cell *ret, struct why *why)
+{
 	int err;
 
+	if (past) {
+		struct reader r = past_reader(s, past->line, why);
+
+		s->past_next++;
+		return cell_restore(&r, past->json, ret);
+	}
 	tell(s, p, s->c->arms->v[arm].name, position);
-	err = cell_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &s->cal.pace, s->cal.rate_iops, &cell,
+	err = cell_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &s->cal.pace, s->cal.rate_iops, ret,
 		       why);
-	if (err)
+	if (!err)
+		err = result_line(s->c->result, cell_json(s, p, ret, arm, position), why);
+	return err;
+}
+
+static int one_cell(struct set_state *s, struct phase *p, const struct past_cell *past,
+		    unsigned int arm, unsigned int position, bool *ret_valid, struct why *why)
+{
+	struct cell cell = { 0 };
+	int err = get_cell(s, p, past, arm, position, &cell, why);
+
+	if (err) {
+		cell_free(&cell);
 		return err;
+	}
 	*ret_valid = !cell.fault[0];
 	s->cell_ns_sum += cell.took_ns;
 	s->cells++;
-	err = result_line(s->c->result, cell_json(s, p, &cell, arm, position), why);
 	if (*ret_valid) {
 		table_put(&p->table, arm, &cell);
 		add_figures(s, arm, &cell);
@@ -156,8 +241,18 @@ static int one_round(struct set_state *s, struct phase *p, bool *ret_valid, stru
 			order[nr++] = a;
 	rng_shuffle(&p->rng, order, nr);
 	*ret_valid = true;
-	for (unsigned int i = 0; i < nr && !err && *ret_valid; i++)
-		err = one_cell(s, p, order[i], i, ret_valid, why);
+	for (unsigned int i = 0; i < nr && !err && *ret_valid; i++) {
+		const struct past_cell *past = past_cell(s, p);
+
+		if (past)
+			err = choose_arm(s, p, past, order, nr, i, why);
+		else if (past_state(s, p) == PAST_LEFT)
+			err = past_is_short(s, p, why);
+		else if (!s->c->live)
+			err = -EINTR;
+		if (!err)
+			err = one_cell(s, p, past, order[i], i, ret_valid, why);
+	}
 	return err;
 }
 
@@ -209,25 +304,22 @@ static int look(struct set_state *s, struct phase *p, bool last, double alpha,
 	return 0;
 }
 
-/* Would one more round end after the deadline? */
+/* Would one more round end after the deadline? In the past: did the run go on without one? */
 static bool out_of_time(const struct set_state *s, const struct phase *p)
 {
 	uint64_t round = s->cells ? s->cell_ns_sum / s->cells * arms_in(s, p) : 0;
+	enum past_state past = past_state(s, p);
 
+	if (past != PAST_NONE || !s->c->live)
+		return past == PAST_LEFT;
 	return s->c->deadline_ns && now_ns() + round >= s->c->deadline_ns;
-}
-
-/* With a deadline the number of rounds is set by the clock, not by the data: one look. */
-static bool one_look_by_clock(const struct set_state *s)
-{
-	return s->c->deadline_ns && !s->c->confirm;
 }
 
 static unsigned int redo_limit(const struct set_state *s, const struct phase *p)
 {
 	unsigned int n = (unsigned int)ceil(REDO_SHARE * p->rounds.max);
 
-	if (one_look_by_clock(s)) /* the clock ends it */
+	if (s->c->single_look) /* the clock ends it */
 		return UINT_MAX;
 	return n < 2 ? 2 : n;
 }
@@ -247,12 +339,12 @@ static int run_phase(struct set_state *s, struct phase *p, struct decision d[ARM
 		     struct why *why)
 {
 	unsigned int redone_limit = redo_limit(s, p), next;
-	bool single = one_look_by_clock(s), open = true;
+	bool single = s->c->single_look, open = true;
 	double alpha = single ? SINGLE_LOOK_ALPHA : rounds_alpha(&p->rounds);
 	int err = 0;
 
 	while (open && (next = single ? p->rounds.max : rounds_next_look(&p->rounds, p->table.nr_rounds))) {
-		bool stop_here = false;
+		bool stop_here = past_state(s, p) == PAST_LEFT;
 
 		while (p->table.nr_rounds < next && !stop_here && !err) {
 			bool valid = false;
@@ -270,6 +362,8 @@ static int run_phase(struct set_state *s, struct phase *p, struct decision d[ARM
 			break;
 		stop_here |= next >= p->rounds.max || no_arm_left(s, p);
 		err = look(s, p, stop_here, alpha, d, &open);
+		if (!err && !open && !stop_here) /* what nobody waited for has its last look too */
+			err = look(s, p, stop_here = true, alpha, d, &open);
 		if (err || stop_here)
 			break;
 	}
@@ -306,8 +400,8 @@ static void fill_figures(struct set_state *s, const struct table *t)
 
 		if (s->out.reason[a][0])
 			continue;
-		f->p99_ns = table_median(t, t->p99_ns, a);
-		f->cpu_ns_per_io = table_difference(t, t->ns_per_io, a, s->c->arms->off);
+		f->p99_ns = table_median(t, COLUMN_P99_NS, a);
+		f->cpu_ns_per_io = table_difference(t, COLUMN_NS_PER_IO, a, s->c->arms->off);
 	}
 }
 
@@ -315,7 +409,7 @@ static void fill_figures(struct set_state *s, const struct table *t)
 static int confirm(struct set_state *s, struct why *why)
 {
 	struct decision again[ARM_MAX][METRIC_NR] = { 0 };
-	struct phase p = { .name = "confirm", .rounds = confirm_rounds };
+	struct phase p = { .name = "confirm", .is_confirm = true, .rounds = confirm_rounds };
 	bool any = false;
 	int err;
 
@@ -389,11 +483,74 @@ static json_t *set_json(const struct set_state *s)
 {
 	const struct set_key *k = s->key;
 
-	return json_pack("{s:s, s:i, s:s, s:o, s:s, s:f, s:f, s:s?, s:o}", "type", "set", "set",
-			 (int)k->index, "workload", k->workload->name, "device",
-			 device_fingerprint(k->device), "scheduler", k->scheduler, "capacity_iops",
-			 s->cal.capacity_iops, "fixed_rate_iops", s->cal.rate_iops, "cpus", s->env.cpus,
-			 "job", text_json(k->workload->text));
+	json_t *o = json_pack("{s:s, s:i, s:s, s:o, s:s, s:s?, s:o}", "type", "set", "set",
+			      (int)k->index, "workload", k->workload->name, "device",
+			      device_fingerprint(k->device), "scheduler", k->scheduler, "cpus",
+			      s->env.cpus, "job", text_json(k->workload->text));
+
+	calibration_put(&s->cal, o);
+	return o;
+}
+
+/* Files of before "nr_cores": the first cell knows. */
+static unsigned int past_nr_cores(const struct past_set *past)
+{
+	for (unsigned int i = 0; i < past->nr; i++) {
+		json_t *cpu = json_object_get(json_object_get(past->cell[i].json, "fixed_rate"), "cpu");
+		size_t n = json_array_size(json_object_get(cpu, "cores"));
+
+		if (n)
+			return (unsigned int)n;
+	}
+	return 0;
+}
+
+/* Files, capacity and fixed rate; of a set that has a past, its own. */
+static int begin(struct set_state *s, const struct phase *p, struct why *why)
+{
+	const struct past_set *past = s->key->past;
+	int err = 0;
+
+	if (past && past->head) {
+		struct reader r = past_reader(s, past->line, why);
+
+		err = calibration_get(&r, past->head, s->c->live, &s->cal);
+		if (!err && !s->cal.nr_cores)
+			s->cal.nr_cores = past_nr_cores(past);
+	}
+	if (!err && s->c->live) {
+		tell(s, p, "calibration", 0);
+		err = s->key->workload->on_ext4 ? pass_lay_out(&s->env, why) : 0;
+	}
+	if (err || (past && past->head))
+		return err;
+	if (!s->c->live)
+		return -EINTR;
+	err = calibrate(&s->env, &s->cal, why);
+	return err ? err : result_line(s->c->result, set_json(s), why);
+}
+
+static int end(struct set_state *s, struct why *why)
+{
+	const struct past_set *past = s->key->past;
+
+	if (past && s->past_next < past->nr) {
+		struct reader r = past_reader(s, past->cell[s->past_next].line, why);
+
+		return rd_fail(&r, "a cell when all of its set was decided");
+	}
+	if (!s->c->live || (past && past->over))
+		return 0;
+	return result_line(s->c->result,
+			   json_pack("{s:s, s:i, s:i, s:i, s:i}", "type", "set_end", "set",
+				     (int)s->key->index, "rounds", (int)s->out.rounds, "confirm_rounds",
+				     (int)s->out.confirm_rounds, "redone", (int)s->out.redone),
+			   why);
+}
+
+void set_outcome_free(struct set_outcome *o)
+{
+	table_free(&o->table);
 }
 
 int set_run(const struct set_config *c, const struct set_key *key, const struct target *target,
@@ -412,14 +569,9 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 		for (int m = 0; m < METRIC_NR; m++)
 			p.open[a][m] = a != c->arms->twin || c->arms->nr == 2;
 	}
-	tell(&s, &p, "calibration", 0);
-	err = key->workload->on_ext4 ? pass_lay_out(&s.env, why) : 0;
-	if (!err)
-		err = calibrate(&s.env, &s.cal, why);
+	err = begin(&s, &p, why);
 	s.out.capacity_iops = s.cal.capacity_iops;
 	s.out.rate_iops = s.cal.rate_iops;
-	if (!err)
-		err = result_line(c->result, set_json(&s), why);
 	p.table = (struct table){ .nr_arms = c->arms->nr, .nr_cores = s.cal.nr_cores };
 	if (!err)
 		err = run_phase(&s, &p, s.out.decision, why);
@@ -431,10 +583,12 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 	fill_figures(&s, &p.table);
 	if (!err && c->confirm && !p.fault[0])
 		err = confirm(&s, why);
-	table_free(&p.table);
+	if (!err)
+		err = end(&s, why);
 	invalidate(&s, err == -EINTR ? "stopped before its first look" :
 		       s.out.fault[0] ? s.out.fault : "no round that counts");
 	s.out.complete = !err;
+	s.out.table = p.table;
 	*ret = s.out;
 	/* reasons point into the outcome itself */
 	for (unsigned int a = 0; a < c->arms->nr; a++)

@@ -12,8 +12,17 @@
 
 #include "bench/arm.h"
 #include "bench/pass.h"
+#include "bench/past.h"
 #include "bench/result.h"
+#include "bench/table.h"
 #include "bench/verdict.h"
+
+/*
+ * Cells that were measured before, by a run that ended too early or one whose
+ * file is read for a report, take their turn as if they were measured now: the
+ * rounds, looks and decisions are made again from them. So a report cannot
+ * differ from its run, and a resumed run goes on where the first one was.
+ */
 
 /* What all sets of a run share; the run fills it once. */
 struct set_config {
@@ -24,6 +33,8 @@ struct set_config {
 	uint64_t seed;
 	struct timing timing;
 	bool confirm;		/* FAIL counts only when fresh rounds say so again */
+	bool single_look;	/* the number of rounds is set by the clock, not by the data */
+	bool live;		/* false: what is not in the past is not measured */
 	uint64_t deadline_ns;	/* no round begins after it; 0: none */
 	int kmsg_fd;
 	double max_steal_pct;
@@ -36,6 +47,7 @@ struct set_key {
 	const struct workload *workload;
 	const struct device *device;
 	const char *scheduler;
+	const struct past_set *past;	/* NULL: none */
 };
 
 /* Figures of one arm that are reported and not judged. */
@@ -57,7 +69,10 @@ struct set_outcome {
 	double capacity_iops, rate_iops;
 	char fault[256];	/* why the set could not be decided, or "" */
 	bool complete;		/* false: stopped before its last look */
+	struct table table;	/* the main rounds; set_outcome_free() */
 };
+
+void set_outcome_free(struct set_outcome *o);
 
 /* Called before each cell; everything a progress line needs. */
 struct set_progress {
@@ -70,8 +85,10 @@ struct set_progress {
 typedef void set_progress_fn(const struct set_progress *p, void *arg);
 
 /*
- * *ret is filled also on -EINTR (partial, complete == false). Other errors are
- * faults of the harness or its environment, in *why.
+ * *ret is filled also on -EINTR (partial, complete == false), which is also what
+ * a past without its end comes to when nothing is measured. Other errors are
+ * faults of the harness or its environment, in *why. @target may be NULL where
+ * nothing is measured.
  */
 int set_run(const struct set_config *c, const struct set_key *key, const struct target *target,
 	    set_progress_fn *progress, void *progress_arg, struct set_outcome *ret,

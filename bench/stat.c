@@ -74,6 +74,75 @@ int stat_hodges_lehmann(const double *d, unsigned int n, double alpha, struct in
 	return 0;
 }
 
+/*
+ * P(U = u) of two samples of n and m: the largest value is of the first sample,
+ * and above all m of the second, or of the second. at[i] holds the row of i.
+ */
+static int rank_sum_pmf(unsigned int n, unsigned int m, double **ret)
+{
+	size_t width = (size_t)n * m + 1;
+	double *at = calloc((n + 1) * width, sizeof(*at));
+
+	if (!at)
+		return -ENOMEM;
+	for (unsigned int i = 0; i <= n; i++)
+		at[i * width] = 1; /* nobody to be compared with: U is 0 */
+	for (unsigned int k = 1; k <= m; k++) {
+		for (unsigned int i = 1; i <= n; i++) {
+			double own = (double)i / (i + k), other = (double)k / (i + k);
+			double *row = &at[i * width];
+			const double *fewer = &at[(i - 1) * width];
+
+			for (size_t u = (size_t)i * k + 1; u-- > 0;)
+				row[u] = other * row[u] + (u >= k ? own * fewer[u - k] : 0);
+		}
+	}
+	*ret = at;
+	return 0;
+}
+
+int stat_rank_sum_q(unsigned int n, unsigned int m, double alpha)
+{
+	_cleanup_free_ double *at = NULL;
+	double sum = 0;
+	int q = -1;
+
+	if (!n || !m || n > STAT_MAX_N || m > STAT_MAX_N || rank_sum_pmf(n, m, &at))
+		return -1;
+	for (unsigned int u = 0; u <= n * m; u++) {
+		sum += at[n * ((size_t)n * m + 1) + u];
+		if (sum > alpha)
+			break;
+		q = (int)u;
+	}
+	return q;
+}
+
+int stat_shift(const double *a, unsigned int n, const double *b, unsigned int m, double alpha,
+	       struct interval *ret)
+{
+	_cleanup_free_ double *w = NULL;
+	size_t nr = 0;
+	int q;
+
+	if (!n || !m || n > STAT_MAX_N || m > STAT_MAX_N)
+		return -EINVAL;
+	w = calloc((size_t)n * m, sizeof(*w));
+	if (!w)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < n; i++)
+		for (unsigned int j = 0; j < m; j++)
+			w[nr++] = b[j] - a[i];
+	qsort(w, nr, sizeof(*w), by_value);
+	q = stat_rank_sum_q(n, m, alpha);
+	*ret = (struct interval){
+		.estimate = sorted_median(w, nr),
+		.lower = q < 0 ? -INFINITY : w[q],
+		.upper = q < 0 ? INFINITY : w[nr - 1 - (size_t)q],
+	};
+	return 0;
+}
+
 double stat_mean(const double *d, unsigned int n)
 {
 	double sum = 0;

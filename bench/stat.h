@@ -33,6 +33,16 @@ int stat_rank_q(unsigned int n, double alpha);
 /* alpha is one-sided, for each bound. -EINVAL: n is 0 or over STAT_MAX_N. */
 int stat_hodges_lehmann(const double *d, unsigned int n, double alpha, struct interval *ret);
 
+/*
+ * Two samples that are not paired: the median of all differences b_j - a_i, and
+ * the order statistics of the same differences whose error is that of the exact
+ * null distribution of Mann and Whitney's U. -EINVAL as above, -ENOMEM.
+ */
+int stat_shift(const double *a, unsigned int n, const double *b, unsigned int m, double alpha,
+	       struct interval *ret);
+/* The index of its bounds: the largest q with P(U <= q) <= alpha, or -1. */
+int stat_rank_sum_q(unsigned int n, unsigned int m, double alpha);
+
 /* First-order autocorrelation; 0 for n < 3 or a constant series. */
 double stat_lag1(const double *d, unsigned int n);
 

@@ -6,11 +6,24 @@
 #include "bench/cell.h"
 #include "bench/verdict.h"
 
+/* Reported, not judged. Latencies are those of the saturation pass's busier direction. */
+enum column {
+	COLUMN_IOPS,		/* at saturation */
+	COLUMN_NS_PER_IO,	/* CPU time of the machine, at the fixed rate */
+	COLUMN_MEAN_NS,
+	COLUMN_P50_NS,
+	COLUMN_P90_NS,
+	COLUMN_P99_NS,
+	COLUMN_P999_NS,
+	COLUMN_MAX_NS,
+	COLUMN_NR,
+};
+
 struct table {
 	unsigned int nr_rounds, nr_arms, nr_cores;
 	struct response *response;	/* [round * nr_arms + arm] */
 	double *core_pct;		/* nr_cores per response */
-	double *ns_per_io, *p99_ns;	/* like response; reported, not judged */
+	double *column[COLUMN_NR];	/* like response; NAN where an arm took no part */
 };
 
 /* Room for one more row; it counts when the caller adds to nr_rounds. -ENOMEM. */
@@ -19,9 +32,10 @@ int table_grow(struct table *t);
 void table_put(struct table *t, unsigned int arm, const struct cell *c);
 /* Valid until the table grows. */
 struct series table_series(struct table *t, unsigned int off, unsigned int twin);
-/* Of ns_per_io or p99_ns: the arm's median; its Hodges-Lehmann difference from @off. */
-double table_median(const struct table *t, const double *v, unsigned int arm);
-double table_difference(const struct table *t, const double *v, unsigned int arm, unsigned int off);
+double table_value(const struct table *t, enum column c, unsigned int round, unsigned int arm);
+/* The arm's median; its Hodges-Lehmann difference from @off. */
+double table_median(const struct table *t, enum column c, unsigned int arm);
+double table_difference(const struct table *t, enum column c, unsigned int arm, unsigned int off);
 void table_free(struct table *t);
 
 #endif

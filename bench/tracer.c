@@ -81,6 +81,7 @@ void tracer_read_summary(const char *text, const char *device, bool floor, struc
 		fault(r, "the tracer wrote no summary");
 		return;
 	}
+	r->has_summary = true;
 	if (!json_is_array(json_object_get(r->summary, "devices")) ||
 	    !json_is_object(json_object_get(r->summary, "coverage")))
 		fault(r, "the tracer's summary has no devices or coverage");

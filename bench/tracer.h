@@ -32,6 +32,7 @@ struct tracer_report {
 	uint64_t peak_rss_bytes;
 	uint64_t output_bytes;
 	json_t *summary;	/* the whole line, or NULL */
+	bool has_summary;	/* also of a cell read back, whose line is gone */
 	uint64_t traced_ios;	/* of the device under test */
 	uint64_t lost;		/* all causes */
 	/* why the cell does not count, or "" */

@@ -6,6 +6,7 @@
 #include "bench/file.h"
 #include "bench/report.h"
 #include "bench/result.h"
+#include "bench/view.h"
 #include "bench/tests/schema.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
@@ -84,7 +85,7 @@ TEST(report_is_the_golden_one)
 
 	make_sets(sets);
 	r = make_report(sets);
-	ASSERT_EQ(report_text(&r, &text), 0);
+	ASSERT_EQ(view_render(view_find("text"), &r, &text), 0);
 	if (!strstr(text, golden))
 		printf("%s", text);
 	ASSERT_TRUE(strstr(text, golden) != NULL);
@@ -103,7 +104,7 @@ TEST(smoke_and_partial_runs_say_so)
 	r.smoke = true;
 	r.complete = false;
 	r.reason = "stopped by Interrupt";
-	ASSERT_EQ(report_text(&r, &text), 0);
+	ASSERT_EQ(view_render(view_find("text"), &r, &text), 0);
 	ASSERT_TRUE(strstr(text, "smoke run") && strstr(text, "(not confirmed)"));
 	ASSERT_TRUE(strstr(text, "the run is not complete: stopped by Interrupt") != NULL);
 }

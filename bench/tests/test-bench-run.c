@@ -18,6 +18,27 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
+/* A report of the raw file is what the run printed: neither has a figure that the other has not. */
+static void expect_same_report(const struct bench_run *r)
+{
+	char *argv[] = { (char *)fmt("%s/iopath-bench", build_dir), "report", (char *)fmt("%s/out", base), "-f", "text", NULL };
+	_cleanup_free_ char *text = NULL, *verdict_json = NULL;
+	struct child_end end = { 0 };
+	json_t *again, *was = verdict();
+
+	ASSERT_EQ(child_run(argv, 30 * NS_PER_S, &text, &end), 0);
+	if (end.status || !strstr(r->text, text))
+		printf("    %s", text);
+	ASSERT_EQ(end.status, 0);
+	ASSERT_TRUE(strstr(r->text, text) != NULL);
+	argv[4] = "json";
+	ASSERT_EQ(child_run(argv, 30 * NS_PER_S, &verdict_json, &end), 0);
+	again = json_loads(verdict_json, 0, NULL);
+	ASSERT_TRUE(again && json_equal(again, was));
+	json_decref(again);
+	json_decref(was);
+}
+
 /* ---- the gate itself ---- */
 
 static struct bench_run run_slow(const char *loss, const char *words)
@@ -50,6 +71,7 @@ TEST(a_loss_of_ten_percent_fails_and_is_confirmed)
 	ASSERT_EQ(json_integer_value(json_object_get(v, "seed")), 7);
 	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"phase\":\"confirm\"") >= 24);
 	check_files("summary");
+	expect_same_report(&r);
 	expect_clean();
 	json_decref(v);
 	run_free(&r);
@@ -69,6 +91,7 @@ TEST(no_loss_never_fails)
 	ASSERT_TRUE(r.status != EXIT_HARNESS && r.status != EXIT_USAGE);
 	ASSERT_TRUE(r.text && strstr(r.text, "smoke run") != NULL);
 	check_files("summary");
+	expect_same_report(&r);
 	expect_clean();
 	json_decref(v);
 	run_free(&r);

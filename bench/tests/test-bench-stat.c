@@ -55,6 +55,57 @@ TEST(few_rounds_have_no_bound)
 	ASSERT_EQ(stat_hodges_lehmann(d, STAT_MAX_N + 1, .05, &v), -EINVAL);
 }
 
+/* All ways to deal n + m ranks to two samples. */
+TEST(rank_sum_index_is_that_of_full_enumeration)
+{
+	for (unsigned int n = 1; n <= 6; n++) {
+		for (unsigned int m = 1; m <= 6; m++) {
+			unsigned int count[37] = { 0 }, all = 0, sum = 0;
+			int q = -1;
+
+			for (unsigned int deal = 0; deal < 1u << (n + m); deal++) {
+				unsigned int u = 0, seen = 0;
+
+				if ((unsigned int)__builtin_popcount(deal) != n)
+					continue;
+				for (unsigned int r = 0; r < n + m; r++) {
+					if (deal >> r & 1)
+						u += seen; /* of the second sample, below */
+					else
+						seen++;
+				}
+				count[u]++;
+				all++;
+			}
+			for (unsigned int u = 0; u <= n * m; u++) {
+				sum += count[u];
+				if ((double)sum / all <= .05)
+					q = (int)u;
+			}
+			ASSERT_EQ(stat_rank_sum_q(n, m, .05), q);
+		}
+	}
+	/* published tables: critical values of U, one-sided .05 */
+	ASSERT_EQ(stat_rank_sum_q(8, 8, .05), 15);
+	ASSERT_EQ(stat_rank_sum_q(10, 10, .05), 27);
+	ASSERT_EQ(stat_rank_sum_q(20, 20, .05), 138);
+	ASSERT_EQ(stat_rank_sum_q(STAT_MAX_N + 1, 8, .05), -1);
+	ASSERT_TRUE(stat_rank_sum_q(STAT_MAX_N, STAT_MAX_N, .05) > 1500);
+}
+
+TEST(shift_is_the_median_of_all_differences)
+{
+	static const double a[] = { 1, 2, 3, 4, 5 }, b[] = { 11, 12, 13, 14, 15, 16 };
+	struct interval v;
+
+	ASSERT_EQ(stat_shift(a, 5, b, 6, .05, &v), 0);
+	NEAR(v.estimate, 10.5);
+	ASSERT_TRUE(v.lower > 7 && v.lower < 10.5 && v.upper > 10.5 && v.upper < 14);
+	ASSERT_EQ(stat_shift(a, 2, b, 2, .05, &v), 0);
+	ASSERT_TRUE(isinf(v.lower) && isinf(v.upper));
+	ASSERT_EQ(stat_shift(a, 0, b, 2, .05, &v), -EINVAL);
+}
+
 TEST(median_of_odd_and_even)
 {
 	static const double d[] = { 5, 1, 4, 2, 3, 7, 6 };
@@ -225,7 +276,8 @@ TEST(ten_percent_fails_and_one_passes)
 
 TEST_MAIN("test-bench-stat", T(rank_index_is_that_of_full_enumeration),
 	  T(rank_index_of_the_look_table), T(hodges_lehmann_is_that_of_the_definition),
-	  T(few_rounds_have_no_bound), T(median_of_odd_and_even),
+	  T(few_rounds_have_no_bound), T(rank_sum_index_is_that_of_full_enumeration), T(shift_is_the_median_of_all_differences),
+	  T(median_of_odd_and_even),
 	  T(constant_series_has_no_autocorrelation), T(rounds_needed_follows_the_fixed_n_guide),
 	  T(shuffle_is_seeded_and_uniform), T(worst_of_many_idle_cores_is_not_over_the_margin),
 	  T(one_loaded_core_among_many_is_found), T(at_the_margin_at_most_six_percent_pass_or_fail),

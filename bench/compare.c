@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "compare.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tracer/base/cleanup.h"
+
+#define ALPHA .05 /* one-sided */
+
+/* The worst core is another one from run to run: it is not compared. */
+static const enum metric metrics[] = { METRIC_THROUGHPUT, METRIC_CPU_PER_IO, METRIC_SYSTEM_CPU };
+
+static const char *const change_names[] = {
+	[CHANGE_NONE] = "no worse",
+	[CHANGE_BETTER] = "better",
+	[CHANGE_WORSE] = "worse",
+	[CHANGE_UNDECIDED] = "undecided",
+};
+
+const char *change_name(enum change c)
+{
+	return change_names[c];
+}
+
+/* ---- what goes together ---- */
+
+static const char *fingerprint(const struct report *r, const char *key)
+{
+	const char *s = json_string_value(
+		json_object_get(json_object_get(r->header, "fingerprint"), key));
+
+	return s ? s : "?";
+}
+
+static int check_headers(const struct report *a, const struct report *b, struct why *why)
+{
+	static const char *const names[] = { "kernel", "cpu_model", "arch", "fio" };
+
+	if (!a->complete || !b->complete)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "run %s is not complete: %s",
+				a->complete ? "B" : "A", a->complete ? b->reason : a->reason);
+	if (strcmp(fingerprint(a, "key"), fingerprint(b, "key"))) {
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+			if (strcmp(fingerprint(a, names[i]), fingerprint(b, names[i])))
+				return why_fail(why, EXIT_USAGE, -EINVAL,
+						"not the same machine: %s is %.100s in A, %.100s in B",
+						names[i], fingerprint(a, names[i]),
+						fingerprint(b, names[i]));
+		return why_fail(why, EXIT_USAGE, -EINVAL, "not the same machine: fingerprint %.40s in A, %.40s in B",
+				fingerprint(a, "key"), fingerprint(b, "key"));
+	}
+	if (json_integer_value(json_object_get(a->header, "window_ns")) !=
+	    json_integer_value(json_object_get(b->header, "window_ns")))
+		return why_fail(why, EXIT_USAGE, -EINVAL, "the windows of A and B are not of one length");
+	return 0;
+}
+
+static const struct report_set *find_set(const struct report *r, const struct report_set *like)
+{
+	for (unsigned int i = 0; i < r->nr_sets; i++) {
+		const struct report_set *s = &r->set[i];
+
+		if (!s->skipped && !strcmp(s->workload, like->workload) &&
+		    !strcmp(s->scheduler, like->scheduler) &&
+		    !strcmp(report_device(s), report_device(like)))
+			return s;
+	}
+	return NULL;
+}
+
+static int find_arm(const struct report *r, const char *name)
+{
+	for (unsigned int a = 0; a < r->arms->nr; a++)
+		if (!strcmp(r->arms->v[a].name, name))
+			return (int)a;
+	return -1;
+}
+
+/* ---- numbers ---- */
+
+static double response_of(const struct response *v, enum metric m)
+{
+	return m == METRIC_THROUGHPUT ? v->ln_throughput :
+	       m == METRIC_CPU_PER_IO ? v->ln_cpu_per_io : v->system_pct;
+}
+
+/* Of each round: @arm against off. */
+static unsigned int costs(const struct report *r, const struct report_set *s, unsigned int arm,
+			  enum metric m, double *d)
+{
+	const struct table *t = &s->outcome.table;
+	unsigned int n = t->nr_rounds < STAT_MAX_N ? t->nr_rounds : STAT_MAX_N;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct response *row = &t->response[(size_t)i * t->nr_arms];
+
+		d[i] = response_of(&row[arm], m) - response_of(&row[r->arms->off], m);
+	}
+	return n;
+}
+
+/* A difference of logarithms is a ratio; both kinds become "more cost". */
+static double to_cost(enum metric m, double v)
+{
+	return m == METRIC_THROUGHPUT ? 100 * -expm1(v) : m == METRIC_CPU_PER_IO ? 100 * expm1(v) : v;
+}
+
+static struct interval interval_to_cost(enum metric m, struct interval v)
+{
+	struct interval r = { to_cost(m, v.estimate), to_cost(m, v.lower), to_cost(m, v.upper) };
+
+	if (m == METRIC_THROUGHPUT) {
+		r.lower = to_cost(m, v.upper);
+		r.upper = to_cost(m, v.lower);
+	}
+	if (isinf(v.lower)) {
+		r.lower = -INFINITY;
+		r.upper = INFINITY;
+	}
+	return r;
+}
+
+/* The side on which a worse change lies has the stricter bound. */
+static struct interval join(enum metric m, struct interval strict, struct interval plain)
+{
+	struct interval s = interval_to_cost(m, strict), p = interval_to_cost(m, plain);
+
+	return (struct interval){ p.estimate, s.lower, p.upper };
+}
+
+static double cost_estimate(enum metric m, const double *d, unsigned int n)
+{
+	struct interval v = { 0 };
+
+	stat_hodges_lehmann(d, n, ALPHA, &v);
+	return to_cost(m, v.estimate);
+}
+
+static void decide(struct compared *c, double margin, bool invalid)
+{
+	if (invalid) {
+		c->verdict = CHANGE_UNDECIDED;
+		c->reason = "off2 differs from off where nothing differs";
+	} else if (c->change.lower > margin) {
+		c->verdict = CHANGE_WORSE;
+	} else if (c->change.upper < 0) {
+		c->verdict = CHANGE_BETTER;
+	} else if (c->change.upper < margin) {
+		c->verdict = CHANGE_NONE;
+	} else {
+		c->verdict = CHANGE_UNDECIDED;
+		c->reason = isinf(c->change.upper) ? "too few rounds for a bound" : NULL;
+	}
+}
+
+static bool twin_invalid(const struct report *r, const struct report_set *s, enum metric m)
+{
+	const struct decision *d = &s->outcome.decision[r->arms->twin][m];
+
+	return d->verdict == VERDICT_INVALID && d->reason && strstr(d->reason, "off2 differs");
+}
+
+static int fill(struct compared *c, const double *a, unsigned int n, const double *b, unsigned int m,
+		bool paired, unsigned int nr_cells)
+{
+	struct interval strict, plain;
+	int err;
+
+	c->cost_a = cost_estimate(c->metric, a, n);
+	c->cost_b = cost_estimate(c->metric, b, m);
+	c->rounds_a = n;
+	c->rounds_b = m;
+	if (paired) {
+		double d[STAT_MAX_N];
+
+		for (unsigned int i = 0; i < n; i++)
+			d[i] = b[i] - a[i];
+		err = stat_hodges_lehmann(d, n, ALPHA / nr_cells, &strict);
+		if (!err)
+			err = stat_hodges_lehmann(d, n, ALPHA, &plain);
+	} else {
+		err = stat_shift(a, n, b, m, ALPHA / nr_cells, &strict);
+		if (!err)
+			err = stat_shift(a, n, b, m, ALPHA, &plain);
+	}
+	if (!err)
+		c->change = join(c->metric, strict, plain);
+	return err;
+}
+
+/* ---- two runs ---- */
+
+static int add_missing(struct comparison *c, const char *arm, const struct report_set *s, const char *run)
+{
+	char (*bigger)[256] = realloc(c->missing, (c->nr_missing + 1) * sizeof(*bigger));
+
+	if (!bigger)
+		return -ENOMEM;
+	c->missing = bigger;
+	snprintf(c->missing[c->nr_missing++], sizeof(*bigger), "%s%s%s on %s, scheduler %s: only in %s",
+		 arm ? arm : "", arm ? " under " : "", s->workload, report_device(s), s->scheduler, run);
+	return 0;
+}
+
+static bool usable(const struct report_set *s, unsigned int arm)
+{
+	return !s->outcome.reason[arm][0] && s->outcome.table.nr_rounds;
+}
+
+static int grow(struct comparison *c)
+{
+	struct compared *bigger = realloc(c->cell, (c->nr + ARRAY_SIZE(metrics)) * sizeof(*bigger));
+
+	if (!bigger)
+		return -ENOMEM;
+	c->cell = bigger;
+	return 0;
+}
+
+static int add_off(struct comparison *c, const struct report *a, const struct report_set *sa,
+		   const struct report *b, const struct report_set *sb)
+{
+	double va[STAT_MAX_N], vb[STAT_MAX_N];
+	unsigned int n = sa->outcome.table.nr_rounds, m = sb->outcome.table.nr_rounds;
+	struct interval v;
+	void *bigger = realloc(c->off, (c->nr_off + 1) * sizeof(*c->off));
+	int err;
+
+	if (!bigger)
+		return -ENOMEM;
+	c->off = bigger;
+	for (unsigned int i = 0; i < n && i < STAT_MAX_N; i++)
+		va[i] = log(table_value(&sa->outcome.table, COLUMN_IOPS, i, a->arms->off));
+	for (unsigned int i = 0; i < m && i < STAT_MAX_N; i++)
+		vb[i] = log(table_value(&sb->outcome.table, COLUMN_IOPS, i, b->arms->off));
+	err = stat_shift(va, n, vb, m, ALPHA, &v);
+	if (err)
+		return err;
+	c->off[c->nr_off].set = sb;
+	c->off[c->nr_off++].ratio = (struct interval){ exp(v.estimate), exp(v.lower), exp(v.upper) };
+	return 0;
+}
+
+static int add_set(struct comparison *c, const struct report *a, const struct report_set *sa,
+		   const struct report *b, const struct report_set *sb)
+{
+	int err = 0;
+
+	if (sa->outcome.table.nr_rounds && sb->outcome.table.nr_rounds)
+		err = add_off(c, a, sa, b, sb);
+	for (unsigned int i = 0; i < b->arms->nr && !err; i++) {
+		int k = find_arm(a, b->arms->v[i].name);
+
+		if (i == b->arms->off || i == b->arms->twin)
+			continue;
+		if (k < 0 || !usable(sa, (unsigned int)k) || !usable(sb, i)) {
+			bool in_b = usable(sb, i);
+
+			if (in_b || (k >= 0 && usable(sa, (unsigned int)k)))
+				err = add_missing(c, b->arms->v[i].name, sb, in_b ? "B" : "A");
+			continue;
+		}
+		err = grow(c);
+		for (size_t m = 0; m < ARRAY_SIZE(metrics) && !err; m++)
+			c->cell[c->nr++] = (struct compared){ .set = sb, .arm_a = a->arms->v[k].name,
+							      .arm_b = b->arms->v[i].name,
+							      .metric = metrics[m] };
+	}
+	return err;
+}
+
+static int check_jobs(const struct report_set *a, const struct report_set *b, struct why *why)
+{
+	if (a->job && b->job && strcmp(a->job, b->job))
+		return why_fail(why, EXIT_USAGE, -EINVAL, "workload %s is not the same in A and B: its job file differs",
+				b->workload);
+	return 0;
+}
+
+static int pair_up(const struct report *a, const struct report *b, const struct compare_rule *rule,
+		   struct comparison *c, struct why *why)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < b->nr_sets && !err; i++) {
+		const struct report_set *sb = &b->set[i], *sa = find_set(a, sb);
+
+		if (sb->skipped)
+			continue;
+		if (!sa)
+			err = add_missing(c, NULL, sb, "B");
+		else if (!rule->force && check_jobs(sa, sb, why))
+			err = -EINVAL;
+		else
+			err = add_set(c, a, sa, b, sb);
+	}
+	for (unsigned int i = 0; i < a->nr_sets && !err; i++)
+		if (!a->set[i].skipped && !find_set(b, &a->set[i]))
+			err = add_missing(c, NULL, &a->set[i], "A");
+	if (!err && !c->nr)
+		err = why_fail(why, EXIT_USAGE, -EINVAL, "A and B have no arm under the same workload, device and scheduler");
+	return err;
+}
+
+int compare_runs(const struct report *a, const struct report *b, const struct compare_rule *rule,
+		 struct comparison *ret, struct why *why)
+{
+	struct comparison c = { .margin = rule->margin };
+	int err = rule->force ? 0 : check_headers(a, b, why);
+
+	if (!err)
+		err = pair_up(a, b, rule, &c, why);
+	for (unsigned int i = 0; i < c.nr && !err; i++) {
+		struct compared *one = &c.cell[i];
+		const struct report_set *sa = find_set(a, one->set);
+		double va[STAT_MAX_N], vb[STAT_MAX_N];
+		unsigned int n = costs(a, sa, (unsigned int)find_arm(a, one->arm_a), one->metric, va);
+		unsigned int m = costs(b, one->set, (unsigned int)find_arm(b, one->arm_b), one->metric, vb);
+
+		err = fill(one, va, n, vb, m, false, c.nr);
+		if (!err)
+			decide(one, rule->margin, twin_invalid(a, sa, one->metric) ||
+						  twin_invalid(b, one->set, one->metric));
+	}
+	if (err) {
+		comparison_free(&c);
+		return err;
+	}
+	*ret = c;
+	return 0;
+}
+
+/* ---- two arms of one run ---- */
+
+int compare_arms(const struct report *r, const char *arm_a, const char *arm_b,
+		 const struct compare_rule *rule, struct comparison *ret, struct why *why)
+{
+	int a = find_arm(r, arm_a), b = find_arm(r, arm_b), err = 0;
+	struct comparison c = { .margin = rule->margin };
+
+	if (a < 0 || b < 0)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "the run has no arm %s", a < 0 ? arm_a : arm_b);
+	if (!r->complete && !rule->force)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "the run is not complete: %s", r->reason);
+	for (unsigned int i = 0; i < r->nr_sets && !err; i++) {
+		const struct report_set *s = &r->set[i];
+
+		if (s->skipped || !usable(s, (unsigned int)a) || !usable(s, (unsigned int)b))
+			continue;
+		err = grow(&c);
+		for (size_t m = 0; m < ARRAY_SIZE(metrics) && !err; m++)
+			c.cell[c.nr++] = (struct compared){ .set = s, .arm_a = arm_a, .arm_b = arm_b,
+							    .metric = metrics[m] };
+	}
+	if (!err && !c.nr)
+		err = why_fail(why, EXIT_USAGE, -EINVAL, "no set has figures of both arms");
+	for (unsigned int i = 0; i < c.nr && !err; i++) {
+		struct compared *one = &c.cell[i];
+		double va[STAT_MAX_N], vb[STAT_MAX_N];
+		unsigned int n = costs(r, one->set, (unsigned int)a, one->metric, va);
+
+		costs(r, one->set, (unsigned int)b, one->metric, vb);
+		err = fill(one, va, n, vb, n, true, c.nr);
+		if (!err)
+			decide(one, rule->margin, twin_invalid(r, one->set, one->metric));
+	}
+	if (err) {
+		comparison_free(&c);
+		return err;
+	}
+	*ret = c;
+	return 0;
+}
+
+void comparison_free(struct comparison *c)
+{
+	free(c->cell);
+	free(c->off);
+	free(c->missing);
+	*c = (struct comparison){ 0 };
+}
+
+enum change comparison_verdict(const struct comparison *c)
+{
+	enum change worst = c->nr ? CHANGE_NONE : CHANGE_UNDECIDED;
+
+	for (unsigned int i = 0; i < c->nr; i++) {
+		if (c->cell[i].verdict == CHANGE_WORSE)
+			return CHANGE_WORSE;
+		if (c->cell[i].verdict == CHANGE_UNDECIDED)
+			worst = CHANGE_UNDECIDED;
+	}
+	return worst;
+}
+
+static json_t *number_or_null(double v)
+{
+	return isfinite(v) ? json_real(v) : json_null();
+}
+
+json_t *comparison_json(const struct comparison *c)
+{
+	json_t *cells = json_array(), *off = json_array(), *missing = json_array();
+
+	for (unsigned int i = 0; i < c->nr; i++) {
+		const struct compared *o = &c->cell[i];
+
+		json_array_append_new(
+			cells,
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:f, s:o, s:o, s:s, s:s?}",
+				  "workload", o->set->workload, "device", report_device(o->set), "scheduler",
+				  o->set->scheduler, "arm_a", o->arm_a, "arm_b", o->arm_b, "metric",
+				  metric_name(o->metric), "cost_a", o->cost_a, "cost_b", o->cost_b, "rounds_a",
+				  (int)o->rounds_a, "rounds_b", (int)o->rounds_b, "change", o->change.estimate,
+				  "lower", number_or_null(o->change.lower), "upper",
+				  number_or_null(o->change.upper), "verdict", change_name(o->verdict), "reason",
+				  o->reason));
+	}
+	for (unsigned int i = 0; i < c->nr_off; i++)
+		json_array_append_new(off, json_pack("{s:s, s:s, s:s, s:f, s:o, s:o}", "workload",
+						     c->off[i].set->workload, "device",
+						     report_device(c->off[i].set), "scheduler",
+						     c->off[i].set->scheduler, "throughput_ratio",
+						     c->off[i].ratio.estimate, "lower",
+						     number_or_null(c->off[i].ratio.lower), "upper",
+						     number_or_null(c->off[i].ratio.upper)));
+	for (unsigned int i = 0; i < c->nr_missing; i++)
+		json_array_append_new(missing, json_string(c->missing[i]));
+	return json_pack("{s:s, s:s, s:f, s:o, s:o, s:o}", "schema", "iopath.compare/1", "verdict",
+			 change_name(comparison_verdict(c)), "margin", c->margin, "cells", cells, "off", off,
+			 "missing", missing);
+}

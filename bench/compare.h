@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Did the cost of a tracer change? From one run to another, or between two arms
+ * of one run. What is compared is each arm against the off cell of its own
+ * round, so that a machine that is slower today does not count; two runs are
+ * two samples (Hodges-Lehmann shift, exact rank-sum bounds), two arms of one run
+ * are paired (as in the verdicts). Pure but for memory.
+ *
+ * Worse needs the whole interval over the margin, with its bound corrected for
+ * the number of cells; not worse needs it under the margin in every cell.
+ */
+#ifndef BENCH_COMPARE_H
+#define BENCH_COMPARE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "bench/report.h"
+#include "bench/why.h"
+
+enum change { CHANGE_NONE, CHANGE_BETTER, CHANGE_WORSE, CHANGE_UNDECIDED };
+
+struct compared {
+	const struct report_set *set;	/* of B */
+	const char *arm_a, *arm_b;
+	enum metric metric;
+	double cost_a, cost_b;		/* percent or pp, each against its off */
+	unsigned int rounds_a, rounds_b;
+	struct interval change;		/* the same unit; positive is worse */
+	enum change verdict;
+	const char *reason;		/* why it is undecided, or NULL */
+};
+
+struct comparison {
+	double margin;
+	unsigned int nr;
+	struct compared *cell;
+	unsigned int nr_off;		/* throughput without a tracer, B / A; two runs only */
+	struct {
+		const struct report_set *set;
+		struct interval ratio;
+	} *off;
+	unsigned int nr_missing;	/* arms or sets that only one of the runs has */
+	char (*missing)[256];
+};
+
+struct compare_rule {
+	double margin;		/* percent and percentage points */
+	bool force;		/* although the runs do not go together */
+};
+
+/* -EINVAL with *why: they do not go together, or have nothing in common. */
+int compare_runs(const struct report *a, const struct report *b, const struct compare_rule *rule,
+		 struct comparison *ret, struct why *why);
+int compare_arms(const struct report *r, const char *arm_a, const char *arm_b,
+		 const struct compare_rule *rule, struct comparison *ret, struct why *why);
+void comparison_free(struct comparison *c);
+
+/* The worst of all cells; a comparison without any is undecided. */
+enum change comparison_verdict(const struct comparison *c);
+const char *change_name(enum change c); /* "no worse" */
+json_t *comparison_json(const struct comparison *c);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A results.jsonl, read back line by line. It is taken for anybody's file:
+ * what is cut off, foreign, of another schema or contradicts itself is one
+ * error that names file and line; no number is made from what is not there.
+ */
+#ifndef BENCH_PAST_H
+#define BENCH_PAST_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "bench/arm.h"
+#include "bench/reader.h"
+#include "bench/verdict.h"
+#include "bench/why.h"
+
+struct past_cell {
+	unsigned int line;
+	bool confirm;		/* of the phase that was to confirm a FAIL */
+	unsigned int round, attempt, position, arm;
+	json_t *json;
+};
+
+/* What the file holds of one workload x device x scheduler. */
+struct past_set {
+	const char *path;	/* of the file, for errors */
+	unsigned int line;	/* of its first line */
+	char workload[64], scheduler[32];
+	char device[DEVICE_NAME_MAX], disk[DEVICE_NAME_MAX], driver[DEVICE_NAME_MAX];
+	bool scratch;
+	char *skipped;		/* why it was not run, or NULL */
+	json_t *head;		/* the set line; NULL: skipped */
+	bool over;		/* it came to its end, by its data or by the clock */
+	unsigned int nr;
+	struct past_cell *cell;
+};
+
+struct past {
+	char *path;
+	json_t *header;
+	struct arm_list arms;	/* names; what a command arm ran is in the header's argv */
+	struct rounds rounds;
+	double budget;
+	uint64_t seed;
+	bool smoke;
+	unsigned int nr;
+	struct past_set *set;
+	json_t *end;		/* the summary or "stopped" line; NULL: a crash */
+	size_t whole_bytes;	/* of the lines before @end */
+	bool cut_off;		/* the last line has no end; only with @allow_cut_off */
+};
+
+/* Who ended in the middle of a line? A run that is to be resumed may have. */
+enum past_flag { PAST_ALLOW_CUT_OFF = 1 };
+
+/* @path: the file, or the directory that holds it. */
+int past_load(const char *path, unsigned int flags, struct past *ret, struct why *why);
+void past_free(struct past *p);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "replay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/file.h"
+
+static void fill_preflight(const json_t *header, struct preflight *p)
+{
+	json_t *note;
+	size_t i;
+
+	json_array_foreach(json_object_get(header, "preflight"), i, note) {
+		const char *s = json_string_value(note);
+
+		if (!s || p->nr == PREFLIGHT_MAX)
+			continue;
+		snprintf(p->note[p->nr], sizeof(p->note[0]), "%s", s);
+		text_clean(p->note[p->nr++]);
+	}
+}
+
+static void fill_reason(struct replay *r)
+{
+	const char *reason = json_string_value(json_object_get(r->past.end, "reason"));
+
+	snprintf(r->reason, sizeof(r->reason), "%s",
+		 reason ? reason : "the file has no last line: the run crashed, or goes on");
+	text_clean(r->reason);
+}
+
+static void fill_report(struct replay *r)
+{
+	const struct past *p = &r->past;
+
+	r->report = (struct report){
+		.arms = &p->arms,
+		.set = r->set,
+		.rounds = p->rounds,
+		.budget = p->budget,
+		.seed = p->seed,
+		.smoke = p->smoke,
+		.complete = json_is_true(json_object_get(p->end, "complete")),
+		.kernel = json_string_value(json_object_get(json_object_get(p->header, "fingerprint"),
+							    "kernel")),
+		.header = p->header,
+	};
+	fill_preflight(p->header, &r->report.preflight);
+	if (r->report.complete)
+		return;
+	fill_reason(r);
+	r->report.reason = r->reason;
+}
+
+static int decide(struct replay *r, unsigned int index, struct why *why)
+{
+	struct past_set *past = &r->past.set[index];
+	struct report_set *s = &r->set[index];
+	struct set_config c = {
+		.arms = &r->past.arms,
+		.rounds = r->past.rounds,
+		.budget = r->past.budget,
+		.seed = r->past.seed,
+		.single_look = r->past.smoke,
+		.confirm = !r->past.smoke,
+		.kmsg_fd = -1,
+	};
+	struct workload w = { .name = past->workload };
+	struct device d = { .fd = -1, .scratch = past->scratch };
+	struct set_key key = { index, &w, &d, past->scheduler, past };
+	int err;
+
+	strcpy(d.name, past->device);
+	strcpy(d.disk, past->disk);
+	strcpy(d.driver, past->driver);
+	report_set_name(s, &key);
+	s->skipped = past->skipped;
+	s->job = json_string_value(json_object_get(past->head, "job"));
+	if (s->skipped)
+		return 0;
+	err = set_run(&c, &key, NULL, NULL, NULL, &s->outcome, why);
+	return err == -EINTR ? 0 : err;
+}
+
+int replay_load(const char *path, struct replay *ret, struct why *why)
+{
+	struct replay *r = ret;
+	int err;
+
+	*r = (struct replay){ 0 };
+	err = past_load(path, 0, &r->past, why);
+	if (err)
+		return err;
+	r->set = calloc(r->past.nr ? r->past.nr : 1, sizeof(*r->set));
+	if (!r->set)
+		err = -ENOMEM;
+	else
+		fill_report(r);
+	for (unsigned int i = 0; i < r->past.nr && !err; i++) {
+		err = decide(r, i, why);
+		r->report.nr_sets++;
+	}
+	if (err)
+		replay_free(r);
+	return err;
+}
+
+void replay_free(struct replay *r)
+{
+	for (unsigned int i = 0; r->set && i < r->past.nr; i++)
+		set_outcome_free(&r->set[i].outcome);
+	free(r->set);
+	past_free(&r->past);
+	*r = (struct replay){ 0 };
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "canned.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench/file.h"
+#include "bench/stat.h"
+#include "tracer/base/cleanup.h"
+
+struct canned canned_default(void)
+{
+	return (struct canned){
+		.arm = { "off", "off2", "full" },
+		.nr_arms = 3,
+		.rounds = 8,
+		.max_rounds = 8,
+		.smoke = true,
+		.noise_pct = .5,
+		.seed = 1,
+		.budget = 5,
+		.kernel = "6.12.9",
+		.key = "0123456789abcdef",
+		.workload = "randread-4k-qd1",
+		.scheduler = "none",
+	};
+}
+
+static void put_header(const struct canned *c, FILE *f)
+{
+	fprintf(f,
+		"{\"type\":\"header\",\"schema\":\"iopath.bench/1\",\"fingerprint\":{\"kernel\":\"%s\",\"arch\":\"x86_64\","
+		"\"cpu_model\":\"A <CPU> & \\\"more\\\"\",\"nr_cpus\":2,\"memory_bytes\":1024,\"fio\":\"fio-3.33\",\"key\":\"%s\"},"
+		"\"seed\":%u,\"argv\":[\"run\",\"--quick\"],\"smoke\":%s,\"budget\":%g,\"rounds\":[%u,%u],\"arms\":[",
+		c->kernel, c->key, c->seed, c->smoke ? "true" : "false", c->budget, c->max_rounds < 8 ? 1 : 8,
+		c->max_rounds);
+	for (unsigned int a = 0; a < c->nr_arms; a++)
+		fprintf(f, "%s\"%s\"", a ? "," : "", c->arm[a]);
+	fputs("],\"settle_ns\":1,\"discard_ns\":1,\"window_ns\":1000000000,\"preflight\":[\"a note\"]}\n", f);
+}
+
+static void put_set(const struct canned *c, unsigned int set, const char *scheduler, FILE *f)
+{
+	fprintf(f,
+		"{\"type\":\"set\",\"set\":%u,\"workload\":\"%s\",\"device\":{\"name\":\"loop%u\",\"disk\":\"loop%u\","
+		"\"driver\":\"loop\",\"size_bytes\":1048576,\"scratch\":true,\"model\":null,\"queue\":{}},\"scheduler\":\"%s\","
+		"\"cpus\":null,\"job\":\"[a]\\nrw=read\\n\",\"capacity_iops\":10000.0,\"fixed_rate_iops\":7000.0,\"nr_cores\":2,"
+		"\"pace\":{\"pacer_iops\":50,\"weights\":[140]}}\n",
+		set, c->workload, c->seed, c->seed, scheduler);
+}
+
+static double noisy(const struct canned *c, struct rng *r, double v)
+{
+	return v * (1 + (rng_uniform(r) - .5) / 100 * c->noise_pct);
+}
+
+static void put_pass(const struct canned *c, struct rng *r, double iops, double ns_per_io, bool fixed, FILE *f)
+{
+	double busy = noisy(c, r, iops * ns_per_io);
+
+	fprintf(f,
+		"\"%s\":{\"start_ms\":1000,\"end_ms\":2000,\"window_s\":1.0,\"ios\":%.0f,\"bytes\":%.0f,\"iops\":%.9f,"
+		"\"target_iops\":%s,\"cpu_ns_per_io\":%.6f,\"disk_ios\":12000,\"latency\":{\"read\":{\"count\":10000,"
+		"\"mean_ns\":12000.5,\"p50_ns\":11000,\"p90_ns\":15000,\"p99_ns\":30000,\"p999_ns\":90000,\"max_ns\":1000000},"
+		"\"write\":null,\"sync\":null},\"cpu\":{\"busy_source\":\"timer_list\",\"window_ns\":1000000000,\"busy_ns\":%.0f,"
+		"\"steal_ns\":0,\"system_pct\":%.6f,\"cores\":[",
+		fixed ? "fixed_rate" : "saturation", iops, iops * 4096, iops, fixed ? "7000.0" : "null", ns_per_io,
+		busy, busy / 4e7);
+	for (int i = 0; i < 2; i++)
+		fprintf(f,
+			"%s{\"cpu\":%d,\"busy_ns\":%.0f,\"user_ns\":0,\"system_ns\":%.0f,\"irq_ns\":0,\"softirq_ns\":0,"
+			"\"idle_ns\":1,\"iowait_ns\":0,\"steal_ns\":0}",
+			i ? "," : "", i, noisy(c, r, busy / 2), busy / 4);
+	fputs("]},\"tracer_cpu_ns\":0,\"tracer_rss_bytes\":0,\"scheduler_before\":\"none\",\"scheduler_after\":\"none\","
+	      "\"fio\":{\"version\":\"fio-3.33\",\"exit_status\":0,\"error\":0,\"prefix\":\"\",\"stderr\":\"\"},\"flags\":[],"
+	      "\"fault\":\"\"}", f);
+}
+
+static void put_cell(const struct canned *c, unsigned int set, const char *scheduler, bool confirm,
+		     unsigned int round, unsigned int arm, struct rng *r, FILE *f)
+{
+	double loss = c->loss_pct[arm] / 100;
+
+	fprintf(f,
+		"{\"type\":\"cell\",\"set\":%u,\"workload\":\"%s\",\"device\":\"loop0\",\"scheduler\":\"%s\",\"arm\":\"%s\","
+		"\"phase\":\"%s\",\"round\":%u,\"attempt\":0,\"position\":%u,\"valid\":true,\"fault\":\"\",\"arm_fault\":false,"
+		"\"took_ns\":1000000,",
+		set, c->workload, scheduler, c->arm[arm], confirm ? "confirm" : "main", round, arm);
+	put_pass(c, r, noisy(c, r, 10000 * (1 - loss)), 20000, false, f);
+	fputc(',', f);
+	put_pass(c, r, 7000, noisy(c, r, 20000 * (1 + loss)), true, f);
+	if (arm < 2)
+		fputs(",\"tracer\":null}\n", f);
+	else
+		fputs(",\"tracer\":{\"exit_status\":0,\"cpu_ns\":5,\"peak_rss_bytes\":6,\"output_bytes\":7,\"traced_ios\":22000,"
+		      "\"lost_total\":3,\"lost\":{},\"coverage\":{},\"cost\":{},\"fault\":\"\"}}\n", f);
+}
+
+static void put_cells(const struct canned *c, unsigned int set, const char *scheduler, struct rng *r, FILE *f)
+{
+	put_set(c, set, scheduler, f);
+	for (unsigned int i = 0; i < c->rounds; i++)
+		for (unsigned int a = 0; a < c->nr_arms; a++)
+			put_cell(c, set, scheduler, false, i, a, r, f);
+	for (unsigned int i = 0; i < c->confirm_rounds; i++)
+		for (unsigned int a = 0; a < c->nr_arms; a++)
+			put_cell(c, set, scheduler, true, i, a, r, f);
+	if (!c->no_end)
+		fprintf(f, "{\"type\":\"set_end\",\"set\":%u,\"rounds\":%u,\"confirm_rounds\":%u,\"redone\":0}\n", set,
+			c->rounds, c->confirm_rounds);
+}
+
+char *canned_text(const struct canned *c)
+{
+	struct rng r = { c->seed };
+	unsigned int set = 0;
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		abort();
+	put_header(c, f);
+	put_cells(c, set++, c->scheduler, &r, f);
+	if (c->second_scheduler)
+		put_cells(c, set++, c->second_scheduler, &r, f);
+	if (c->skipped)
+		fprintf(f,
+			"{\"type\":\"skipped\",\"set\":%u,\"workload\":\"%s\",\"device\":\"loop0\",\"driver\":\"loop\",\"scratch\":true,"
+			"\"scheduler\":\"%s\",\"reason\":\"the kernel does not offer it\"}\n",
+			set++, c->workload, c->skipped);
+	if (!c->no_end)
+		fputs("{\"type\":\"summary\",\"complete\":true,\"verdict\":\"PASS\",\"exit_code\":0,\"reason\":null}\n", f);
+	fclose(f);
+	return text;
+}
+
+int canned_write(const struct canned *c, const char *path)
+{
+	_cleanup_free_ char *text = canned_text(c);
+
+	return file_replace(path, text);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Results of a run that never was, with known effects, as a results.jsonl. */
+#ifndef BENCH_TESTS_CANNED_H
+#define BENCH_TESTS_CANNED_H
+
+#include <stdbool.h>
+
+#define CANNED_ARMS 4
+
+struct canned {
+	const char *arm[CANNED_ARMS];	/* off, off2, ... */
+	double loss_pct[CANNED_ARMS];	/* of throughput; CPU per I/O grows alike */
+	unsigned int nr_arms, rounds, max_rounds, confirm_rounds;
+	bool smoke;
+	double noise_pct;		/* half a width */
+	unsigned int seed;
+	double budget;
+	const char *kernel, *key, *workload, *scheduler, *second_scheduler;
+	const char *skipped;		/* scheduler of a set that was not run */
+	bool no_end;			/* the run crashed behind its last cell */
+};
+
+/* off, off2, full: a smoke run of 8 rounds, nothing lost. */
+struct canned canned_default(void);
+/* *ret is malloc'd: the text of the file. */
+char *canned_text(const struct canned *c);
+int canned_write(const struct canned *c, const char *path);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* compare: decisions on runs with known effects, and exit codes as git bisect wants them. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/child.h"
+#include "bench/compare.h"
+#include "bench/file.h"
+#include "bench/replay.h"
+#include "bench/stop.h"
+#include "bench/tests/canned.h"
+#include "bench/tests/schema.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+static char dir[64], file_a[96], file_b[96], program[512];
+
+static void setup(void)
+{
+	ssize_t n;
+
+	if (dir[0])
+		return;
+	strcpy(dir, "/tmp/test-bench-compare.XXXXXX");
+	if (!mkdtemp(dir))
+		abort();
+	snprintf(file_a, sizeof(file_a), "%s/a.jsonl", dir);
+	snprintf(file_b, sizeof(file_b), "%s/b.jsonl", dir);
+	n = readlink("/proc/self/exe", program, sizeof(program) - 16);
+	program[n > 0 ? n : 0] = '\0';
+	strcpy(strrchr(program, '/'), "/iopath-bench");
+	stop_install();
+}
+
+__attribute__((destructor)) static void at_end(void)
+{
+	if (!dir[0])
+		return;
+	unlink(file_a);
+	unlink(file_b);
+	rmdir(dir);
+}
+
+static struct canned run_of(double loss_pct, unsigned int seed)
+{
+	struct canned c = canned_default();
+
+	c.loss_pct[2] = loss_pct;
+	c.seed = seed;
+	return c;
+}
+
+/* 0, or -errno; *ret is to be freed then. */
+static int compare_canned(const struct canned *a, const struct canned *b, bool force, struct comparison *ret,
+			  struct replay r[2], struct why *why)
+{
+	struct compare_rule rule = { .margin = 1, .force = force };
+
+	setup();
+	*why = (struct why){ 0 };
+	ASSERT_EQ(canned_write(a, file_a), 0);
+	ASSERT_EQ(canned_write(b, file_b), 0);
+	if (replay_load(file_a, &r[0], why) || replay_load(file_b, &r[1], why))
+		abort();
+	return compare_runs(&r[0].report, &r[1].report, &rule, ret, why);
+}
+
+static void free_all(struct comparison *c, struct replay r[2])
+{
+	comparison_free(c);
+	replay_free(&r[0]);
+	replay_free(&r[1]);
+}
+
+TEST(a_change_of_cost_is_told_from_none)
+{
+	static const struct {
+		double a, b;
+		enum change want;
+	} t[] = {
+		{ 3, 3, CHANGE_NONE },	 { 0, 0, CHANGE_NONE }, { 3, 8, CHANGE_WORSE },
+		{ 20, 3, CHANGE_NONE }, { 3, 4, CHANGE_UNDECIDED },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct canned a = run_of(t[i].a, 11), b = run_of(t[i].b, 22);
+		struct comparison c = { 0 };
+		struct replay r[2];
+		struct why why;
+
+		ASSERT_EQ(compare_canned(&a, &b, false, &c, r, &why), 0);
+		ASSERT_EQ(comparison_verdict(&c), t[i].want);
+		ASSERT_EQ(c.nr, 3);
+		ASSERT_EQ(c.nr_off, 1);
+		ASSERT_TRUE(fabs(c.cell[0].cost_a - t[i].a) < .3 && fabs(c.cell[0].cost_b - t[i].b) < .3);
+		ASSERT_TRUE(c.cell[0].change.lower <= c.cell[0].change.estimate &&
+			    c.cell[0].change.estimate <= c.cell[0].change.upper);
+		if (t[i].a > t[i].b)
+			ASSERT_EQ(c.cell[0].verdict, CHANGE_BETTER);
+		free_all(&c, r);
+	}
+}
+
+/* Two samples without a difference: worse is called in at most 5 % of pairs. */
+TEST(no_change_is_seldom_called_worse)
+{
+	unsigned int worse = 0;
+
+	for (unsigned int i = 0; i < 100; i++) {
+		struct canned a = run_of(3, 1000 + i), b = run_of(3, 2000 + i);
+		struct compare_rule rule = { .margin = 0 }; /* the hardest */
+		struct comparison c = { 0 };
+		struct replay r[2];
+		struct why why;
+
+		a.noise_pct = b.noise_pct = 4;
+		ASSERT_EQ(compare_canned(&a, &b, true, &c, r, &why), 0);
+		comparison_free(&c);
+		ASSERT_EQ(compare_runs(&r[0].report, &r[1].report, &rule, &c, &why), 0);
+		worse += comparison_verdict(&c) == CHANGE_WORSE;
+		free_all(&c, r);
+	}
+	if (worse > 10)
+		printf("    %u of 100\n", worse);
+	ASSERT_TRUE(worse <= 10);
+}
+
+TEST(runs_that_do_not_go_together_are_refused)
+{
+	struct canned a = run_of(3, 11), b[4] = { a, a, a, a };
+	static const char *const says[] = { "kernel is 6.12.9 in A, 6.1.0 in B", "fingerprint 0123456789abcdef",
+					    "run B is not complete", "no arm under the same workload" };
+
+	b[0].kernel = "6.1.0";
+	b[0].key = b[1].key = "feedfeedfeedfeed";
+	b[2].no_end = true;
+	b[3].workload = "other";
+	for (size_t i = 0; i < ARRAY_SIZE(b); i++) {
+		struct comparison c = { 0 };
+		struct replay r[2];
+		struct why why;
+
+		ASSERT_EQ(compare_canned(&a, &b[i], false, &c, r, &why), -EINVAL);
+		ASSERT_EQ(why.code, EXIT_USAGE);
+		if (!strstr(why.text, says[i]))
+			printf("    %s\n", why.text);
+		ASSERT_TRUE(strstr(why.text, says[i]) != NULL);
+		free_all(&c, r);
+		if (i == 3) /* nothing to force */
+			break;
+		ASSERT_EQ(compare_canned(&a, &b[i], true, &c, r, &why), 0);
+		ASSERT_EQ(comparison_verdict(&c), CHANGE_NONE);
+		free_all(&c, r);
+	}
+}
+
+TEST(a_noisy_twin_decides_nothing)
+{
+	struct canned a = run_of(3, 11), b = run_of(9, 22);
+	struct comparison c = { 0 };
+	struct replay r[2];
+	struct why why;
+
+	b.loss_pct[1] = 3;
+	ASSERT_EQ(compare_canned(&a, &b, false, &c, r, &why), 0);
+	ASSERT_EQ(comparison_verdict(&c), CHANGE_UNDECIDED);
+	ASSERT_TRUE(c.cell[0].reason && strstr(c.cell[0].reason, "off2") != NULL);
+	free_all(&c, r);
+}
+
+TEST(arms_of_one_run_are_paired)
+{
+	struct canned one = run_of(3, 12);
+	struct compare_rule rule = { .margin = 1 };
+	struct comparison c = { 0 };
+	struct why why = { 0 };
+	struct replay r;
+
+	setup();
+	one.arm[3] = "next";
+	one.loss_pct[3] = 9;
+	one.nr_arms = 4;
+	ASSERT_EQ(canned_write(&one, file_a), 0);
+	ASSERT_EQ(replay_load(file_a, &r, &why), 0);
+	ASSERT_EQ(compare_arms(&r.report, "full", "next", &rule, &c, &why), 0);
+	ASSERT_EQ(comparison_verdict(&c), CHANGE_WORSE);
+	ASSERT_TRUE(fabs(c.cell[0].change.estimate - 100 * (1 - .91 / .97)) < .5);
+	comparison_free(&c);
+	ASSERT_EQ(compare_arms(&r.report, "next", "full", &rule, &c, &why), 0);
+	ASSERT_EQ(comparison_verdict(&c), CHANGE_NONE);
+	comparison_free(&c);
+	ASSERT_EQ(compare_arms(&r.report, "full", "nobody", &rule, &c, &why), -EINVAL);
+	ASSERT_STR(why.text, "the run has no arm nobody");
+	replay_free(&r);
+}
+
+/* ---- the program ---- */
+
+static int run(char *const words[], char **ret_out)
+{
+	char *argv[12] = { program, "compare" };
+	struct child_end end = { .status = -1 };
+	int n = 2;
+
+	for (int i = 0; words[i]; i++)
+		argv[n++] = words[i];
+	if (child_run(argv, 30 * NS_PER_S, ret_out, &end))
+		CU_FAIL("cannot run iopath-bench");
+	return end.status;
+}
+
+TEST(exit_codes)
+{
+	struct canned low = run_of(3, 11), high = run_of(9, 22), middle = run_of(4, 33);
+	char *worse[] = { file_a, file_b, NULL }, *same[] = { file_a, file_a, NULL },
+	     *bisect[] = { "--bisect", file_a, file_b, NULL }, *nofile[] = { file_a, "/nowhere", "--bisect", NULL },
+	     *one[] = { file_a, NULL }, *json[] = { "--json", file_a, file_b, NULL };
+	_cleanup_free_ char *a = NULL, *b = NULL, *c = NULL, *d = NULL, *e = NULL, *f = NULL, *g = NULL;
+	json_t *doc, *schema = json_load_file("results/schema/compare.schema.json", 0, NULL);
+	char err[256] = "";
+
+	setup();
+	ASSERT_EQ(canned_write(&low, file_a), 0);
+	ASSERT_EQ(canned_write(&high, file_b), 0);
+	ASSERT_EQ(run(worse, &a), 1);
+	ASSERT_TRUE(a && strstr(a, "verdict: worse (margin 1)") != NULL);
+	ASSERT_EQ(run(same, &b), 0);
+	ASSERT_EQ(run(nofile, &c), 128 + 2);
+	ASSERT_TRUE(c && strstr(c, "/nowhere: No such file") != NULL);
+	ASSERT_EQ(run(one, &d), 2);
+	ASSERT_EQ(run(json, &e), 1);
+	doc = json_loads(e ? e : "", 0, NULL);
+	ASSERT_TRUE(schema && doc && schema_check(schema, doc, err, sizeof(err)));
+	ASSERT_STR(err, "");
+	ASSERT_EQ(canned_write(&middle, file_b), 0);
+	ASSERT_EQ(run(worse, &f), 3);
+	ASSERT_EQ(run(bisect, &g), 125);
+	json_decref(doc);
+	json_decref(schema);
+}
+
+TEST_MAIN("test-bench-compare", T(a_change_of_cost_is_told_from_none), T(no_change_is_seldom_called_worse),
+	  T(runs_that_do_not_go_together_are_refused), T(a_noisy_twin_decides_nothing),
+	  T(arms_of_one_run_are_paired), T(exit_codes))

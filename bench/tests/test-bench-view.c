@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every format, read by something that did not write it. */
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/child.h"
+#include "bench/file.h"
+#include "bench/replay.h"
+#include "bench/stop.h"
+#include "bench/tests/canned.h"
+#include "bench/tests/schema.h"
+#include "bench/view.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+static char dir[64], path[96], out[96];
+
+static void setup(void)
+{
+	if (dir[0])
+		return;
+	strcpy(dir, "/tmp/test-bench-view.XXXXXX");
+	if (!mkdtemp(dir))
+		abort();
+	snprintf(path, sizeof(path), "%s/results.jsonl", dir);
+	snprintf(out, sizeof(out), "%s/out", dir);
+	stop_install();
+}
+
+__attribute__((destructor)) static void at_end(void)
+{
+	if (!dir[0])
+		return;
+	unlink(path);
+	unlink(out);
+	rmdir(dir);
+}
+
+/* One arm passes, one fails, one is undecided, its name is nasty; one set is skipped, one is whole. */
+static struct canned all_kinds(void)
+{
+	struct canned c = canned_default();
+
+	c.nr_arms = 4;
+	c.arm[2] = "a<b>&\\\"c,|d";
+	c.arm[3] = "full";
+	c.loss_pct[2] = 5;
+	c.loss_pct[3] = 20;
+	c.second_scheduler = "mq-deadline";
+	c.skipped = "bfq";
+	return c;
+}
+
+static char *render(const struct canned *c, const char *format)
+{
+	struct why why = { 0 };
+	struct replay r;
+	char *text = NULL;
+
+	setup();
+	ASSERT_EQ(canned_write(c, path), 0);
+	if (replay_load(path, &r, &why)) {
+		printf("    %s\n", why.text);
+		abort();
+	}
+	ASSERT_EQ(view_render(view_find(format), &r.report, &text), 0);
+	replay_free(&r);
+	return text;
+}
+
+/* ---- JSON ---- */
+
+static void expect_schema(const char *format, const char *name)
+{
+	struct canned c = all_kinds();
+	_cleanup_free_ char *text = render(&c, format);
+	char file[128], err[512] = "";
+	json_t *schema, *doc = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+	snprintf(file, sizeof(file), "results/schema/%s", name);
+	schema = json_load_file(file, 0, NULL);
+	ASSERT_TRUE(schema && doc);
+	if (!schema_check(schema, doc, err, sizeof(err)))
+		printf("    %s: %s\n", format, err);
+	ASSERT_STR(err, "");
+	json_decref(schema);
+	json_decref(doc);
+}
+
+TEST(json_formats_are_those_of_their_schemas)
+{
+	expect_schema("json", "verdict.schema.json");
+	expect_schema("gha", "gha.schema.json");
+}
+
+/* bmf.json of Bencher says it with patternProperties: any name, any measure, these three numbers. */
+TEST(bmf_is_names_of_measures_of_numbers)
+{
+	struct canned c = all_kinds();
+	_cleanup_free_ char *text = render(&c, "bmf");
+	json_t *doc = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *measures, *m, *v;
+	const char *name, *measure, *key;
+	unsigned int seen = 0;
+
+	ASSERT_TRUE(json_is_object(doc));
+	json_object_foreach(doc, name, measures) {
+		ASSERT_TRUE(strlen(name) <= 1024);
+		json_object_foreach(measures, measure, m) {
+			ASSERT_TRUE(strlen(measure) <= 64 && json_is_number(json_object_get(m, "value")));
+			json_object_foreach(m, key, v) {
+				ASSERT_TRUE(!strcmp(key, "value") || !strcmp(key, "lower_value") ||
+					    !strcmp(key, "upper_value"));
+				ASSERT_TRUE(json_is_number(v));
+			}
+			seen++;
+		}
+	}
+	ASSERT_EQ(seen, 2 * 2 * METRIC_NR); /* sets x judged arms */
+	m = json_object_get(json_object_get(doc, "loop/none/randread-4k-qd1/full"), "throughput-loss-pct");
+	ASSERT_TRUE(fabs(json_number_value(json_object_get(m, "value")) - 20) < 1);
+	json_decref(doc);
+}
+
+/* ---- XML ---- */
+
+static void expect_xml(const char *format, const char *schema)
+{
+	struct canned c = all_kinds();
+	_cleanup_free_ char *text = render(&c, format), *said = NULL;
+	char *argv[] = { "xmllint", "--nonet", "--noout", out, NULL, NULL, NULL };
+	struct child_end end = { 0 };
+
+	if (schema) {
+		argv[4] = "--schema";
+		argv[5] = (char *)schema;
+	}
+	ASSERT_EQ(file_replace(out, text), 0);
+	ASSERT_EQ(child_run(argv, 20 * NS_PER_S, &said, &end), 0);
+	if (end.status)
+		printf("    %s\n", said);
+	ASSERT_EQ(end.status, 0);
+}
+
+TEST(junit_is_valid_and_counts_right)
+{
+	struct canned c = all_kinds();
+	_cleanup_free_ char *text = render(&c, "junit");
+
+	expect_xml("junit", "bench/tests/junit.xsd");
+	ASSERT_TRUE(strstr(text, "<testsuites name=\"iopath-bench\" tests=\"5\" failures=\"2\" errors=\"0\">") != NULL);
+	ASSERT_TRUE(strstr(text, "name=\"randread-4k-qd1/a&lt;b&gt;&amp;&quot;c,|d\"") != NULL);
+	ASSERT_TRUE(strstr(text, "<skipped message=\"the kernel does not offer it\">") != NULL);
+}
+
+TEST(a_partial_run_is_an_error_in_junit)
+{
+	struct canned c = canned_default();
+	_cleanup_free_ char *text = NULL;
+
+	c.no_end = true;
+	text = render(&c, "junit");
+	ASSERT_TRUE(strstr(text, "errors=\"1\"") && strstr(text, "type=\"Incomplete\""));
+}
+
+TEST(html_is_well_formed_and_needs_nothing_from_elsewhere)
+{
+	struct canned c = all_kinds();
+	_cleanup_free_ char *text = render(&c, "html");
+	unsigned int plots = 0;
+
+	expect_xml("html", NULL);
+	for (const char *p = text; (p = strstr(p, "<svg")); p++)
+		plots++;
+	ASSERT_EQ(plots, 2 * 5);
+	ASSERT_TRUE(!strstr(text, "http") && !strstr(text, "<script") && !strstr(text, "url("));
+	ASSERT_TRUE(!strstr(text, "nan") && !strstr(text, "inf\""));
+	ASSERT_TRUE(strstr(text, "Schedulers: randread-4k-qd1") != NULL);
+}
+
+/* ---- CSV (RFC 4180) ---- */
+
+/* The fields of one record; *text moves behind it. -1: not CSV. */
+static int csv_record(const char **text, char field[32][256])
+{
+	const char *p = *text;
+	int nr = 0;
+
+	for (;;) {
+		size_t len = 0;
+		bool quoted = *p == '"';
+
+		p += quoted;
+		for (; *p && (quoted || !strchr(",\r\n\"", *p)); p++) {
+			if (quoted && *p == '"' && p[1] != '"')
+				break;
+			p += quoted && *p == '"';
+			field[nr][len++] = *p;
+		}
+		field[nr++][len] = '\0';
+		if (quoted && *p++ != '"')
+			return -1;
+		if (*p == ',' && nr < 32) {
+			p++;
+			continue;
+		}
+		if (strncmp(p, "\r\n", 2))
+			return -1;
+		*text = p + 2;
+		return nr;
+	}
+}
+
+TEST(csv_has_a_row_per_arm_and_metric)
+{
+	struct canned c = all_kinds();
+	_cleanup_free_ char *text = render(&c, "csv");
+	char field[32][256];
+	const char *p = text;
+	int rows = 0, n = csv_record(&p, field), nasty = 0, skipped = 0;
+
+	ASSERT_EQ(n, 14);
+	ASSERT_STR(field[5], "estimate");
+	while (*p && n == 14) {
+		n = csv_record(&p, field);
+		ASSERT_EQ(n, 14);
+		rows++;
+		nasty += !strcmp(field[3], "a<b>&\"c,|d");
+		skipped += !strcmp(field[10], "SKIPPED");
+		if (!strcmp(field[3], "full") && !strcmp(field[4], "throughput_loss_pct"))
+			ASSERT_TRUE(fabs(atof(field[5]) - 20) < 1);
+	}
+	ASSERT_EQ(rows, 2 * 3 * METRIC_NR + 1);
+	ASSERT_EQ(nasty, 2 * METRIC_NR);
+	ASSERT_EQ(skipped, 1);
+}
+
+/* ---- OpenMetrics ---- */
+
+static bool is_metric_name(const char *s, size_t len)
+{
+	if (!len || !(isalpha(*s) || *s == '_' || *s == ':'))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum(s[i]) && s[i] != '_' && s[i] != ':')
+			return false;
+	return true;
+}
+
+/* {a="b",c="d"}; the end of it, or NULL. */
+static const char *om_labels(const char *p)
+{
+	if (*p != '{')
+		return p;
+	do {
+		size_t len = strcspn(++p, "=");
+
+		if (!is_metric_name(p, len) || p[len + 1] != '"')
+			return NULL;
+		for (p += len + 2; *p && *p != '"'; p++)
+			if (*p == '\\' && !strchr("\\\"n", *++p))
+				return NULL;
+		if (*p++ != '"')
+			return NULL;
+	} while (*p == ',');
+	return *p == '}' ? p + 1 : NULL;
+}
+
+static bool om_line(const char *l, char *family, size_t len)
+{
+	char word[16], name[128], *end;
+	const char *p;
+
+	if (!strncmp(l, "# ", 2)) {
+		if (sscanf(l, "# %15s %127s", word, name) != 2)
+			return false;
+		if (!strcmp(word, "UNIT")) {
+			const char *unit = strrchr(l, ' ') + 1;
+
+			return strlen(name) > strlen(unit) &&
+			       !strcmp(name + strlen(name) - strlen(unit), unit);
+		}
+		snprintf(family, len, "%s", name);
+		return !strcmp(word, "TYPE") || !strcmp(word, "HELP");
+	}
+	p = l + strcspn(l, "{ ");
+	if (!is_metric_name(l, (size_t)(p - l)) || strncmp(l, family, strlen(family)))
+		return false; /* a family's samples stand together */
+	p = om_labels(p);
+	if (!p || *p != ' ')
+		return false;
+	strtod(p + 1, &end);
+	return end > p + 1 && !*end;
+}
+
+TEST(openmetrics_is_read_by_its_grammar)
+{
+	struct canned c = all_kinds();
+	_cleanup_free_ char *text = render(&c, "openmetrics");
+	char family[128] = "", *save = NULL;
+	bool eof = false;
+	int samples = 0;
+
+	ASSERT_TRUE(text[strlen(text) - 1] == '\n');
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		ASSERT_TRUE(!eof);
+		eof = !strcmp(l, "# EOF");
+		if (!eof && !om_line(l, family, sizeof(family))) {
+			printf("    %s\n", l);
+			CU_FAIL("not OpenMetrics");
+		}
+		samples += *l != '#';
+	}
+	ASSERT_TRUE(eof);
+	ASSERT_EQ(samples, 2 * 3 * (METRIC_NR * 3 + 4 + 1));
+}
+
+/* ---- Go benchmark format ---- */
+
+TEST(benchstat_lines_are_of_the_go_format)
+{
+	struct canned c = all_kinds();
+	_cleanup_free_ char *text = render(&c, "benchstat");
+	char *save = NULL;
+	int lines = 0;
+
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		char name[512], unit[32];
+		double v;
+		int iterations, at, n, pairs = 0;
+
+		if (strncmp(l, "Benchmark", 9)) {
+			ASSERT_TRUE(!strncmp(l, "Unit ", 5) || (islower(*l) && strstr(l, ": ")));
+			continue;
+		}
+		ASSERT_EQ(sscanf(l, "%511s %d%n", name, &iterations, &at), 2);
+		ASSERT_TRUE(isupper(name[9]) && strstr(name, "/tier=") && iterations == 1);
+		while (sscanf(l + at, " %lf %31s%n", &v, unit, &n) == 2) {
+			at += n;
+			pairs++;
+			ASSERT_TRUE(v > 0);
+		}
+		ASSERT_TRUE(!l[at] && pairs == 4);
+		lines++;
+	}
+	ASSERT_EQ(lines, 2 * 4 * 8);
+}
+
+/* ---- for people ---- */
+
+TEST(a_cell_of_a_markdown_table_does_not_break_it)
+{
+	struct canned c = all_kinds();
+	_cleanup_free_ char *text = render(&c, "md");
+	char *save = NULL;
+	int rows = 0;
+
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		int bars = 0;
+
+		if (*l != '|')
+			continue;
+		for (const char *p = l; *p; p++)
+			bars += *p == '|' && (p == l || p[-1] != '\\');
+		ASSERT_EQ(bars, 10);
+		rows++;
+	}
+	ASSERT_EQ(rows, 2 * (2 + 3));
+}
+
+TEST(formats_are_named_once)
+{
+	for (size_t i = 0; i < nr_views; i++) {
+		struct canned c = canned_default();
+		_cleanup_free_ char *text = render(&c, views[i].name);
+
+		ASSERT_TRUE(view_find(views[i].name) == &views[i]);
+		ASSERT_TRUE(text && text[0] && text[strlen(text) - 1] == '\n');
+	}
+	ASSERT_TRUE(view_find("pdf") == NULL);
+}
+
+TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_is_names_of_measures_of_numbers),
+	  T(junit_is_valid_and_counts_right), T(a_partial_run_is_an_error_in_junit),
+	  T(html_is_well_formed_and_needs_nothing_from_elsewhere), T(csv_has_a_row_per_arm_and_metric),
+	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
+	  T(a_cell_of_a_markdown_table_does_not_break_it), T(formats_are_named_once))

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* For CI systems: JUnit XML, Bencher Metric Format, github-action-benchmark. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/view.h"
+#include "tracer/base/cleanup.h"
+
+/* ---- JUnit ---- */
+
+static char *verdict_of(const struct report *r, const struct report_set *s, unsigned int arm)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	view_verdict(r, &s->outcome, arm, f);
+	fclose(f);
+	return text;
+}
+
+static void property(const char *name, const char *value, FILE *f)
+{
+	fprintf(f, "   <property name=\"%s\" value=\"", name);
+	xml_text(value, f);
+	fputs("\"/>\n", f);
+}
+
+static void properties(const struct report *r, const struct report_set *s, FILE *f)
+{
+	const json_t *fingerprint = json_object_get(r->header, "fingerprint");
+	static const char *const keys[] = { "key", "cpu_model", "arch", "fio" };
+	char text[32];
+
+	fputs("  <properties>\n", f);
+	property("kernel", r->kernel, f);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *v = json_string_value(json_object_get(fingerprint, keys[i]));
+
+		if (v)
+			property(keys[i], v, f);
+	}
+	property("device", s->device, f);
+	property("driver", s->driver, f);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)r->seed);
+	property("seed", text, f);
+	snprintf(text, sizeof(text), "%u", s->outcome.rounds);
+	property("rounds", text, f);
+	fputs("  </properties>\n", f);
+}
+
+/* A metric per line, for whoever opens the test case. */
+static void system_out(const struct report_set *s, unsigned int arm, FILE *f)
+{
+	fputs("   <system-out>", f);
+	for (int m = 0; m < METRIC_NR; m++) {
+		const struct decision *d = &s->outcome.decision[arm][m];
+		char text[64];
+
+		view_interval(d, text, sizeof(text));
+		fprintf(f, "%s %s %s\n", metric_name((enum metric)m), text, verdict_name(d->verdict));
+	}
+	fputs("</system-out>\n", f);
+}
+
+static void result(const char *element, const char *type, const char *message, FILE *f)
+{
+	fprintf(f, "   <%s", element);
+	if (type)
+		fprintf(f, " type=\"%s\"", type);
+	fputs(" message=\"", f);
+	xml_text(message, f);
+	fputs("\">", f);
+	xml_text(message, f);
+	fprintf(f, "</%s>\n", element);
+}
+
+static void case_head(const struct report_set *s, const char *arm, FILE *f)
+{
+	fprintf(f, "  <testcase classname=\"bench.");
+	xml_text(report_device(s), f);
+	fputc('.', f);
+	xml_text(s->scheduler, f);
+	fputs("\" name=\"", f);
+	xml_text(s->workload, f);
+	if (arm) {
+		fputc('/', f);
+		xml_text(arm, f);
+	}
+	fputs("\" time=\"0\">\n", f);
+}
+
+static void test_case(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
+{
+	_cleanup_free_ char *text = verdict_of(r, s, arm);
+	enum verdict v = view_worst(&s->outcome, arm);
+
+	case_head(s, r->arms->v[arm].name, f);
+	if (v == VERDICT_FAIL)
+		result("failure", "OverheadBudget", text ? text : "FAIL", f);
+	else if (v == VERDICT_INVALID)
+		result("error", "Invalid", text ? text : "INVALID", f);
+	else if (v == VERDICT_INCONCLUSIVE)
+		result("skipped", NULL, text ? text : "INCONCLUSIVE", f);
+	system_out(s, arm, f);
+	fputs("  </testcase>\n", f);
+}
+
+struct counts {
+	unsigned int tests, failures, errors, skipped;
+};
+
+static void count_set(const struct report *r, const struct report_set *s, struct counts *c)
+{
+	if (s->skipped) {
+		c->tests++;
+		c->skipped++;
+	}
+	for (unsigned int a = 0; a < r->arms->nr && !s->skipped; a++) {
+		enum verdict v = view_worst(&s->outcome, a);
+
+		if (!report_counts(r, a))
+			continue;
+		c->tests++;
+		c->failures += v == VERDICT_FAIL;
+		c->errors += v == VERDICT_INVALID;
+		c->skipped += v == VERDICT_INCONCLUSIVE;
+	}
+}
+
+static void suite(const struct report *r, const struct report_set *s, FILE *f)
+{
+	struct counts c = { 0 };
+
+	count_set(r, s, &c);
+	fputs(" <testsuite name=\"", f);
+	xml_text(report_device(s), f);
+	fputc('/', f);
+	xml_text(s->scheduler, f);
+	fputc('/', f);
+	xml_text(s->workload, f);
+	fprintf(f, "\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"0\">\n", c.tests,
+		c.failures, c.errors, c.skipped);
+	properties(r, s, f);
+	if (s->skipped) {
+		case_head(s, NULL, f);
+		result("skipped", NULL, s->skipped, f);
+		fputs("  </testcase>\n", f);
+	}
+	for (unsigned int a = 0; a < r->arms->nr && !s->skipped; a++)
+		if (report_counts(r, a))
+			test_case(r, s, a, f);
+	fputs(" </testsuite>\n", f);
+}
+
+void view_junit(const struct report *r, FILE *f)
+{
+	struct counts c = { 0 };
+
+	for (unsigned int i = 0; i < r->nr_sets; i++)
+		count_set(r, &r->set[i], &c);
+	if (!r->complete) {
+		c.tests++;
+		c.errors++;
+	}
+	fprintf(f,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+		"<testsuites name=\"iopath-bench\" tests=\"%u\" failures=\"%u\" errors=\"%u\">\n",
+		c.tests, c.failures, c.errors);
+	for (unsigned int i = 0; i < r->nr_sets; i++)
+		suite(r, &r->set[i], f);
+	if (!r->complete) { /* a run that was stopped must not look green */
+		fputs(" <testsuite name=\"run\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" time=\"0\">\n"
+		      "  <testcase classname=\"bench\" name=\"complete\" time=\"0\">\n",
+		      f);
+		result("error", "Incomplete", r->reason ? r->reason : "stopped", f);
+		fputs("  </testcase>\n </testsuite>\n", f);
+	}
+	fputs("</testsuites>\n", f);
+}
+
+/* ---- JSON of CI services ---- */
+
+static void bmf_arm(const struct report *r, const struct report_set *s, unsigned int arm, json_t *doc)
+{
+	json_t *measures = json_object();
+	char *name = NULL;
+	size_t len;
+	FILE *n = open_memstream(&name, &len);
+
+	for (int m = 0; m < METRIC_NR; m++) {
+		const struct decision *d = &s->outcome.decision[arm][m];
+		char measure[64];
+		json_t *v;
+
+		if (!d->rounds)
+			continue;
+		v = json_pack("{s:f}", "value", d->loss.estimate);
+		if (isfinite(d->loss.lower) && isfinite(d->loss.upper)) {
+			json_object_set_new(v, "lower_value", json_real(d->loss.lower));
+			json_object_set_new(v, "upper_value", json_real(d->loss.upper));
+		}
+		snprintf(measure, sizeof(measure), "%s", metric_name((enum metric)m));
+		for (char *c = measure; *c; c++)
+			if (*c == '_')
+				*c = '-';
+		json_object_set_new(measures, measure, v);
+	}
+	if (n) {
+		view_cell_name(r, s, arm, n);
+		if (!fclose(n) && json_object_size(measures))
+			json_object_set(doc, name, measures);
+	}
+	free(name);
+	json_decref(measures);
+}
+
+void view_bmf(const struct report *r, FILE *f)
+{
+	json_t *doc = json_object();
+
+	for (unsigned int i = 0; i < r->nr_sets; i++)
+		for (unsigned int a = 0; a < r->arms->nr && !r->set[i].skipped; a++)
+			if (report_counts(r, a))
+				bmf_arm(r, &r->set[i], a, doc);
+	json_dumpf(doc, f, JSON_INDENT(1) | JSON_SORT_KEYS);
+	fputc('\n', f);
+	json_decref(doc);
+}
+
+/*
+ * That action compares by ratio with the run before, so that a loss of 0.1 %
+ * that becomes 0.4 % is "4x" and a negative one breaks it: 100 + overhead does not.
+ */
+static void gha_metric(const struct report *r, const struct report_set *s, unsigned int arm, enum metric m,
+		       json_t *doc)
+{
+	const struct decision *d = &s->outcome.decision[arm][m];
+	char *name = NULL, range[32] = "", extra[160];
+	size_t len;
+	FILE *n;
+
+	if (!d->rounds || !(n = open_memstream(&name, &len)))
+		return;
+	view_cell_name(r, s, arm, n);
+	fprintf(n, " %s cost-index", metric_name(m));
+	if (isfinite(d->loss.upper) && isfinite(d->loss.lower))
+		snprintf(range, sizeof(range), "%.2f", (d->loss.upper - d->loss.lower) / 2);
+	snprintf(extra, sizeof(extra), "n=%u verdict=%s kernel=%.100s", d->rounds,
+		 verdict_name(d->verdict == VERDICT_UNDECIDED ? VERDICT_INCONCLUSIVE : d->verdict), r->kernel);
+	if (!fclose(n))
+		json_array_append_new(doc, json_pack("{s:s, s:s, s:f, s:s, s:s}", "name", name, "unit",
+						     "off=100", "value",
+						     round((100 + d->loss.estimate) * 100) / 100, "range",
+						     range, "extra", extra));
+	free(name);
+}
+
+void view_gha(const struct report *r, FILE *f)
+{
+	json_t *doc = json_array();
+
+	for (unsigned int i = 0; i < r->nr_sets; i++)
+		for (unsigned int a = 0; a < r->arms->nr && !r->set[i].skipped; a++)
+			for (int m = 0; m < METRIC_NR && report_counts(r, a); m++)
+				gha_metric(r, &r->set[i], a, (enum metric)m, doc);
+	json_dumpf(doc, f, JSON_INDENT(1));
+	fputc('\n', f);
+	json_decref(doc);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* report.md: tables that a forge renders. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/view.h"
+#include "tracer/base/parse.h"
+
+/* A cell of a table must not hold its separator. */
+static void md_text(const char *s, FILE *f)
+{
+	for (; *s; s++) {
+		if (strchr("|<>*_`\\[]", *s))
+			fputc('\\', f);
+		fputc(*s, f);
+	}
+}
+
+static void print_arm(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
+{
+	const struct set_outcome *o = &s->outcome;
+	const struct arm_figures *fig = &o->figures[arm];
+	char *verdict = NULL, text[48];
+	size_t len;
+	FILE *v = open_memstream(&verdict, &len);
+
+	fprintf(f, "| ");
+	md_text(r->arms->v[arm].name, f);
+	view_interval(&o->decision[arm][METRIC_THROUGHPUT], text, sizeof(text));
+	fprintf(f, " | %s", text);
+	view_interval(&o->decision[arm][METRIC_CPU_PER_IO], text, sizeof(text));
+	fprintf(f, " | %s", text);
+	view_value(&o->decision[arm][METRIC_SYSTEM_CPU], text, sizeof(text));
+	fprintf(f, " | %s", text);
+	view_value(&o->decision[arm][METRIC_WORST_CORE], text, sizeof(text));
+	fprintf(f, " | %s", text);
+	if (o->decision[arm][METRIC_CPU_PER_IO].rounds)
+		fprintf(f, " | %+.0f", fig->cpu_ns_per_io);
+	else
+		fprintf(f, " | -");
+	fprintf(f, " | %s", fig->p99_ns > 0 ? fmt_duration((uint64_t)fig->p99_ns, text, sizeof(text)) : "-");
+	if (fig->is_traced)
+		fprintf(f, " | %llu | ", (unsigned long long)fig->lost);
+	else
+		fprintf(f, " | - | ");
+	if (v) {
+		view_verdict(r, o, arm, v);
+		if (!fclose(v))
+			md_text(verdict, f);
+	}
+	free(verdict);
+	fprintf(f, " |\n");
+}
+
+static void print_set(const struct report *r, const struct report_set *s, FILE *f)
+{
+	const struct set_outcome *o = &s->outcome;
+	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
+	char text[48];
+
+	fprintf(f, "\n## ");
+	md_text(s->workload, f);
+	fprintf(f, " on %s, scheduler %s\n\n", s->device, s->scheduler);
+	if (s->skipped) {
+		fprintf(f, "Skipped: ");
+		md_text(s->skipped, f);
+		fputc('\n', f);
+		return;
+	}
+	view_interval(aa, text, sizeof(text));
+	fprintf(f, "%u of at most %u rounds", o->rounds, r->rounds.max);
+	if (o->confirm_rounds)
+		fprintf(f, ", %u more to confirm", o->confirm_rounds);
+	if (o->redone)
+		fprintf(f, ", %u redone", o->redone);
+	fprintf(f, "; A/A %s%%", text);
+	if (isfinite(aa->loss.upper) && aa->rounds)
+		fprintf(f, ", floor %.1f%%", (aa->loss.upper - aa->loss.lower) / 2);
+	if (o->capacity_iops > 0)
+		fprintf(f, "; without a tracer %.0f IOPS, fixed rate %.0f", o->capacity_iops,
+			o->rate_iops);
+	if (o->figures[r->arms->off].p99_ns > 0)
+		fprintf(f, ", p99 %s", fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text,
+						    sizeof(text)));
+	fprintf(f, ".\n\n| tier | throughput loss %% | CPU per I/O %% | system pp | worst core pp | ns/IO | p99 | lost | verdict |\n"
+		   "|---|---:|---:|---:|---:|---:|---:|---:|---|\n");
+	for (unsigned int a = 0; a < r->arms->nr; a++)
+		if (a != r->arms->off)
+			print_arm(r, s, a, f);
+	if (o->fault[0]) {
+		fprintf(f, "\nNot decided: ");
+		md_text(o->fault, f);
+		fputc('\n', f);
+	}
+}
+
+void view_md(const struct report *r, FILE *f)
+{
+	int code = report_exit(r);
+
+	fprintf(f, "# iopath-bench: %s\n\nBudget %g%%, kernel %s, seed %llu.", report_verdict_text(r, code),
+		r->budget, r->kernel, (unsigned long long)r->seed);
+	if (!r->complete) {
+		fprintf(f, " The run is not complete: ");
+		md_text(r->reason ? r->reason : "?", f);
+		fputc('.', f);
+	}
+	fputc('\n', f);
+	if (r->smoke)
+		fprintf(f, "\nA smoke run (--quick): few short rounds, one look, no confirmation. It does not gate,\n"
+			   "and its figures are not for publishing.\n");
+	for (unsigned int i = 0; i < r->preflight.nr; i++) {
+		fprintf(f, "\n> note: ");
+		md_text(r->preflight.note[i], f);
+		fputc('\n', f);
+	}
+	for (unsigned int i = 0; i < r->nr_sets; i++)
+		print_set(r, &r->set[i], f);
+	fprintf(f,
+		"\nPositive is cost, against the off cell of the same round. Throughput at saturation; CPU time of the whole\n"
+		"machine per I/O, system and busiest core at a fixed rate. [bounds] are one-sided, error %.3g each: PASS needs\n"
+		"the upper one under the margin, FAIL the lower one over it. off2 is no tracer again: what it shows is noise.\n",
+		r->smoke ? .05 : rounds_alpha(&r->rounds));
+}

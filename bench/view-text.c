@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table for people. */
+#include <math.h>
+
+#include "bench/view.h"
+#include "tracer/base/parse.h"
+
+static void print_arm(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
+{
+	const struct set_outcome *o = &s->outcome;
+	const struct arm_figures *fig = &o->figures[arm];
+	char thr[48], cpu[48], sys[24], core[32], ns[24] = "-", lost[24] = "-", p99[24] = "-";
+
+	view_interval(&o->decision[arm][METRIC_THROUGHPUT], thr, sizeof(thr));
+	view_interval(&o->decision[arm][METRIC_CPU_PER_IO], cpu, sizeof(cpu));
+	view_value(&o->decision[arm][METRIC_SYSTEM_CPU], sys, sizeof(sys));
+	view_value(&o->decision[arm][METRIC_WORST_CORE], core, sizeof(core));
+	if (o->decision[arm][METRIC_CPU_PER_IO].rounds)
+		snprintf(ns, sizeof(ns), "%+.0f", fig->cpu_ns_per_io);
+	if (fig->is_traced)
+		snprintf(lost, sizeof(lost), "%llu", (unsigned long long)fig->lost);
+	if (fig->p99_ns > 0)
+		fmt_duration((uint64_t)fig->p99_ns, p99, sizeof(p99));
+	fprintf(f, "%-14s %-21s %-21s %6s  %-12s %7s %7s %6s  ", r->arms->v[arm].name, thr, cpu,
+		sys, core, ns, p99, lost);
+	view_verdict(r, o, arm, f);
+	fputc('\n', f);
+}
+
+static void print_set_head(const struct report *r, const struct report_set *s, FILE *f)
+{
+	const struct set_outcome *o = &s->outcome;
+	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
+	char text[48];
+
+	view_interval(aa, text, sizeof(text));
+	fprintf(f, "bench %s %s %s kernel %s n=%u/%u seed=%llu  A/A %s", s->device, s->scheduler,
+		s->workload, r->kernel, o->rounds, r->rounds.max, (unsigned long long)r->seed, text);
+	if (isfinite(aa->loss.upper) && aa->rounds)
+		fprintf(f, " floor %.1f%%", (aa->loss.upper - aa->loss.lower) / 2);
+	fprintf(f, " %s", aa->verdict == VERDICT_INVALID ? "INVALID" : "ok");
+	if (o->capacity_iops > 0)
+		fprintf(f, "  off %.0f IOPS, fixed rate %.0f", o->capacity_iops, o->rate_iops);
+	if (o->figures[r->arms->off].p99_ns > 0)
+		fprintf(f, ", p99 %s", fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text,
+						    sizeof(text)));
+	if (o->redone)
+		fprintf(f, "  redone=%u", o->redone);
+	if (o->confirm_rounds)
+		fprintf(f, "  confirmed in %u", o->confirm_rounds);
+	fputc('\n', f);
+}
+
+static void print_set(const struct report *r, const struct report_set *s, FILE *f)
+{
+	fputc('\n', f);
+	if (s->skipped) {
+		fprintf(f, "bench %s %s %s: skipped: %s\n", s->device, s->scheduler, s->workload,
+			s->skipped);
+		return;
+	}
+	print_set_head(r, s, f);
+	fprintf(f, "%-14s %-21s %-21s %6s  %-12s %7s %7s %6s  verdict (margin %g%%)\n", "tier",
+		"thr-loss% [bounds]", "cpu/IO% [bounds]", "sys pp", "worst core", "ns/IO", "p99", "lost",
+		r->budget);
+	for (unsigned int a = 0; a < r->arms->nr; a++)
+		if (a != r->arms->off)
+			print_arm(r, s, a, f);
+	if (s->outcome.fault[0])
+		fprintf(f, "not decided: %s\n", s->outcome.fault);
+}
+
+static void print_legend(const struct report *r, FILE *f)
+{
+	fprintf(f,
+		"\nthr-loss   throughput lost at saturation; cpu/IO: CPU time of the whole machine per I/O at a fixed\n"
+		"           rate (70%% of what the machine does without a tracer, if it holds that); both against the off cell of the same round\n"
+		"[bounds]   one-sided, error %.3g each: PASS needs the upper one under the margin, FAIL the lower one over it\n"
+		"sys pp     system + irq + softirq time, percentage points of the machine; worst core: busy time of one core\n"
+		"ns/IO      CPU time added per I/O; p99: latency at saturation; lost: I/Os the\n"
+		"           tracer says it lost; off2: no tracer, so all it shows is noise\n",
+		r->smoke ? .05 : rounds_alpha(&r->rounds));
+}
+
+static void print_verdict(const struct report *r, FILE *f)
+{
+	enum verdict v = report_verdict(r);
+
+	fprintf(f, "\nverdict: %s (budget %g%%)", v == VERDICT_UNDECIDED ? "SKIPPED" : verdict_name(v),
+		r->budget);
+	if (!r->complete)
+		fprintf(f, ": the run is not complete: %s", r->reason);
+	fputc('\n', f);
+	if (r->smoke)
+		fprintf(f,
+			"This was a smoke run (--quick): few short rounds, one look, no confirmation. It shows that the\n"
+			"pieces work and how large a large effect is; it does not gate, and its figures are not for publishing.\n");
+}
+
+void view_text(const struct report *r, FILE *f)
+{
+	for (unsigned int i = 0; i < r->preflight.nr; i++)
+		fprintf(f, "note: %s\n", r->preflight.note[i]);
+	for (unsigned int i = 0; i < r->nr_sets; i++)
+		print_set(r, &r->set[i], f);
+	print_legend(r, f);
+	print_verdict(r, f);
+}

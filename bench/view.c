@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "view.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tracer/base/cleanup.h"
+
+const struct view views[] = {
+	{ "text", "the table that a run prints", view_text },
+	{ "md", "Markdown, as report.md", view_md },
+	{ "html", "one page with plots, self-contained", view_html },
+	{ "json", "as verdict.json", view_json },
+	{ "junit", "JUnit XML: a test case per arm, a FAIL is a failure", view_junit },
+	{ "csv", "a row per arm and metric", view_csv },
+	{ "openmetrics", "for a node_exporter's text files, or GitLab", view_openmetrics },
+	{ "bmf", "Bencher Metric Format", view_bmf },
+	{ "gha", "github-action-benchmark, customSmallerIsBetter: 100 + overhead", view_gha },
+	{ "benchstat", "Go benchmark lines, one per round and arm", view_benchstat },
+};
+const size_t nr_views = ARRAY_SIZE(views);
+
+static const char *const metric_short[] = {
+	[METRIC_THROUGHPUT] = "thr",
+	[METRIC_CPU_PER_IO] = "cpu/IO",
+	[METRIC_SYSTEM_CPU] = "sys",
+	[METRIC_WORST_CORE] = "core",
+};
+
+const struct view *view_find(const char *name)
+{
+	for (size_t i = 0; i < nr_views; i++)
+		if (!strcmp(views[i].name, name))
+			return &views[i];
+	return NULL;
+}
+
+int view_render(const struct view *v, const struct report *r, char **ret)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return -errno;
+	v->write(r, f);
+	if (ferror(f) | fclose(f)) {
+		free(text);
+		return -ENOMEM;
+	}
+	*ret = text;
+	return 0;
+}
+
+/* "+0.9 [+0.2,+1.7]" */
+void view_interval(const struct decision *d, char *buf, size_t len)
+{
+	if (!d->rounds)
+		snprintf(buf, len, "-");
+	else if (!isfinite(d->loss.lower) || !isfinite(d->loss.upper))
+		snprintf(buf, len, "%+.1f [no bound]", d->loss.estimate);
+	else
+		snprintf(buf, len, "%+.1f [%+.1f,%+.1f]", d->loss.estimate, d->loss.lower,
+			 d->loss.upper);
+}
+
+void view_value(const struct decision *d, char *buf, size_t len)
+{
+	if (!d->rounds)
+		snprintf(buf, len, "-");
+	else if (d->core >= 0)
+		snprintf(buf, len, "cpu%d %+.1f", d->core, d->loss.estimate);
+	else
+		snprintf(buf, len, "%+.1f", d->loss.estimate);
+}
+
+/* Names of the metrics of @arm with verdict @v: "cpu/IO, core". */
+static void name_metrics(const struct set_outcome *o, unsigned int arm, enum verdict v, char *buf,
+			 size_t len)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (int m = 0; m < METRIC_NR; m++) {
+		if (o->decision[arm][m].verdict != v || at >= len)
+			continue;
+		at += (size_t)snprintf(buf + at, len - at, "%s%s", at ? ", " : "", metric_short[m]);
+	}
+}
+
+static const char *first_reason(const struct set_outcome *o, unsigned int arm, enum verdict v)
+{
+	for (int m = 0; m < METRIC_NR; m++)
+		if (o->decision[arm][m].verdict == v && o->decision[arm][m].reason)
+			return o->decision[arm][m].reason;
+	return NULL;
+}
+
+static unsigned int most_rounds_needed(const struct set_outcome *o, unsigned int arm)
+{
+	unsigned int n = 0;
+
+	for (int m = 0; m < METRIC_NR; m++)
+		if (o->decision[arm][m].verdict == VERDICT_INCONCLUSIVE &&
+		    o->decision[arm][m].rounds_needed > n)
+			n = o->decision[arm][m].rounds_needed;
+	return n;
+}
+
+/* "FAIL cpu/IO; undecided thr, needs ~40 rounds" */
+void view_verdict(const struct report *r, const struct set_outcome *o, unsigned int arm, FILE *f)
+{
+	enum verdict worst = VERDICT_UNDECIDED;
+	unsigned int n = most_rounds_needed(o, arm);
+	const char *reason;
+	char names[64];
+
+	for (int m = 0; m < METRIC_NR; m++)
+		worst = verdict_worse(worst, o->decision[arm][m].verdict);
+	fprintf(f, "%s", worst == VERDICT_UNDECIDED ? "INCONCLUSIVE" : verdict_name(worst));
+	if (worst == VERDICT_PASS)
+		return;
+	name_metrics(o, arm, worst, names, sizeof(names));
+	fprintf(f, " %s", names);
+	if (worst == VERDICT_FAIL && r->smoke)
+		fprintf(f, " (not confirmed)");
+	name_metrics(o, arm, VERDICT_INCONCLUSIVE, names, sizeof(names));
+	if (worst != VERDICT_INCONCLUSIVE && names[0])
+		fprintf(f, "; undecided %s", names);
+	if (n)
+		fprintf(f, ", needs %s%u rounds", n > 999 ? "over " : "~", n > 999 ? 999 : n);
+	reason = first_reason(o, arm, worst);
+	if (reason)
+		fprintf(f, " (%s)", reason);
+}
+
+enum verdict view_worst(const struct set_outcome *o, unsigned int arm)
+{
+	enum verdict worst = VERDICT_UNDECIDED;
+
+	for (int m = 0; m < METRIC_NR; m++)
+		worst = verdict_worse(worst, o->decision[arm][m].verdict);
+	return worst == VERDICT_UNDECIDED ? VERDICT_INCONCLUSIVE : worst;
+}
+
+void view_json(const struct report *r, FILE *f)
+{
+	json_t *doc = report_verdict_json(r, report_exit(r));
+
+	json_dumpf(doc, f, JSON_INDENT(1));
+	fputc('\n', f);
+	json_decref(doc);
+}
+
+void xml_text(const char *s, FILE *f)
+{
+	for (; *s; s++) {
+		switch (*s) {
+		case '&':
+			fputs("&amp;", f);
+			break;
+		case '<':
+			fputs("&lt;", f);
+			break;
+		case '>':
+			fputs("&gt;", f);
+			break;
+		case '"':
+			fputs("&quot;", f);
+			break;
+		default: /* XML has no other control characters, not even escaped */
+			fputc((unsigned char)*s < ' ' && *s != '\n' ? ' ' : *s, f);
+		}
+	}
+}
+
+void view_cell_name(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
+{
+	fprintf(f, "%s/%s/%s/%s", report_device(s), s->scheduler, s->workload, r->arms->v[arm].name);
+}

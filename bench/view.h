@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Views of a report: each writes all of it to a stream. What they show is
+ * decided in report.c and before; they only say it.
+ */
+#ifndef BENCH_VIEW_H
+#define BENCH_VIEW_H
+
+#include <stdio.h>
+
+#include "bench/report.h"
+
+typedef void view_fn(const struct report *r, FILE *f);
+
+struct view {
+	const char *name, *help;
+	view_fn *write;
+};
+
+extern const struct view views[];
+extern const size_t nr_views;
+
+const struct view *view_find(const char *name);
+/* *ret is malloc'd. */
+int view_render(const struct view *v, const struct report *r, char **ret);
+
+view_fn view_text, view_md, view_html, view_json, view_junit, view_csv, view_openmetrics, view_bmf,
+	view_gha, view_benchstat;
+
+/* ---- what several of them say ---- */
+
+/* "+0.9 [+0.2,+1.7]", "-" without rounds */
+void view_interval(const struct decision *d, char *buf, size_t len);
+/* "+0.9", "cpu1 +0.9" */
+void view_value(const struct decision *d, char *buf, size_t len);
+/* "FAIL cpu/IO; undecided thr, needs ~40 rounds" */
+void view_verdict(const struct report *r, const struct set_outcome *o, unsigned int arm, FILE *f);
+/* The worst of an arm's metrics; what is undecided counts as INCONCLUSIVE. */
+enum verdict view_worst(const struct set_outcome *o, unsigned int arm);
+
+/* "loop/none/randread-4k-qd1/full" */
+void view_cell_name(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f);
+
+/* Text into XML or HTML: "&lt;". */
+void xml_text(const char *s, FILE *f);
+
+#endif
