@@ -35,6 +35,7 @@ BENCH_LIB := \
 	bench/report.c \
 	bench/restore.c \
 	bench/result.c \
+	bench/resume.c \
 	bench/run.c \
 	bench/set.c \
 	bench/setting.c \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/cmd.h"
+#include "bench/resume.h"
 #include "bench/run.h"
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
@@ -16,6 +17,7 @@ struct rounds_arg {
 struct run_args {
 	struct run_config c;
 	struct rounds_arg rounds;
+	const char *resume;
 };
 
 static int parse_rounds(const char *arg, void *field, struct opt_err *err)
@@ -55,6 +57,8 @@ static const struct opt run_opts[] = {
 	  "looks at 8, 12, 16, 24, 32 rounds inside this range (default 8:32)", 0, 0, parse_rounds },
 	{ "out", 'o', OPT_STR, AT(out), "DIR",
 	  "where the results go (default results/local/TIMESTAMP)", 0, 0, NULL },
+	{ "resume", 0, OPT_STR, offsetof(struct run_args, resume), "DIR",
+	  "go on with the run in DIR, with its arguments; stands alone", 0, 0, NULL },
 	{ "quick", 0, OPT_FLAG, AT(quick), NULL,
 	  "smoke run: done within 90 s, one look, no confirmation", 0, 0, NULL },
 	{ "long", 0, OPT_FLAG, AT(long_cells), NULL,
@@ -122,29 +126,79 @@ static int checked_run(struct run_args *a)
 	return code;
 }
 
+static int parse(int argc, char **argv, struct run_args *a, struct opt_err *err)
+{
+	int operand, r = opt_parse(&run_table, argc, argv, a, &operand, err);
+
+	if (!r && operand < argc) {
+		snprintf(err->msg, sizeof(err->msg), "unexpected: %s", argv[operand]);
+		r = -EINVAL;
+	}
+	if (a->rounds.set) {
+		a->c.rounds = a->rounds.rounds;
+		a->c.rounds_set = true;
+	}
+	a->c.argc = argc;
+	a->c.argv = argv;
+	return r;
+}
+
+static int usage(const char *what)
+{
+	fprintf(stderr, "iopath-bench run: %s\n", what);
+	return EXIT_USAGE;
+}
+
+/* The arguments of the run in @dir, from its own file, in place of ours. */
+static int resume(const char *dir)
+{
+	struct run_args a = { .c = run_config_default };
+	struct why why = { .code = EXIT_HARNESS };
+	struct resume past;
+	struct opt_err err = { "" };
+	int code, r = resume_open(dir, &past, &why);
+
+	if (r) {
+		fprintf(stderr, "iopath-bench run: %s\n", why.text[0] ? why.text : strerror(-r));
+		return (int)why.code;
+	}
+	r = parse(past.argc, past.argv, &a, &err);
+	if (r || a.resume) {
+		fprintf(stderr, "iopath-bench run: %s:1: its argv is not understood: %s\n", past.past.path,
+			err.msg);
+		code = EXIT_USAGE;
+	} else {
+		a.c.out = past.dir;
+		a.c.seed = past.past.seed;
+		a.c.past = &past.past;
+		code = checked_run(&a);
+	}
+	run_config_free(&a.c);
+	resume_close(&past);
+	return code;
+}
+
+static bool is_alone(int argc, char **argv)
+{
+	return (argc == 2 && !strncmp(argv[1], "--resume=", 9)) || (argc == 3 && !strcmp(argv[1], "--resume"));
+}
+
 static int run(int argc, char **argv)
 {
 	struct run_args a = { .c = run_config_default };
 	struct opt_err err;
-	int operand, r = opt_parse(&run_table, argc, argv, &a, &operand, &err), code;
+	int r = parse(argc, argv, &a, &err), code;
 
 	if (r == OPT_HELP) {
 		opt_help(&run_table, stdout);
 		return 0;
 	}
-	if (!r && operand < argc) {
-		snprintf(err.msg, sizeof(err.msg), "unexpected: %s", argv[operand]);
-		r = -EINVAL;
-	}
-	if (a.rounds.set) {
-		a.c.rounds = a.rounds.rounds;
-		a.c.rounds_set = true;
-	}
-	a.c.argc = argc;
-	a.c.argv = argv;
 	if (r)
-		fprintf(stderr, "iopath-bench run: %s\n", err.msg);
-	code = r ? EXIT_USAGE : checked_run(&a);
+		code = usage(err.msg);
+	else if (a.resume && !is_alone(argc, argv))
+		code = usage("--resume stands alone: the run's own arguments are used");
+	else
+		code = a.resume ? resume(a.resume) : checked_run(&a);
 	run_config_free(&a.c);
 	return code;
 }

@@ -154,8 +154,14 @@ static int check_fio(const struct run_config *c, struct inputs *in, struct why *
 	char *argv[] = { (char *)c->fio, "--version", NULL };
 	_cleanup_free_ char *out = NULL;
 	struct child_end end;
-	int err = child_run(argv, 10 * NS_PER_S, &out, &end);
+	int err;
 
+	in->fio = strchr(c->fio, '/') ? realpath(c->fio, NULL) : NULL;
+	if (!in->fio)
+		in->fio = strdup(c->fio);
+	if (!in->fio)
+		return -ENOMEM;
+	err = child_run(argv, 10 * NS_PER_S, &out, &end);
 	if (err == -ENOENT)
 		return why_fail(why, EXIT_ENVIRONMENT, err, "%s is not installed", c->fio);
 	if (err == -EINTR)
@@ -241,6 +247,7 @@ void inputs_free(struct inputs *in)
 	free(in->device);
 	free(in->scheduler);
 	free(in->iopath);
+	free(in->fio);
 	free(in->out);
 	*in = (struct inputs){ 0 };
 }

@@ -20,6 +20,7 @@ struct inputs {
 	struct device_spec *device;
 	const char **scheduler;
 	char *iopath;		/* program of the tier arms */
+	char *fio;		/* a path is absolute: children run elsewhere */
 	char *out;
 	char fio_version[64];
 };

@@ -300,11 +300,15 @@ static int load_text(struct load *l, const char *text, unsigned int flags)
 		}
 		parse_line(l, at, (size_t)(nl - at));
 		at = nl + 1;
-		if (!p->end)
-			p->whole_bytes = (size_t)(at - text);
+		if (p->end)
+			continue;
+		p->whole_bytes = (size_t)(at - text);
+		p->whole_lines = l->rd.line;
 	}
-	if (!l->rd.err && !p->header)
+	if (!l->rd.err && !p->header) {
+		l->rd.line = 1;
 		rd_fail(&l->rd, "empty");
+	}
 	return l->rd.err;
 }
 

@@ -48,6 +48,7 @@ struct past {
 	struct past_set *set;
 	json_t *end;		/* the summary or "stopped" line; NULL: a crash */
 	size_t whole_bytes;	/* of the lines before @end */
+	unsigned int whole_lines;
 	bool cut_off;		/* the last line has no end; only with @allow_cut_off */
 };
 

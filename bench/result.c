@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/file.h"
@@ -39,6 +40,42 @@ int result_open(const char *dir, struct result *ret, struct why *why)
 	}
 	*ret = r;
 	return 0;
+}
+
+static int drop(const char *dir, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0)
+		return -ENOMEM;
+	return unlink(path) && errno != ENOENT ? -errno : 0;
+}
+
+int result_resume(const char *dir, const struct past *past, struct result *ret, struct why *why)
+{
+	struct result r = { .dir = strdup(dir) };
+	struct timespec now;
+	int err = r.dir ? 0 : -ENOMEM;
+
+	if (!err)
+		err = drop(dir, "verdict.json");
+	if (!err)
+		err = drop(dir, "report.md");
+	if (!err && truncate(past->path, (off_t)past->whole_bytes))
+		err = -errno;
+	if (!err) {
+		r.lines = fopen(past->path, "ae");
+		err = r.lines ? 0 : -errno;
+	}
+	if (err) {
+		result_close(&r);
+		return why_fail(why, EXIT_ENVIRONMENT, err, "--resume %s: %s", dir, strerror(-err));
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	*ret = r;
+	return result_line(ret, json_pack("{s:s, s:I, s:i}", "type", "resumed", "time_ms",
+					  (json_int_t)now.tv_sec * 1000, "lines", (int)past->whole_lines),
+			   why);
 }
 
 static int cannot_write(const struct result *r, const char *name, int err, struct why *why)

@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "bench/past.h"
 #include "bench/why.h"
 
 #define RESULT_SCHEMA "iopath.bench/1"
@@ -22,6 +23,11 @@ struct result {
 };
 
 int result_open(const char *dir, struct result *ret, struct why *why);
+/*
+ * Go on behind the whole lines of @past: what was cut off in the middle, and the
+ * line that said "stopped", are dropped, and so are the reports of the first try.
+ */
+int result_resume(const char *dir, const struct past *past, struct result *ret, struct why *why);
 /* Append one line and flush it; takes @line. A full disk is an error here. */
 int result_line(struct result *r, json_t *line, struct why *why);
 int result_write_json(const struct result *r, const char *name, json_t *doc, struct why *why);

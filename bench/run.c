@@ -18,6 +18,7 @@
 #include "bench/progress.h"
 #include "bench/report.h"
 #include "bench/result.h"
+#include "bench/resume.h"
 #include "bench/set.h"
 #include "bench/setting.h"
 #include "bench/stop.h"
@@ -171,7 +172,7 @@ static void fill_set_config(struct run *r)
 	r->set = (struct set_config){
 		.arms = &r->in.arms,
 		.iopath = r->in.iopath,
-		.fio = c->fio,
+		.fio = r->in.fio,
 		.work_dir = r->work_dir,
 		.rounds = choose_rounds(c),
 		.budget = c->budget,
@@ -259,6 +260,11 @@ static struct report_set *next_report_set(struct run *r, const struct device *d,
 
 static int skip_set(struct run *r, const struct report_set *s, struct why *why)
 {
+	const struct past_set *past;
+	int err = resume_set(r->c->past, (unsigned int)(s - r->sets), s, NULL, NULL, &past, why);
+
+	if (err || past)
+		return err;
 	progress_say(&r->progress, "%s on %s under %s: skipped: %s", s->workload, s->device, s->scheduler,
 		     s->skipped);
 	return result_line(&r->result,
@@ -273,11 +279,16 @@ static int run_workload(struct run *r, const struct device *d, const char *sched
 			const struct workload *w, struct report_set *out, struct why *why)
 {
 	struct set_key key = { r->report.nr_sets - 1, w, d, scheduler, NULL };
+	bool done = false;
 	unsigned int left = inputs_nr_sets(&r->in) - key.index;
 	uint64_t now = now_ns();
 	struct target target;
-	int err;
+	int err = resume_set(r->c->past, key.index, out, d, w, &key.past, why);
 
+	if (!err && key.past)
+		err = resume_replay(&r->set, &key, &out->outcome, &done, why);
+	if (err || done)
+		return err;
 	if (r->deadline_ns)
 		r->set.deadline_ns = r->deadline_ns > now ? now + (r->deadline_ns - now) / left : now;
 	err = target_open(d, w, r->c->span_bytes, &r->undo, &target, why);
@@ -378,9 +389,10 @@ static int measure(struct run *r, struct why *why)
 	for (unsigned int i = 0; i < r->report.preflight.nr; i++)
 		progress_say(&r->progress, "note: %s", r->report.preflight.note[i]);
 	if (!err) {
-		r->header = header_json(r);
+		r->header = r->c->past ? json_incref(r->c->past->header) : header_json(r);
 		r->report.header = r->header;
-		err = result_line(&r->result, json_incref(r->header), why);
+		if (!r->c->past)
+			err = result_line(&r->result, json_incref(r->header), why);
 	}
 	for (unsigned int i = 0; i < r->in.nr_devices && !err; i++)
 		err = run_device(r, &r->in.device[i], why);
@@ -390,14 +402,13 @@ static int measure(struct run *r, struct why *why)
 static int prepare(struct run *r, struct why *why)
 {
 	int err = inputs_check(r->c, &r->in, why);
+	json_t *header;
 
 	if (err)
 		return err;
 	err = undo_open(&r->undo, r->c->state_dir, say_recovered, why);
 	if (!err)
 		err = make_work_dir(r, why);
-	if (!err)
-		err = result_open(r->in.out, &r->result, why);
 	if (err)
 		return err;
 	r->sets = calloc(inputs_nr_sets(&r->in), sizeof(*r->sets));
@@ -405,7 +416,12 @@ static int prepare(struct run *r, struct why *why)
 		return -ENOMEM;
 	fill_set_config(r);
 	fill_report(r);
-	return 0;
+	if (!r->c->past)
+		return result_open(r->in.out, &r->result, why);
+	header = header_json(r);
+	err = resume_check(r->c->past, header, &r->in.arms, &r->set.timing, why);
+	json_decref(header);
+	return err ? err : result_resume(r->in.out, r->c->past, &r->result, why);
 }
 
 int run_bench(const struct run_config *c, struct why *why)
@@ -430,7 +446,9 @@ int run_bench(const struct run_config *c, struct why *why)
 		/* first take down, then write: a full disk must not keep a loop device alive */
 		undo_all(&r.undo, say_cleanup);
 		code = finish(&r, err, why);
-		progress_say(&r.progress, "results in %s", r.in.out);
+		progress_say(&r.progress, "results in %s%s%s", r.in.out,
+			     err == -EINTR ? "; to go on: iopath-bench run --resume " : "",
+			     err == -EINTR ? r.in.out : "");
 	}
 	if (r.set.kmsg_fd >= 0)
 		close(r.set.kmsg_fd);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench/past.h"
 #include "bench/verdict.h"
 #include "bench/why.h"
 #include "tracer/base/opt.h"
@@ -18,6 +19,7 @@ struct run_config {
 	const char *out, *iopath, *fio, *workload_dir, *state_dir;
 	bool quick, long_cells;
 	uint64_t seed;		/* 0: made up */
+	const struct past *past;	/* of the run to be resumed, whose directory @out is; or NULL */
 	uint64_t arm_delay_ns, time_limit_ns, window_ns, span_bytes;
 	int argc;
 	char **argv;

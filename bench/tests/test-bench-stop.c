@@ -277,6 +277,119 @@ TEST(the_next_run_cleans_up_after_kill_9)
 	run_free(&next);
 }
 
+/* ---- going on afterwards ---- */
+
+static int nr_cells(void)
+{
+	return count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"cell\"");
+}
+
+static bool three_cells(void)
+{
+	return nr_cells() >= 3;
+}
+
+static bool five_cells(void)
+{
+	return nr_cells() >= 5;
+}
+
+static struct bench_run resume(void)
+{
+	struct bench_run r = { .child.pidfd = -1, .out_fd = -1 };
+
+	add_words(&r, fmt("%s/iopath-bench run --resume %s/out", build_dir, base));
+	run_start(&r);
+	return r;
+}
+
+/* Killed in the middle of a cell, of a line, and by Ctrl-C: what was measured stays, to the byte. */
+TEST(a_run_that_was_killed_is_resumed_and_loses_only_its_running_cell)
+{
+	_cleanup_free_ char *first = NULL, *second = NULL, *all = NULL;
+	struct bench_run r, again;
+	const char *file;
+	char *torn;
+	FILE *f;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	unlink(fmt("%s/out/results.jsonl", base));
+	r = run_new("--arms off,off2 --quick --time-limit 60s --rounds 4:4 --window 200ms --workload randread-4k-qd1");
+	run_fake(&r);
+	run_start(&r);
+	ASSERT_TRUE(wait_for(&r, three_cells));
+	kill(r.child.pid, SIGKILL);
+	run_end(&r);
+	file = fmt("%s/out/results.jsonl", base);
+	ASSERT_EQ(file_read(file, &first), 0);
+	f = fopen(file, "a");
+	ASSERT_TRUE(f && fprintf(f, "{\"type\":\"cell\",\"set\":0,\"workl") > 0 && !fclose(f));
+	again = resume();
+	if (!wait_for(&again, five_cells)) {
+		run_end(&again);
+		show(&again);
+	}
+	kill(again.child.pid, SIGINT);
+	run_end(&again);
+	ASSERT_EQ(again.status, EXIT_INCONCLUSIVE);
+	ASSERT_TRUE(again.text && strstr(again.text, "--resume") != NULL);
+	check_files("stopped");
+	run_free(&again);
+	ASSERT_EQ(file_read(fmt("%s/out/results.jsonl", base), &second), 0);
+	ASSERT_EQ(strncmp(second, first, strlen(first)), 0);
+	torn = strstr(second, "{\"type\":\"stopped\"");
+	ASSERT_TRUE(torn != NULL);
+	if (torn)
+		*torn = '\0';
+	again = resume();
+	run_end(&again);
+	if (again.status != EXIT_INCONCLUSIVE && again.status != EXIT_ENVIRONMENT)
+		show(&again);
+	ASSERT_TRUE(again.status == EXIT_INCONCLUSIVE || again.status == EXIT_ENVIRONMENT);
+	check_files("summary");
+	ASSERT_EQ(file_read(fmt("%s/out/results.jsonl", base), &all), 0);
+	ASSERT_EQ(strncmp(all, second, strlen(second)), 0);
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"resumed\""), 2);
+	/* read back strictly: no round has a cell twice, none is missing */
+	ASSERT_EQ(system(fmt("%s/iopath-bench report %s/out -o %s/report", build_dir, base, base)), 0);
+	expect_clean();
+	run_free(&again);
+	again = resume();
+	run_end(&again);
+	ASSERT_EQ(again.status, EXIT_USAGE);
+	ASSERT_TRUE(again.text && strstr(again.text, "that run is complete") != NULL);
+	run_free(&again);
+	run_free(&r);
+}
+
+TEST(what_cannot_be_resumed_is_named)
+{
+	static const struct {
+		const char *words, *says;
+	} t[] = {
+		{ "--resume /nowhere", "--resume /nowhere: No such file" },
+		{ "--resume /tmp", "/tmp/results.jsonl: No such file" },
+		{ "--quick --resume=/tmp", "--resume stands alone" },
+		{ "--resume /tmp --quick", "--resume stands alone" },
+	};
+
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct bench_run r = { .child.pidfd = -1, .out_fd = -1 };
+
+		add_words(&r, fmt("%s/iopath-bench run", build_dir));
+		add_words(&r, t[i].words);
+		run_start(&r);
+		run_end(&r);
+		ASSERT_EQ(r.status, EXIT_USAGE);
+		if (!strstr(r.text, t[i].says))
+			show(&r);
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+		run_free(&r);
+	}
+}
+
 TEST(a_full_result_disk_is_named_and_nothing_is_left)
 {
 	struct bench_run r;
@@ -308,4 +421,6 @@ TEST_MAIN("test-bench-stop", T(a_device_with_data_needs_to_be_told_twice),
 	  T(children_that_left_the_session_end_with_it),
 	  T(a_second_run_at_once_is_refused),
 	  T(the_next_run_cleans_up_after_kill_9),
+	  T(a_run_that_was_killed_is_resumed_and_loses_only_its_running_cell),
+	  T(what_cannot_be_resumed_is_named),
 	  T(a_full_result_disk_is_named_and_nothing_is_left))
