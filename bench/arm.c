@@ -149,7 +149,7 @@ int arm_list_parse(const struct opt_list *names, const struct opt_list *commands
 	return 0;
 }
 
-int arm_expand(const char *command, const struct device *d, char **ret)
+int arm_expand(const char *command, const struct device *d, const char *dir, char **ret)
 {
 	char *out = NULL;
 	size_t len;
@@ -163,6 +163,9 @@ int arm_expand(const char *command, const struct device *d, char **ret)
 			command += 6;
 		} else if (!strncmp(command, "{dev}", 5)) {
 			fputs(d->path, f);
+			command += 5;
+		} else if (!strncmp(command, "{dir}", 5)) {
+			fputs(dir, f);
 			command += 5;
 		} else {
 			fputc(*command++, f);

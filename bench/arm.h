@@ -45,8 +45,8 @@ int arm_list_parse(const struct opt_list *names, const struct opt_list *commands
 /* Of an arm of which only the name is known: what it would be on the command line. */
 void arm_guess_kind(struct arm *a);
 
-/* @command with {disk} ("loop0") and {dev} ("/dev/loop0") filled in; malloc'd. */
-int arm_expand(const char *command, const struct device *d, char **ret);
+/* @command with {disk} ("loop0"), {dev} ("/dev/loop0") and {dir} filled in; malloc'd. */
+int arm_expand(const char *command, const struct device *d, const char *dir, char **ret);
 
 /* "NAME  what it is", one line per built-in arm. */
 void arm_print(FILE *out);

@@ -25,6 +25,10 @@ BENCH_LIB := \
 	bench/guard.c \
 	bench/inputs.c \
 	bench/kmsg.c \
+	bench/load-command.c \
+	bench/load-fio.c \
+	bench/load-sysbench.c \
+	bench/load.c \
 	bench/machine.c \
 	bench/pass.c \
 	bench/past.c \
@@ -43,6 +47,7 @@ BENCH_LIB := \
 	bench/stat.c \
 	bench/stop.c \
 	bench/svg.c \
+	bench/sysbench.c \
 	bench/table.c \
 	bench/target.c \
 	bench/tracer.c \
@@ -98,7 +103,7 @@ else
 	$(Q)$(bench_run) $(if $(filter-out 0,$(LONG)),,--time-limit 15m) $(ARGS) $(if $(OUT),--out $(OUT))
 endif
 
-INSTALL_WORKLOADS += $(sort $(wildcard workloads/*.fio))
+INSTALL_WORKLOADS += $(sort $(wildcard workloads/*.fio workloads/*.sysbench))
 
 # What the tests of whole runs measure: a load of known size, a fio of known figures.
 PROGRAMS += bench-burn fake-fio

@@ -2,14 +2,19 @@
 #include "calibrate.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "bench/load.h"
 
 #define RATE_SHARE .70 /* of the capacity */
 #define TRIES 6
 #define CORES_MAX 8192
 
 /* Clones of one section share its name and its weight: job i of fio belongs to a section. */
-static unsigned int section_targets(const struct fio_result *f, double scale, double *target)
+static unsigned int section_targets(const struct fio_result *f, double scale, double *target,
+				    unsigned int *ret_clones)
 {
 	unsigned int nr = 0, clones = 0;
 
@@ -22,7 +27,7 @@ static unsigned int section_targets(const struct fio_result *f, double scale, do
 			target[nr++] = 0;
 			clones = 0;
 		}
-		clones++;
+		ret_clones[nr - 1] = ++clones;
 		target[nr - 1] += (rate * scale - target[nr - 1]) / clones;
 	}
 	return nr;
@@ -45,7 +50,7 @@ static double planned_ios(const struct fio_result *f, const struct pace *p)
 	return ios;
 }
 
-static int pass_fault(const struct pass_env *e, const struct pass_result *r, struct why *why)
+static int tell_fault(const struct pass_env *e, const struct pass_result *r, struct why *why)
 {
 	return why_fail(why, EXIT_ENVIRONMENT, -EIO, "workload %s on %s: %s", e->workload->name,
 			e->device->name, r->fault);
@@ -65,7 +70,7 @@ static int measure_capacity(struct pass_env *e, struct calibration *c, struct fi
 		if (err)
 			return err;
 		if (r.fault[0])
-			pass_fault(e, &r, &last);
+			tell_fault(e, &r, &last);
 		else if (!good++ || pass_iops(&r) < c->capacity_iops) {
 			c->capacity_iops = pass_iops(&r);
 			c->nr_cores = r.cpu.nr;
@@ -81,22 +86,39 @@ static int measure_capacity(struct pass_env *e, struct calibration *c, struct fi
 	return -EIO;
 }
 
-/* One try of the fixed rate @share of @capacity; *ret_reached: what of it came through. */
-static int try_rate(struct pass_env *e, const struct fio_result *capacity, double share,
-		    struct calibration *c, double *ret_reached, struct why *why)
+static int plan(const struct pass_env *e, const struct fio_result *capacity, double share,
+		struct calibration *c, struct why *why)
 {
 	double target[WORKLOAD_MAX_JOBS], total;
-	unsigned int nr = section_targets(capacity, share, target);
-	struct pass_result r = { 0 };
+	unsigned int clones[WORKLOAD_MAX_JOBS];
+	unsigned int nr = section_targets(capacity, share, target, clones);
 	int err = pace_plan(target, nr, &c->pace, &total);
 
 	if (err)
 		return why_fail(why, EXIT_HARNESS, err, "workload %s: cannot plan a fixed rate",
 				e->workload->name);
+	memcpy(c->pace.clones, clones, nr * sizeof(*clones));
 	c->rate_iops = planned_ios(capacity, &c->pace);
+	return 0;
+}
+
+/* One try of the fixed rate @share of @capacity; *ret_reached: what of it came through. */
+static int try_rate(struct pass_env *e, const struct fio_result *capacity, double share,
+		    struct calibration *c, double *ret_reached, struct why *why)
+{
+	struct pass_result r = { 0 };
+	int err = 0;
+
+	if (e->workload->kind == WORKLOAD_FIO)
+		err = plan(e, capacity, share, c, why);
+	else /* sysbench keeps a rate itself */
+		c->rate_iops = floor(c->capacity_iops * share);
+	if (err)
+		return err;
 	err = pass_run(e, &c->pace, c->rate_iops, NULL, &r, why);
 	if (!err && r.fio.error)
-		err = pass_fault(e, &r, why);
+		err = tell_fault(e, &r, why);
+	snprintf(c->fault, sizeof(c->fault), "%s", r.fault);
 	if (!err)
 		*ret_reached = r.fault[0] ? 0 : r.flags & PASS_RATE_MISSED ?
 						pass_iops(&r) / c->rate_iops : 1;
@@ -111,6 +133,11 @@ int calibrate(struct pass_env *e, struct calibration *ret, struct why *why)
 	double share = RATE_SHARE;
 	int err = measure_capacity(e, &c, &capacity, why);
 
+	if (!err && !load_of(e->workload)->has_rate) {
+		c.rate_iops = c.capacity_iops; /* as fast as it goes, in both passes */
+		*ret = c;
+		return 0;
+	}
 	for (int i = 0; i < TRIES && !err; i++) {
 		double reached = 0;
 
@@ -123,21 +150,25 @@ int calibrate(struct pass_env *e, struct calibration *ret, struct why *why)
 	}
 	return err ? err :
 		     why_fail(why, EXIT_ENVIRONMENT, -EIO,
-			      "workload %s on %s: no fixed rate holds; %.0f%% of its capacity was too much",
-			      e->workload->name, e->device->name, 100 * share);
+			      "workload %s on %s: no fixed rate holds; %.0f%% of its capacity was too much%s%.150s",
+			      e->workload->name, e->device->name, 100 * share, c.fault[0] ? "; " : "", c.fault);
 }
 
 void calibration_put(const struct calibration *c, json_t *o)
 {
-	json_t *weights = json_array();
+	json_t *weights = json_array(), *clones = json_array();
 
-	for (unsigned int i = 0; i < c->pace.nr; i++)
+	for (unsigned int i = 0; i < c->pace.nr; i++) {
 		json_array_append_new(weights, json_integer(c->pace.weight[i]));
+		json_array_append_new(clones, json_integer(c->pace.clones[i]));
+	}
 	json_object_set_new(o, "capacity_iops", json_real(c->capacity_iops));
 	json_object_set_new(o, "fixed_rate_iops", json_real(c->rate_iops));
 	json_object_set_new(o, "nr_cores", json_integer(c->nr_cores));
-	json_object_set_new(o, "pace", json_pack("{s:i, s:o}", "pacer_iops", (int)c->pace.pacer_iops,
-						 "weights", weights));
+	json_object_set_new(o, "pace", !c->pace.nr ? json_null() : json_pack("{s:i, s:O, s:O}", "pacer_iops", (int)c->pace.pacer_iops,
+						 "weights", weights, "clones", clones));
+	json_decref(weights);
+	json_decref(clones);
 }
 
 static int get_pace(struct reader *r, const json_t *o, struct pace *ret)
@@ -154,8 +185,11 @@ static int get_pace(struct reader *r, const json_t *o, struct pace *ret)
 
 		if (!r->err && (v < 1 || v > 1000))
 			rd_fail(r, "\"pace\" is none");
-		if (!r->err)
-			p.weight[p.nr++] = (unsigned int)v;
+		if (r->err)
+			break;
+		p.weight[p.nr] = (unsigned int)v;
+		v = json_integer_value(json_array_get(json_object_get(pace, "clones"), p.nr));
+		p.clones[p.nr++] = v > 0 && v <= WORKLOAD_MAX_JOBS ? (unsigned int)v : 1;
 	}
 	*ret = p;
 	return r->err;

@@ -16,6 +16,7 @@ struct calibration {
 	struct pace pace;
 	double rate_iops;	/* what the pace comes to, without fsyncs */
 	unsigned int nr_cores;
+	char fault[256];	/* of the last try of a rate */
 };
 
 /* Into a set line of results.jsonl, and out of it again; @pace: that is needed too. */

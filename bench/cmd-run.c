@@ -43,7 +43,11 @@ static const struct opt run_opts[] = {
 	{ "arm-delay", 0, OPT_DURATION, AT(arm_delay_ns), "DUR",
 	  "how long it takes to attach, without --arm-ready (default 2s)", 0, 600e9, NULL },
 	{ "workload", 0, OPT_LIST, AT(workloads), "NAME",
-	  "shipped workload or FILE.fio (default all; the first one with --quick)", 0, 0, NULL },
+	  "shipped workload, FILE.fio, FILE.sysbench, or all (default three of them; one with --quick)", 0, 0,
+	  NULL },
+	{ "workload-command", 0, OPT_APPEND, AT(workload_commands), "NAME=COMMAND",
+	  "any load: {dev}, {disk} or {dir} (on an ext4) filled in; runs until SIGTERM, counted by the device", 0, 0,
+	  NULL },
 	{ "device", 0, OPT_LIST, AT(devices), "SPEC",
 	  "loop, loop:size=SIZE (scratch, on memory) or a block device (default loop)", 0, 0, NULL },
 	{ "overwrite", 0, OPT_LIST, AT(overwrite), "DEV",
@@ -76,6 +80,7 @@ static const struct opt run_opts[] = {
 	{ "iopath", 0, OPT_STR, AT(iopath), "FILE",
 	  "the tracer of the tier arms (default: beside this program)", 0, 0, NULL },
 	{ "fio", 0, OPT_STR, AT(fio), "FILE", "the fio to run (default fio)", 0, 0, NULL },
+	{ "sysbench", 0, OPT_STR, AT(sysbench), "FILE", "the sysbench to run (default sysbench)", 0, 0, NULL },
 	{ "workload-dir", 0, OPT_STR, AT(workload_dir), "DIR",
 	  "where the workloads are (default: beside the program)", 0, 0, NULL },
 	{ "state-dir", 0, OPT_STR, AT(state_dir), "DIR",
@@ -96,6 +101,7 @@ const struct run_config run_config_default = {
 	.budget = 5,
 	.max_steal_pct = 1,
 	.fio = "fio",
+	.sysbench = "sysbench",
 	.state_dir = "/run/iopath-bench",
 	.arm_delay_ns = 2 * NS_PER_S,
 	.span_bytes = 1ull << 30,
@@ -104,7 +110,7 @@ const struct run_config run_config_default = {
 void run_config_free(struct run_config *c)
 {
 	struct opt_list *lists[] = { &c->arms, &c->commands, &c->ready, &c->workloads,
-				     &c->devices, &c->schedulers, &c->overwrite };
+				     &c->workload_commands, &c->devices, &c->schedulers, &c->overwrite };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		opt_list_free(lists[i]);

@@ -99,19 +99,68 @@ static int check_devices(const struct run_config *c, struct inputs *in, struct w
 	return err;
 }
 
-static int add_workload(struct inputs *in, const char *name, const char *dir, struct why *why)
+static int keep_workload(struct inputs *in, struct why *why)
 {
-	struct workload *w = &in->workload[in->nr_workloads];
-	int err = workload_load(name, dir, w, why);
+	struct workload *w = &in->workload[in->nr_workloads++];
 
-	if (err)
-		return err;
-	in->nr_workloads++;
 	for (struct workload *o = in->workload; o < w; o++)
 		if (!strcmp(o->name, w->name))
 			return why_fail(why, EXIT_USAGE, -EEXIST, "workload %s is named twice",
 					w->name);
 	return 0;
+}
+
+static int add_workload(struct inputs *in, const char *name, const char *dir, struct why *why)
+{
+	int err = workload_load(name, dir, &in->workload[in->nr_workloads], why);
+
+	return err ? err : keep_workload(in, why);
+}
+
+/* All in @dir, or those that are marked as default. */
+static int add_shipped(struct inputs *in, const char *dir, char **names, unsigned int nr, bool all,
+		       struct why *why)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < nr && !err; i++) {
+		struct workload w = { 0 };
+
+		err = workload_load(names[i], dir, &w, why);
+		if (!err && (all || w.is_default)) {
+			in->workload[in->nr_workloads] = w;
+			err = keep_workload(in, why);
+		} else if (!err) {
+			workload_free(&w);
+		}
+	}
+	return err;
+}
+
+static int add_all(const struct run_config *c, struct inputs *in, const char *dir, char **names,
+		   unsigned int nr, struct why *why)
+{
+	bool none = !c->workloads.nr && !c->workload_commands.nr;
+	int err = 0;
+
+	in->workload = calloc(c->workloads.nr + c->workload_commands.nr + nr + 1, sizeof(*in->workload));
+	if (!in->workload)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->workloads.nr && !err; i++)
+		err = !strcmp(c->workloads.v[i], "all") ? add_shipped(in, dir, names, nr, true, why) :
+							  add_workload(in, c->workloads.v[i], dir, why);
+	for (size_t i = 0; i < c->workload_commands.nr && !err; i++) {
+		err = workload_from_command(c->workload_commands.v[i], &in->workload[in->nr_workloads], why);
+		if (!err)
+			err = keep_workload(in, why);
+	}
+	if (!err && none && c->quick)
+		err = add_workload(in, QUICK_WORKLOAD, dir, why);
+	else if (!err && none)
+		err = add_shipped(in, dir, names, nr, false, why);
+	if (!err && !in->nr_workloads)
+		err = why_fail(why, EXIT_ENVIRONMENT, -ENOENT, "--workload-dir %s: no default workload in it", dir);
+	return err;
 }
 
 static int check_workloads(const struct run_config *c, struct inputs *in, struct why *why)
@@ -120,57 +169,71 @@ static int check_workloads(const struct run_config *c, struct inputs *in, struct
 	char **names = NULL;
 	unsigned int nr = 0;
 	int err = inputs_workload_dir(c->workload_dir, &dir);
+	bool all = !c->workloads.nr && !c->workload_commands.nr && !c->quick;
 
-	if (err == -ENOENT && !c->workloads.nr)
+	for (size_t i = 0; i < c->workloads.nr; i++)
+		all |= !strcmp(c->workloads.v[i], "all");
+	if (err == -ENOENT && all)
 		return why_fail(why, EXIT_ENVIRONMENT, err,
 				"the shipped workloads are not beside the program; use --workload-dir");
 	if (!dir)
 		dir = strdup(".");
 	if (!dir)
 		return -ENOMEM;
-	if (!c->workloads.nr && !c->quick) {
-		err = workload_names(dir, &names, &nr);
-		if (err)
-			return why_fail(why, EXIT_ENVIRONMENT, err, "--workload-dir %s: %s", dir,
-					strerror(-err));
-	}
-	in->workload = calloc(c->workloads.nr + nr + 1, sizeof(*in->workload));
-	err = in->workload ? 0 : -ENOMEM;
-	for (size_t i = 0; i < c->workloads.nr && !err; i++)
-		err = add_workload(in, c->workloads.v[i], dir, why);
-	for (unsigned int i = 0; i < nr; i++) {
-		if (!err)
-			err = add_workload(in, names[i], dir, why);
+	err = all ? workload_names(dir, &names, &nr) : 0;
+	if (err)
+		return why_fail(why, EXIT_ENVIRONMENT, err, "--workload-dir %s: %s", dir, strerror(-err));
+	err = add_all(c, in, dir, names, nr, why);
+	for (unsigned int i = 0; i < nr; i++)
 		free(names[i]);
-	}
 	free(names);
-	if (!err && !c->workloads.nr && c->quick)
-		err = add_workload(in, QUICK_WORKLOAD, dir, why);
 	return err;
 }
 
-static int check_fio(const struct run_config *c, struct inputs *in, struct why *why)
+/* A program of others: where it is, and the first line of its --version, which begins with @name. */
+static int check_program(const char *given, const char *name, char **ret_path, char *version, size_t len,
+			 struct why *why)
 {
-	char *argv[] = { (char *)c->fio, "--version", NULL };
+	char *argv[] = { (char *)given, "--version", NULL };
 	_cleanup_free_ char *out = NULL;
 	struct child_end end;
 	int err;
 
-	in->fio = strchr(c->fio, '/') ? realpath(c->fio, NULL) : NULL;
-	if (!in->fio)
-		in->fio = strdup(c->fio);
-	if (!in->fio)
+	*ret_path = strchr(given, '/') ? realpath(given, NULL) : NULL;
+	if (!*ret_path)
+		*ret_path = strdup(given);
+	if (!*ret_path)
 		return -ENOMEM;
 	err = child_run(argv, 10 * NS_PER_S, &out, &end);
 	if (err == -ENOENT)
-		return why_fail(why, EXIT_ENVIRONMENT, err, "%s is not installed", c->fio);
+		return why_fail(why, EXIT_ENVIRONMENT, err, "%s is not installed", given);
 	if (err == -EINTR)
 		return err;
-	if (err || end.status || strncmp(out, "fio", 3))
-		return why_fail(why, EXIT_ENVIRONMENT, -EIO, "%s --version failed: %.100s", c->fio,
+	if (err || end.status || strncmp(out, name, strlen(name)))
+		return why_fail(why, EXIT_ENVIRONMENT, -EIO, "%s --version failed: %.100s", given,
 				out ? out : strerror(-err));
-	snprintf(in->fio_version, sizeof(in->fio_version), "%.*s", (int)strcspn(out, "\n"), out);
+	snprintf(version, len, "%.*s", (int)strcspn(out, "\n"), out);
 	return 0;
+}
+
+static bool wants(const struct inputs *in, enum workload_kind kind)
+{
+	for (unsigned int i = 0; i < in->nr_workloads; i++)
+		if (in->workload[i].kind == kind)
+			return true;
+	return false;
+}
+
+static int check_programs(const struct run_config *c, struct inputs *in, struct why *why)
+{
+	int err = 0;
+
+	if (wants(in, WORKLOAD_FIO))
+		err = check_program(c->fio, "fio", &in->fio, in->fio_version, sizeof(in->fio_version), why);
+	if (!err && wants(in, WORKLOAD_SYSBENCH))
+		err = check_program(c->sysbench, "sysbench", &in->sysbench, in->sysbench_version,
+				    sizeof(in->sysbench_version), why);
+	return err;
 }
 
 static int check_iopath(const struct run_config *c, struct inputs *in, struct why *why)
@@ -231,7 +294,7 @@ int inputs_check(const struct run_config *c, struct inputs *ret, struct why *why
 		err = why_fail(why, EXIT_ENVIRONMENT, -EPERM,
 			       "needs root: it makes devices, mounts, switches schedulers and loads BPF programs");
 	if (!err)
-		err = check_fio(c, in, why);
+		err = check_programs(c, in, why);
 	if (!err)
 		err = check_iopath(c, in, why);
 	if (!err)
@@ -248,6 +311,7 @@ void inputs_free(struct inputs *in)
 	free(in->scheduler);
 	free(in->iopath);
 	free(in->fio);
+	free(in->sysbench);
 	free(in->out);
 	*in = (struct inputs){ 0 };
 }

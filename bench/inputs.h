@@ -20,9 +20,9 @@ struct inputs {
 	struct device_spec *device;
 	const char **scheduler;
 	char *iopath;		/* program of the tier arms */
-	char *fio;		/* a path is absolute: children run elsewhere */
+	char *fio, *sysbench;	/* a path is absolute: children run elsewhere */
 	char *out;
-	char fio_version[64];
+	char fio_version[64], sysbench_version[64];	/* "" where it is not needed */
 };
 
 int inputs_check(const struct run_config *c, struct inputs *ret, struct why *why);

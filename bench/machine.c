@@ -62,7 +62,7 @@ static uint64_t fnv1a(const char *s)
 
 static void set_key(json_t *o)
 {
-	static const char *const parts[] = { "cpu_model", "nr_cpus", "kernel", "arch", "fio" };
+	static const char *const parts[] = { "cpu_model", "nr_cpus", "kernel", "arch", "fio", "sysbench" };
 	_cleanup_free_ char *text = NULL;
 	json_t *basis = json_object();
 	char hex[32];
@@ -75,7 +75,7 @@ static void set_key(json_t *o)
 	json_object_set_new(o, "key", json_string(hex));
 }
 
-json_t *machine_fingerprint(const char *fio_version)
+json_t *machine_fingerprint(const char *fio_version, const char *sysbench_version)
 {
 	struct utsname uts = { 0 };
 	json_t *o;
@@ -96,6 +96,8 @@ json_t *machine_fingerprint(const char *fio_version)
 	json_object_set_new(o, "preempt", choice_or_null("/sys/kernel/debug/sched/preempt"));
 	json_object_set_new(o, "pmu", json_boolean(!access("/sys/bus/event_source/devices/cpu", F_OK)));
 	json_object_set_new(o, "bpf_stats", line_or_null("/proc/sys/kernel/bpf_stats_enabled"));
+	if (sysbench_version[0])
+		json_object_set_new(o, "sysbench", json_string(sysbench_version));
 	set_key(o);
 	return o;
 }

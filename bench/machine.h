@@ -12,7 +12,8 @@
 #include "bench/device.h"
 
 /* Field "key" is a hash of what must be equal for a comparison. */
-json_t *machine_fingerprint(const char *fio_version);
+/* @sysbench_version "" where it is not used. */
+json_t *machine_fingerprint(const char *fio_version, const char *sysbench_version);
 json_t *device_fingerprint(const struct device *d);
 
 #define PREFLIGHT_MAX 8

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One pass: one fio run and the window that is measured inside it. fio runs
- * longer than the window on both sides; the I/Os of the window come from its
- * log, the CPU time from the machine at the same two instants.
+ * One pass: one run of the load (mostly fio) and the window that is measured
+ * inside it. It runs longer than the window on both sides; the I/Os of the
+ * window come from its log, the CPU time from the machine at the same two
+ * instants.
  */
 #ifndef BENCH_PASS_H
 #define BENCH_PASS_H
@@ -28,7 +29,7 @@ struct timing {
 
 /* What the passes of one set share. */
 struct pass_env {
-	const char *fio;
+	const char *fio, *sysbench;
 	const char *work_dir;
 	const struct device *device;
 	const struct target *target;
@@ -56,7 +57,8 @@ struct pass_result {
 	double ios;
 	uint64_t bytes;
 	double target_iops;	/* 0: saturation */
-	uint64_t disk_ios;	/* of the device, from before fio to after it */
+	uint64_t disk_ios;	/* of the device, from before the load to after it */
+	uint64_t window_disk_ios;	/* in the window */
 	struct cpu_usage cpu;
 	uint64_t tracer_cpu_ns, tracer_rss_bytes;	/* in the window; 0 without a tracer */
 	struct fio_result fio;
@@ -66,9 +68,9 @@ struct pass_result {
 };
 
 /*
- * @pace NULL: saturation. @tracer may be NULL. 0 also when ret->fault says that
- * it does not count; -EINTR when asked to stop; else -errno with *why (fio
- * cannot be run at all).
+ * @target_iops 0, or a load that cannot hold a rate: saturation. @tracer may be NULL. 0 also when ret->fault says that
+ * it does not count; -EINTR when asked to stop; else -errno with *why (the
+ * load cannot be run at all).
  */
 int pass_run(struct pass_env *e, const struct pace *pace, double target_iops,
 	     const struct tracer *tracer, struct pass_result *ret, struct why *why);
@@ -77,8 +79,5 @@ json_t *pass_json(const struct pass_result *r);
 
 double pass_iops(const struct pass_result *r);
 double pass_cpu_ns_per_io(const struct pass_result *r);
-
-/* Let fio make its files, so that no measured cell does. */
-int pass_lay_out(struct pass_env *e, struct why *why);
 
 #endif

@@ -154,6 +154,7 @@ static int load_skipped(struct load *l, json_t *o)
 	copy_name(l, o, "device", s->device, sizeof(s->device));
 	copy_name(l, o, "driver", s->driver, sizeof(s->driver));
 	s->scratch = rd_bool(&l->rd, o, "scratch");
+	s->failed = rd_has(o, "failed") && rd_bool(&l->rd, o, "failed");
 	s->over = true;
 	s->skipped = strdup(rd_text(&l->rd, o, "reason"));
 	if (!s->skipped)

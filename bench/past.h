@@ -30,6 +30,7 @@ struct past_set {
 	char device[DEVICE_NAME_MAX], disk[DEVICE_NAME_MAX], driver[DEVICE_NAME_MAX];
 	bool scratch;
 	char *skipped;		/* why it was not run, or NULL */
+	bool failed;		/* it was tried */
 	json_t *head;		/* the set line; NULL: skipped */
 	bool over;		/* it came to its end, by its data or by the clock */
 	unsigned int nr;

@@ -78,6 +78,7 @@ static int decide(struct replay *r, unsigned int index, struct why *why)
 	strcpy(d.driver, past->driver);
 	report_set_name(s, &key);
 	s->skipped = past->skipped;
+	s->failed = past->failed;
 	s->job = json_string_value(json_object_get(past->head, "job"));
 	if (s->skipped)
 		return 0;

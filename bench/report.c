@@ -34,6 +34,8 @@ enum verdict report_verdict(const struct report *r)
 	enum verdict v = VERDICT_UNDECIDED;
 
 	for (unsigned int i = 0; i < r->nr_sets; i++) {
+		if (r->set[i].failed)
+			v = verdict_worse(v, VERDICT_INVALID);
 		if (r->set[i].skipped)
 			continue;
 		for (unsigned int a = 0; a < r->arms->nr; a++)
@@ -110,7 +112,7 @@ int report_exit(const struct report *r)
 	unsigned int ran = 0;
 
 	for (unsigned int i = 0; i < r->nr_sets; i++)
-		ran += !r->set[i].skipped;
+		ran += !r->set[i].skipped || r->set[i].failed;
 	if (!r->complete)
 		return EXIT_INCONCLUSIVE;
 	return ran ? verdict_exit(report_verdict(r)) : EXIT_SKIPPED;

@@ -20,6 +20,7 @@ struct report_set {
 	bool scratch;
 	const char *job;	/* text of the job file, or NULL */
 	const char *skipped;	/* why it was not run, or NULL */
+	bool failed;		/* not for want of something that was asked for: the workload does not run */
 	struct set_outcome outcome;
 };
 

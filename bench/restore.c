@@ -96,7 +96,7 @@ static int restore_pass(struct reader *r, const json_t *cell, const char *key, s
 	p->window_s = rd_number(r, o, "window_s");
 	if (rd_has(o, "iops")) {
 		p->ios = rd_number(r, o, "iops") * p->window_s;
-		p->bytes = rd_count(r, o, "bytes");
+		p->bytes = rd_has(o, "bytes") ? rd_count(r, o, "bytes") : 0;
 	}
 	if (rd_has(o, "target_iops"))
 		p->target_iops = rd_number(r, o, "target_iops");

@@ -40,6 +40,7 @@ struct run {
 	struct set_config set;
 	struct progress progress;
 	struct report_set *sets;
+	char **reasons;		/* of the sets that failed */
 	struct report report;
 	json_t *header;
 	struct utsname uts;
@@ -124,7 +125,7 @@ static json_t *header_json(const struct run *r)
 		text_clean(cwd);
 	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o}",
 			 "type", "header", "schema", RESULT_SCHEMA, "fingerprint",
-			 machine_fingerprint(r->in.fio_version), "seed", (json_int_t)s->seed, "started_ms",
+			 machine_fingerprint(r->in.fio_version, r->in.sysbench_version), "seed", (json_int_t)s->seed, "started_ms",
 			 (json_int_t)now.tv_sec * 1000, "cwd", cwd ? cwd : "/", "argv",
 			 argv_json(r->c), "smoke", (int)r->c->quick, "budget", s->budget, "rounds",
 			 (int)s->rounds.min, (int)s->rounds.max, "arms", arms, "settle_ns",
@@ -173,6 +174,7 @@ static void fill_set_config(struct run *r)
 		.arms = &r->in.arms,
 		.iopath = r->in.iopath,
 		.fio = r->in.fio,
+		.sysbench = r->in.sysbench,
 		.work_dir = r->work_dir,
 		.rounds = choose_rounds(c),
 		.budget = c->budget,
@@ -265,14 +267,29 @@ static int skip_set(struct run *r, const struct report_set *s, struct why *why)
 
 	if (err || past)
 		return err;
-	progress_say(&r->progress, "%s on %s under %s: skipped: %s", s->workload, s->device, s->scheduler,
-		     s->skipped);
+	progress_say(&r->progress, "%s on %s under %s: %s: %s", s->workload, s->device, s->scheduler,
+		     s->failed ? "failed" : "skipped", s->skipped);
 	return result_line(&r->result,
-			   json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:s, s:s}", "type", "skipped", "set",
+			   json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:s, s:s, s:b}", "type", "skipped", "set",
 				     (int)(s - r->sets), "workload", s->workload, "device", s->device,
 				     "driver", s->driver, "scratch", (int)s->scratch, "scheduler",
-				     s->scheduler, "reason", s->skipped),
+				     s->scheduler, "reason", s->skipped, "failed", (int)s->failed),
 			   why);
+}
+
+/* A workload that does not run here is no reason to lose the others. */
+static int fail_set(struct run *r, struct report_set *s, struct why *why)
+{
+	unsigned int index = (unsigned int)(s - r->sets);
+
+	r->reasons[index] = strdup(why->text);
+	if (!r->reasons[index])
+		return -ENOMEM;
+	s->failed = true;
+	s->skipped = r->reasons[index];
+	*why = (struct why){ 0 };
+	set_outcome_free(&s->outcome);
+	return skip_set(r, s, why);
 }
 
 static int run_workload(struct run *r, const struct device *d, const char *scheduler,
@@ -315,6 +332,8 @@ static int run_scheduler(struct run *r, const struct device *d, const char *sche
 		s->skipped = skip;
 		err = skip ? skip_set(r, s, why) :
 			     run_workload(r, d, scheduler, &r->in.workload[i], s, why);
+		if (err == -EIO && inputs_nr_sets(&r->in) > 1)
+			err = fail_set(r, s, why);
 	}
 	return err;
 }
@@ -412,7 +431,8 @@ static int prepare(struct run *r, struct why *why)
 	if (err)
 		return err;
 	r->sets = calloc(inputs_nr_sets(&r->in), sizeof(*r->sets));
-	if (!r->sets)
+	r->reasons = calloc(inputs_nr_sets(&r->in), sizeof(*r->reasons));
+	if (!r->sets || !r->reasons)
 		return -ENOMEM;
 	fill_set_config(r);
 	fill_report(r);
@@ -456,8 +476,11 @@ int run_bench(const struct run_config *c, struct why *why)
 	result_close(&r.result);
 	inputs_free(&r.in);
 	free(r.work_dir);
-	for (unsigned int i = 0; i < r.report.nr_sets; i++)
+	for (unsigned int i = 0; i < r.report.nr_sets; i++) {
 		set_outcome_free(&r.sets[i].outcome);
+		free(r.reasons[i]);
+	}
+	free(r.reasons);
 	free(r.sets);
 	json_decref(r.header);
 	return code;

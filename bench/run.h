@@ -12,11 +12,11 @@
 #include "tracer/base/opt.h"
 
 struct run_config {
-	struct opt_list arms, commands, ready, workloads, devices, schedulers, overwrite;
+	struct opt_list arms, commands, ready, workloads, workload_commands, devices, schedulers, overwrite;
 	struct rounds rounds;
 	bool rounds_set;
 	double budget, max_steal_pct;
-	const char *out, *iopath, *fio, *workload_dir, *state_dir;
+	const char *out, *iopath, *fio, *sysbench, *workload_dir, *state_dir;
 	bool quick, long_cells;
 	uint64_t seed;		/* 0: made up */
 	const struct past *past;	/* of the run to be resumed, whose directory @out is; or NULL */

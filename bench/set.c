@@ -10,6 +10,7 @@
 
 #include "bench/calibrate.h"
 #include "bench/cell.h"
+#include "bench/load.h"
 #include "bench/machine.h"
 #include "bench/restore.h"
 #include "bench/stop.h"
@@ -448,6 +449,7 @@ static void init_state(struct set_state *s, const struct target *target, char *c
 
 	s->env = (struct pass_env){
 		.fio = c->fio,
+		.sysbench = c->sysbench,
 		.work_dir = c->work_dir,
 		.device = s->key->device,
 		.target = target,
@@ -514,13 +516,13 @@ static int begin(struct set_state *s, const struct phase *p, struct why *why)
 	if (past && past->head) {
 		struct reader r = past_reader(s, past->line, why);
 
-		err = calibration_get(&r, past->head, s->c->live, &s->cal);
+		err = calibration_get(&r, past->head, s->c->live && s->key->workload->kind == WORKLOAD_FIO, &s->cal);
 		if (!err && !s->cal.nr_cores)
 			s->cal.nr_cores = past_nr_cores(past);
 	}
 	if (!err && s->c->live) {
 		tell(s, p, "calibration", 0);
-		err = s->key->workload->on_ext4 ? pass_lay_out(&s->env, why) : 0;
+		err = load_of(s->key->workload)->prepare(&s->env, why);
 	}
 	if (err || (past && past->head))
 		return err;

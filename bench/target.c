@@ -63,7 +63,7 @@ int target_open(const struct device *d, const struct workload *w, uint64_t span_
 	}
 	if (asprintf(&at, "%s/mnt", u->dir) < 0)
 		return -ENOMEM;
-	snprintf(t.filename, sizeof(t.filename), "%s/%s.dat", at, "iopath");
+	snprintf(t.filename, sizeof(t.filename), "%s%s", at, w->many_files ? "" : "/iopath.dat");
 	err = make_ext4(d, why);
 	if (!err)
 		err = mount_ext4(d, u, at, why);

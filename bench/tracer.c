@@ -104,7 +104,7 @@ static int spawn(struct tracer *t, const char *iopath, const struct device *d, c
 
 	if (t->arm->kind == ARM_TIER)
 		return child_spawn(tier, &io, &t->child);
-	err = arm_expand(t->arm->command, d, &command);
+	err = arm_expand(t->arm->command, d, work_dir, &command);
 	if (err)
 		return err;
 	shell[2] = command;

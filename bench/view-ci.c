@@ -117,7 +117,8 @@ static void count_set(const struct report *r, const struct report_set *s, struct
 {
 	if (s->skipped) {
 		c->tests++;
-		c->skipped++;
+		c->skipped += !s->failed;
+		c->errors += s->failed;
 	}
 	for (unsigned int a = 0; a < r->arms->nr && !s->skipped; a++) {
 		enum verdict v = view_worst(&s->outcome, a);
@@ -147,7 +148,7 @@ static void suite(const struct report *r, const struct report_set *s, FILE *f)
 	properties(r, s, f);
 	if (s->skipped) {
 		case_head(s, NULL, f);
-		result("skipped", NULL, s->skipped, f);
+		result(s->failed ? "error" : "skipped", s->failed ? "Invalid" : NULL, s->skipped, f);
 		fputs("  </testcase>\n", f);
 	}
 	for (unsigned int a = 0; a < r->arms->nr && !s->skipped; a++)

@@ -71,7 +71,7 @@ void view_csv(const struct report *r, FILE *f)
 
 		if (s->skipped) {
 			csv_key(s, f);
-			fprintf(f, ",,,,,%g,0,SKIPPED,0,,", r->budget);
+			fprintf(f, ",,,,,%g,0,%s,0,,", r->budget, s->failed ? "INVALID" : "SKIPPED");
 			csv_text(s->skipped, f);
 			fputs("\r\n", f);
 			continue;

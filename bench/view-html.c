@@ -260,7 +260,7 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 	xml_text(s->scheduler, f);
 	fputs("</h2>\n", f);
 	if (s->skipped) {
-		fputs("<p class=\"SKIPPED\">Skipped: ", f);
+		fputs(s->failed ? "<p class=\"INVALID\">Invalid: " : "<p class=\"SKIPPED\">Skipped: ", f);
 		xml_text(s->skipped, f);
 		fputs("</p></section>\n", f);
 		return;

@@ -63,7 +63,7 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 	md_text(s->workload, f);
 	fprintf(f, " on %s, scheduler %s\n\n", s->device, s->scheduler);
 	if (s->skipped) {
-		fprintf(f, "Skipped: ");
+		fputs(s->failed ? "INVALID: " : "Skipped: ", f);
 		md_text(s->skipped, f);
 		fputc('\n', f);
 		return;

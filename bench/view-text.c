@@ -55,8 +55,8 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 {
 	fputc('\n', f);
 	if (s->skipped) {
-		fprintf(f, "bench %s %s %s: skipped: %s\n", s->device, s->scheduler, s->workload,
-			s->skipped);
+		fprintf(f, "bench %s %s %s: %s: %s\n", s->device, s->scheduler, s->workload,
+			s->failed ? "INVALID" : "skipped", s->skipped);
 		return;
 	}
 	print_set_head(r, s, f);

@@ -15,6 +15,8 @@
 
 #define FLOW_MAX 1000 /* fio's bound of a flow weight */
 #define PACER_IOPS 50
+/* The pacer begins first, and jobs with many files or clones much later: without it they stand still. */
+#define PACER_MORE_MS 10000
 
 /* Replaced by the harness; a trailing * is a prefix. */
 static const char *const owned_keys[] = {
@@ -68,6 +70,10 @@ static int parse_directive(const char *line, struct workload *w, struct why *why
 
 		if (!strcmp(word, "target=ext4"))
 			w->on_ext4 = true;
+		else if (!strcmp(word, "target=files"))
+			w->on_ext4 = w->many_files = true;
+		else if (!strcmp(word, "default"))
+			w->is_default = true;
 		else if (!strncmp(word, "cpus=", 5) && !parse_u64(word + 5, &n) && n && n < 1024)
 			w->cpus = (unsigned int)n;
 		else if (strcmp(word, "target=device"))
@@ -75,6 +81,25 @@ static int parse_directive(const char *line, struct workload *w, struct why *why
 					"workload %s: not understood after \"iopath:\": %s", w->name,
 					word);
 	}
+	return 0;
+}
+
+/* sysbench: "test-mode=rndrw"; *jobs counts the test modes. */
+static int parse_setting(const char *s, struct workload *w, unsigned int *modes, struct why *why)
+{
+	static const char *const owned[] = { "time", "max-time", "events", "max-requests", "rate", "rand-seed",
+					     "percentile", "report-interval", "warmup-time", "verbosity" };
+	size_t len = strcspn(s, "=\r\n");
+
+	if (!s[strspn(s, " \t\r\n")])
+		return 0;
+	if (!len || s[len] != '=' || strcspn(s, " \t") < len)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: \"%s\": not NAME=VALUE", w->name, s);
+	for (size_t i = 0; i < ARRAY_SIZE(owned); i++)
+		if (strlen(owned[i]) == len && !strncmp(owned[i], s, len))
+			return why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: \"%s\" is the harness's to say",
+					w->name, s);
+	*modes += !strncmp(s, "file-test-mode=", 15);
 	return 0;
 }
 
@@ -88,6 +113,8 @@ static int parse_line(const char *line, struct workload *w, unsigned int *jobs, 
 			return parse_directive(s + 7, w, why);
 		return 0;
 	}
+	if (w->kind == WORKLOAD_SYSBENCH)
+		return parse_setting(s, w, jobs, why);
 	if (*s == '[' && strncmp(s, "[global]", 8))
 		(*jobs)++;
 	if (key_in(s, refused_keys, ARRAY_SIZE(refused_keys)))
@@ -96,17 +123,26 @@ static int parse_line(const char *line, struct workload *w, unsigned int *jobs, 
 	return 0;
 }
 
-int workload_parse(const char *name, const char *text, struct workload *ret, struct why *why)
+static int check_name(const char *name, struct why *why)
 {
-	_cleanup_free_ char *copy = strdup(text);
-	struct workload w = { .name = strdup(name), .text = strdup(text) };
-	unsigned int jobs = 0;
-	char *save = NULL;
-	int err = 0;
-
 	for (const char *p = name; *p; p++) /* it goes into tables and JSON */
 		if (*p <= ' ' || *p > '~')
-			err = why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: not a plain name", name);
+			return why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: not a plain name", name);
+	return *name && strlen(name) < 64 ? 0 :
+	       why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: a name of 1 to 63 characters is needed", name);
+}
+
+int workload_parse(const char *name, enum workload_kind kind, const char *text, struct workload *ret,
+		   struct why *why)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	struct workload w = { .kind = kind, .name = strdup(name), .text = strdup(text) };
+	unsigned int jobs = 0;
+	char *save = NULL;
+	int err = check_name(name, why);
+
+	if (kind == WORKLOAD_SYSBENCH)
+		w.on_ext4 = w.many_files = true;
 	if (copy && is_comment(skip_blank(copy))) {
 		const char *s = skip_blank(skip_blank(copy) + 1);
 
@@ -120,7 +156,8 @@ int workload_parse(const char *name, const char *text, struct workload *ret, str
 	     l = strtok_r(NULL, "\n", &save))
 		err = parse_line(l, &w, &jobs, why);
 	if (!err && !jobs)
-		err = why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: no job section in it", name);
+		err = why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: no %s in it", name,
+			       kind == WORKLOAD_SYSBENCH ? "file-test-mode" : "job section");
 	if (err) {
 		workload_free(&w);
 		return err;
@@ -137,40 +174,103 @@ void workload_free(struct workload *w)
 	*w = (struct workload){ 0 };
 }
 
+static const struct {
+	const char *suffix;
+	enum workload_kind kind;
+} suffixes[] = { { ".fio", WORKLOAD_FIO }, { ".sysbench", WORKLOAD_SYSBENCH } };
+
+/* The suffix of a file name that makes it a workload, or -1. */
+static int find_suffix(const char *base)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		size_t len = strlen(base), n = strlen(suffixes[i].suffix);
+
+		if (len > n && !strcmp(base + len - n, suffixes[i].suffix))
+			return (int)i;
+	}
+	return -1;
+}
+
+static int load_file(const char *path, const char *stem, enum workload_kind kind, struct workload *ret,
+		     struct why *why)
+{
+	_cleanup_free_ char *text = NULL;
+	int err = file_read(path, &text);
+
+	return err ? err : workload_parse(stem, kind, text, ret, why);
+}
+
 int workload_load(const char *name, const char *dir, struct workload *ret, struct why *why)
 {
-	_cleanup_free_ char *path = NULL, *text = NULL, *stem = NULL;
+	_cleanup_free_ char *stem = NULL;
 	const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
-	size_t len = strlen(base);
-	bool is_file = len > 4 && !strcmp(base + len - 4, ".fio");
-	int err;
+	int suffix = find_suffix(base), err = -ENOENT;
 
-	if (is_file ? !(path = strdup(name)) : asprintf(&path, "%s/%s.fio", dir, name) < 0)
-		return -ENOMEM;
-	err = file_read(path, &text);
-	if (err == -ENOENT && !is_file)
+	if (suffix >= 0) {
+		stem = strndup(base, strlen(base) - strlen(suffixes[suffix].suffix));
+		err = stem ? load_file(name, stem, suffixes[suffix].kind, ret, why) : -ENOMEM;
+		return err && !why->text[0] ? why_fail(why, EXIT_USAGE, err, "--workload %s: %s", name,
+						       strerror(-err)) : err;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes) && err == -ENOENT; i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s%s", dir, name, suffixes[i].suffix) < 0)
+			return -ENOMEM;
+		err = load_file(path, base, suffixes[i].kind, ret, why);
+	}
+	if (err == -ENOENT)
 		return why_fail(why, EXIT_USAGE, err,
 				"--workload %s: no such workload (iopath-bench list shows them)", name);
+	return err && !why->text[0] ? why_fail(why, EXIT_USAGE, err, "--workload %s: %s", name, strerror(-err)) :
+				      err;
+}
+
+int workload_from_command(const char *text, struct workload *ret, struct why *why)
+{
+	size_t len = strcspn(text, "=");
+	struct workload w = { .kind = WORKLOAD_COMMAND };
+	int err;
+
+	if (!len || !text[len] || !text[len + 1])
+		return why_fail(why, EXIT_USAGE, -EINVAL, "--workload-command %s: not NAME=COMMAND", text);
+	w.name = strndup(text, len);
+	w.purpose = strdup("a command");
+	w.text = strdup(text + len + 1);
+	w.on_ext4 = w.many_files = strstr(text + len, "{dir}");
+	err = w.name && w.purpose && w.text ? check_name(w.name, why) : -ENOMEM;
 	if (err)
-		return why_fail(why, EXIT_USAGE, err, "--workload %s: %s", name, strerror(-err));
-	stem = strndup(base, is_file ? len - 4 : len);
-	return stem ? workload_parse(stem, text, ret, why) : -ENOMEM;
+		workload_free(&w);
+	else
+		*ret = w;
+	return err;
 }
 
-static void render_pacer(FILE *f, const struct job_params *p)
+static unsigned int nr_clones(const struct pace *p, unsigned int section)
 {
-	fprintf(f,
-		"[" PACER_JOB "]\nioengine=null\nrw=read\nbs=4k\nsize=1g\ntime_based\n"
-		"runtime=%llums\nrate_iops=%u\nflow=1\nflow_id=1\nflow_sleep=1000\n",
-		(unsigned long long)p->runtime_ms, p->pace->pacer_iops);
-	if (p->cpus)
-		fprintf(f, "cpus_allowed=%s\n", p->cpus);
+	return p->clones[section] ? p->clones[section] : 1;
 }
 
-static void render_global(FILE *f, const struct job_params *p)
+static void render_pacers(FILE *f, const struct job_params *p)
 {
-	fprintf(f, "[global]\nfilename=%s\ntime_based\nruntime=%llums\nrandrepeat=1\ndisk_util=0\n",
-		p->filename, (unsigned long long)p->runtime_ms);
+	unsigned int id = 1;
+
+	for (unsigned int s = 0; s < p->pace->nr; s++) {
+		for (unsigned int i = 0; i < nr_clones(p->pace, s); i++) {
+			fprintf(f,
+				"[" PACER_JOB "]\nioengine=null\nrw=read\nbs=4k\nsize=1g\ntime_based\n"
+				"runtime=%llums\nrate_iops=%u\nflow=1\nflow_id=%u\nflow_sleep=1000\n",
+				(unsigned long long)p->runtime_ms + PACER_MORE_MS, p->pace->pacer_iops, id++);
+			if (p->cpus)
+				fprintf(f, "cpus_allowed=%s\n", p->cpus);
+		}
+	}
+}
+
+static void render_global(FILE *f, const struct workload *w, const struct job_params *p)
+{
+	fprintf(f, "[global]\n%s=%s\ntime_based\nruntime=%llums\nrandrepeat=1\ndisk_util=0\n",
+		w->many_files ? "directory" : "filename", p->filename, (unsigned long long)p->runtime_ms);
 	fprintf(f, "percentile_list=50:90:99:99.9\n");
 	if (p->size_bytes)
 		fprintf(f, "size=%llu\n", (unsigned long long)p->size_bytes);
@@ -178,19 +278,64 @@ static void render_global(FILE *f, const struct job_params *p)
 		fprintf(f, "cpus_allowed=%s\n", p->cpus);
 	if (p->log_prefix)
 		fprintf(f, "write_iops_log=%s\nlog_avg_msec=100\nlog_unix_epoch=1\n", p->log_prefix);
-	if (p->pace) /* polls at a twentieth of the pacer's period */
-		fprintf(f, "flow_id=1\nflow_sleep=%u\n", 50000 / p->pace->pacer_iops + 100);
+	/* polls at a twentieth of the pacer's period; the first job that is done ends the pacers */
+	if (p->pace)
+		fprintf(f, "flow_sleep=%u\nexitall\n", 50000 / p->pace->pacer_iops + 100);
 	if (p->create_only)
 		fprintf(f, "create_only=1\n");
+}
+
+/* A section of the job file: its lines, written out when it ends. */
+struct section {
+	char name[128];		/* "[name]"; "" in front of the first */
+	char *lines;
+	size_t len;
+	FILE *f;
+	unsigned int index;	/* among the jobs */
+};
+
+static int section_open(struct section *s)
+{
+	s->f = open_memstream(&s->lines, &s->len);
+	return s->f ? 0 : -errno;
+}
+
+/* As often as it has clones, each in a flow of its own; *id counts the flows. */
+static int section_close(struct section *s, const struct workload *w, const struct job_params *p,
+			 unsigned int *id, FILE *out)
+{
+	bool is_job = s->name[0] && strncmp(s->name, "[global]", 8);
+	bool paced = is_job && p->pace && s->index < p->pace->nr;
+	unsigned int times = paced ? nr_clones(p->pace, s->index) : 1;
+
+	if (fclose(s->f)) {
+		free(s->lines);
+		return -ENOMEM;
+	}
+	for (unsigned int i = 0; i < times; i++) {
+		if (s->name[0])
+			fprintf(out, "%s\n", s->name);
+		if (paced)
+			fprintf(out, "flow_id=%u\nflow=%u\n", (*id)++, p->pace->weight[s->index]);
+		if (paced && w->many_files && times > 1) /* the files that its clones have */
+			fprintf(out, "filename_format=%.*s.%u.$filenum\n", (int)strcspn(s->name + 1, "]"),
+				s->name + 1, i);
+		fwrite(s->lines, 1, s->len, out);
+	}
+	free(s->lines);
+	s->index += is_job;
+	return 0;
 }
 
 int workload_render(const struct workload *w, const struct job_params *p, char **ret)
 {
 	_cleanup_free_ char *copy = strdup(w->text);
 	char *out = NULL, *save = NULL;
+	struct section section = { .name = "" };
+	unsigned int id = 1;
 	size_t len;
-	unsigned int job = 0;
 	FILE *f;
+	int err;
 
 	if (!copy)
 		return -ENOMEM;
@@ -198,20 +343,30 @@ int workload_render(const struct workload *w, const struct job_params *p, char *
 	if (!f)
 		return -errno;
 	if (p->pace)
-		render_pacer(f, p);
-	render_global(f, p);
-	for (char *l = strtok_r(copy, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		render_pacers(f, p);
+	render_global(f, w, p);
+	err = section_open(&section);
+	for (char *l = err ? NULL : strtok_r(copy, "\n", &save); l && !err; l = strtok_r(NULL, "\n", &save)) {
+		static const char *const clones[] = { "numjobs" };
 		const char *s = skip_blank(l);
 
-		if (is_comment(s) || key_in(s, owned_keys, ARRAY_SIZE(owned_keys)))
+		if (is_comment(s) || key_in(s, owned_keys, ARRAY_SIZE(owned_keys)) ||
+		    (p->pace && key_in(s, clones, 1)))
 			continue;
-		fprintf(f, "%s\n", l);
-		if (*s == '[' && strncmp(s, "[global]", 8) && p->pace && job < p->pace->nr)
-			fprintf(f, "flow=%u\n", p->pace->weight[job++]);
+		if (*s != '[') {
+			fprintf(section.f, "%s\n", l);
+			continue;
+		}
+		err = section_close(&section, w, p, &id, f);
+		snprintf(section.name, sizeof(section.name), "%.*s", (int)strcspn(s, "\r"), s);
+		if (!err)
+			err = section_open(&section);
 	}
-	if (fclose(f)) {
+	if (!err)
+		err = section_close(&section, w, p, &id, f);
+	if (fclose(f) || err) {
 		free(out);
-		return -ENOMEM;
+		return err ? err : -ENOMEM;
 	}
 	*ret = out;
 	return 0;
@@ -243,9 +398,7 @@ int pace_plan(const double *target, unsigned int nr, struct pace *ret, double *r
 
 static int is_job_file(const struct dirent *e)
 {
-	size_t len = strlen(e->d_name);
-
-	return len > 4 && !strcmp(e->d_name + len - 4, ".fio");
+	return find_suffix(e->d_name) >= 0;
 }
 
 int workload_names(const char *dir, char ***ret, unsigned int *ret_nr)
@@ -258,8 +411,10 @@ int workload_names(const char *dir, char ***ret, unsigned int *ret_nr)
 		return -errno;
 	names = calloc((size_t)nr + 1, sizeof(*names));
 	for (int i = 0; i < nr; i++) {
+		const char *name = entries[i]->d_name;
+
 		if (names)
-			names[i] = strndup(entries[i]->d_name, strlen(entries[i]->d_name) - 4);
+			names[i] = strndup(name, strlen(name) - strlen(suffixes[find_suffix(name)].suffix));
 		free(entries[i]);
 	}
 	free(entries);

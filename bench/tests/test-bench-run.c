@@ -230,6 +230,36 @@ TEST(a_tracer_that_does_not_trace_is_invalid)
 	run_free(&r);
 }
 
+/* ---- a command as the workload ---- */
+
+TEST(any_command_is_a_workload)
+{
+	static const struct {
+		const char *command, *says;
+		bool counts;
+	} t[] = {
+		{ "dd=while :; do dd if={dev} of=/dev/null bs=4k iflag=direct count=2000 2>/dev/null; done", "cpu/IO", true },
+		{ "short=echo no more >&2; exit 3", "status 3: no more", false },
+		{ "idle=sleep 100", "no I/O in the window", false },
+	};
+
+	NEEDS_ROOT_AND_LOOP();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct bench_run r = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --max-steal 100 --time-limit 8s --workload-command");
+
+		add(&r, t[i].command);
+		run_start(&r);
+		run_end(&r);
+		if (!strstr(r.text, t[i].says))
+			show(&r);
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+		ASSERT_TRUE(r.status == EXIT_ENVIRONMENT || (t[i].counts && r.status == EXIT_INCONCLUSIVE));
+		check_files(t[i].counts ? "summary" : "stopped");
+		run_free(&r);
+	}
+	expect_clean();
+}
+
 /* ---- bad input ---- */
 
 TEST(bad_input_is_one_line_and_the_right_code)
@@ -306,6 +336,7 @@ TEST_MAIN("test-bench-run", T(bad_input_is_one_line_and_the_right_code),
 	  T(without_root_it_says_so),
 	  T(fio_that_fails_is_named),
 	  T(fio_with_talk_before_its_json_is_understood),
+	  T(any_command_is_a_workload),
 	  T(a_tracer_that_does_not_trace_is_invalid),
 	  T(a_loss_of_ten_percent_fails_and_is_confirmed),
 	  T(no_loss_never_fails),
