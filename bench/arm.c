@@ -8,17 +8,48 @@
 
 #include "tracer/base/cleanup.h"
 
+/* A row of a histogram of bcc or bpftrace that is not empty. */
+#define HISTOGRAM_ROW "^ +[0-9]+ -> [0-9]+ +: [1-9]"
+
 static const struct builtin {
 	const char *name, *tier, *help;
+	/* another tracer: its package is in the help; stdbuf, or its words would wait in a buffer */
+	const char *command, *ready, *proof;
 } builtins[] = {
-	{ "off", NULL, "no tracer: what the others are compared with" },
-	{ "off2", NULL, "no tracer, again: what differs from off is noise (the A/A twin)" },
-	{ "block", "block", "iopath trace --tier block" },
-	{ "vfs", "vfs", "iopath trace --tier vfs" },
-	{ "filemap", "filemap", "iopath trace --tier filemap" },
-	{ "full", "full", "iopath trace --tier full" },
-	{ "cond_resched", "full", "the other name of full" },
+	{ "off", NULL, "no tracer: what the others are compared with", NULL, NULL, NULL },
+	{ "off2", NULL, "no tracer, again: what differs from off is noise (the A/A twin)", NULL, NULL, NULL },
+	{ "block", "block", "iopath trace --tier block", NULL, NULL, NULL },
+	{ "vfs", "vfs", "iopath trace --tier vfs", NULL, NULL, NULL },
+	{ "filemap", "filemap", "iopath trace --tier filemap", NULL, NULL, NULL },
+	{ "full", "full", "iopath trace --tier full", NULL, NULL, NULL },
+	{ "cond_resched", "full", "the other name of full", NULL, NULL, NULL },
+	{ "biolatency", NULL, "a histogram of the requests' latency (libbpf-tools)",
+	  "exec stdbuf -oL biolatency -d {disk}", "^Tracing", HISTOGRAM_ROW },
+	{ "biosnoop", NULL, "a line per request (libbpf-tools)",
+	  "exec stdbuf -oL biosnoop -d {disk}", "^TIME", "^ *[0-9]+\\.[0-9]+ " },
+	{ "biostacks", NULL, "requests' latency by the stack that began them (libbpf-tools)",
+	  "exec stdbuf -oL biostacks -d {disk}", "^Tracing", HISTOGRAM_ROW },
+	{ "ext4slower", NULL, "a line per operation of ext4, however fast (libbpf-tools; ext4 workloads)",
+	  "exec stdbuf -oL ext4slower -m 0", "^TIME", "^[0-9]+:[0-9]+:[0-9]+ " },
+	{ "blktrace", NULL, "every event of the block layer, as text (blktrace; debugfs)",
+	  "blktrace -d {dev} -o - | stdbuf -oL blkparse -q -i -", NULL,
+	  "^ *[0-9]+,[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+\\.[0-9]+ " },
+	{ "bpftrace", NULL, "issue to completion by two tracepoints, a map per request (bpftrace)",
+	  "exec stdbuf -oL bpftrace -e '"
+	  "tracepoint:block:block_rq_issue { @start[args->dev, args->sector] = nsecs; } "
+	  "tracepoint:block:block_rq_complete /@start[args->dev, args->sector]/ { "
+	  "@us = hist((nsecs - @start[args->dev, args->sector]) / 1000); "
+	  "delete(@start[args->dev, args->sector]); } END { clear(@start); }'",
+	  NULL, "^[[][0-9]+[KMG]?(, [0-9]+[KMG]?)?[])] +[0-9]+ " },
 };
+
+static const struct builtin *find_builtin(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(builtins); i++)
+		if (strlen(builtins[i].name) == len && !strncmp(builtins[i].name, name, len))
+			return &builtins[i];
+	return NULL;
+}
 
 static int find_arm(const struct arm_list *l, const char *name, size_t len)
 {
@@ -38,37 +69,34 @@ static int add(struct arm_list *l, const struct arm *a, struct why *why)
 	return 0;
 }
 
-void arm_guess_kind(struct arm *a)
+static enum arm_kind builtin_kind(const struct builtin *b)
 {
-	size_t len = strcspn(a->name, ":");
-
-	a->kind = ARM_COMMAND;
-	for (size_t i = 0; i < ARRAY_SIZE(builtins); i++)
-		if (strlen(builtins[i].name) == len && !strncmp(builtins[i].name, a->name, len))
-			a->kind = builtins[i].tier ? ARM_TIER : ARM_OFF;
+	return b->tier ? ARM_TIER : b->command ? ARM_COMMAND : ARM_OFF;
 }
 
-static int add_builtin(struct arm_list *l, const char *name, struct why *why)
+void arm_guess_kind(struct arm *a)
+{
+	const struct builtin *b = find_builtin(a->name, strcspn(a->name, ":"));
+
+	a->kind = b ? builtin_kind(b) : ARM_COMMAND;
+}
+
+static int add_builtin(struct arm_list *l, const char *name, uint64_t delay_ns, struct why *why)
 {
 	size_t len = strcspn(name, ":");
+	const struct builtin *b = find_builtin(name, len);
+	struct arm a = { .delay_ns = delay_ns, .floor = name[len] };
 
-	for (size_t i = 0; i < ARRAY_SIZE(builtins); i++) {
-		const struct builtin *b = &builtins[i];
-		struct arm a = { .kind = b->tier ? ARM_TIER : ARM_OFF };
-
-		if (strlen(b->name) != len || strncmp(b->name, name, len))
-			continue;
-		if (name[len]) {
-			if (strcmp(name + len, ":empty") || !b->tier)
-				break;
-			a.floor = true;
-		}
-		snprintf(a.name, sizeof(a.name), "%s", name);
-		snprintf(a.tier, sizeof(a.tier), "%s", b->tier ? b->tier : "");
-		return add(l, &a, why);
-	}
-	return why_fail(why, EXIT_USAGE, -EINVAL,
-			"--arms %s: no such arm (iopath-bench list shows them)", name);
+	if (!b || (name[len] && (strcmp(name + len, ":empty") || !b->tier)))
+		return why_fail(why, EXIT_USAGE, -EINVAL,
+				"--arms %s: no such arm (iopath-bench list shows them)", name);
+	a.kind = builtin_kind(b);
+	a.command = b->command;
+	a.ready = b->ready;
+	a.proof = b->proof;
+	snprintf(a.name, sizeof(a.name), "%s", name);
+	snprintf(a.tier, sizeof(a.tier), "%s", b->tier ? b->tier : "");
+	return add(l, &a, why);
 }
 
 static int add_command(struct arm_list *l, const char *text, uint64_t delay_ns, struct why *why)
@@ -82,16 +110,14 @@ static int add_command(struct arm_list *l, const char *text, uint64_t delay_ns, 
 		return why_fail(why, EXIT_USAGE, -EINVAL, "--arm %s: not a name: %.*s", text,
 				(int)len, text);
 	memcpy(a.name, text, len);
-	for (size_t i = 0; i < ARRAY_SIZE(builtins); i++)
-		if (!strcmp(builtins[i].name, a.name))
-			return why_fail(why, EXIT_USAGE, -EEXIST, "--arm %s: the name is taken",
-					a.name);
+	if (find_builtin(a.name, strlen(a.name)))
+		return why_fail(why, EXIT_USAGE, -EEXIST, "--arm %s: the name is taken", a.name);
 	a.command = text + len + 1;
 	return add(l, &a, why);
 }
 
-/* NAME=REGEX when NAME is a command arm, else a REGEX for all of them. */
-static int set_ready(struct arm_list *l, const char *text, struct why *why)
+/* NAME=REGEX when NAME is a command arm, else a REGEX for all of them; @field: ready or proof. */
+static int set_regex(struct arm_list *l, const char *text, const char *option, size_t field, struct why *why)
 {
 	size_t len = strcspn(text, "=");
 	int one = text[len] ? find_arm(l, text, len) : -1;
@@ -99,12 +125,12 @@ static int set_ready(struct arm_list *l, const char *text, struct why *why)
 	regex_t re;
 
 	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB))
-		return why_fail(why, EXIT_USAGE, -EINVAL,
-				"--arm-ready %s: not a regular expression", pattern);
+		return why_fail(why, EXIT_USAGE, -EINVAL, "%s %s: not a regular expression", option,
+				pattern);
 	regfree(&re);
 	for (unsigned int i = 0; i < l->nr; i++)
 		if (l->v[i].kind == ARM_COMMAND && (one < 0 || (unsigned int)one == i))
-			l->v[i].ready = pattern;
+			*(const char **)((char *)&l->v[i] + field) = pattern;
 	return 0;
 }
 
@@ -118,29 +144,29 @@ static bool names_a_command(const struct opt_list *commands, const char *name)
 	return false;
 }
 
-int arm_list_parse(const struct opt_list *names, const struct opt_list *commands,
-		   const struct opt_list *ready, uint64_t delay_ns, struct arm_list *ret,
-		   struct why *why)
+int arm_list_parse(const struct arm_words *w, struct arm_list *ret, struct why *why)
 {
 	struct arm_list l = { 0 };
 	bool off = false, twin = false;
 	int err = 0;
 
-	for (size_t i = 0; i < names->nr; i++) {
-		off |= !strcmp(names->v[i], "off");
-		twin |= !strcmp(names->v[i], "off2");
+	for (size_t i = 0; i < w->names->nr; i++) {
+		off |= !strcmp(w->names->v[i], "off");
+		twin |= !strcmp(w->names->v[i], "off2");
 	}
 	if (!off)
-		err = add_builtin(&l, "off", why);
+		err = add_builtin(&l, "off", 0, why);
 	if (!err && !twin)
-		err = add_builtin(&l, "off2", why);
-	for (size_t i = 0; i < names->nr && !err; i++)
-		if (!names_a_command(commands, names->v[i]))
-			err = add_builtin(&l, names->v[i], why);
-	for (size_t i = 0; i < commands->nr && !err; i++)
-		err = add_command(&l, commands->v[i], delay_ns, why);
-	for (size_t i = 0; i < ready->nr && !err; i++)
-		err = set_ready(&l, ready->v[i], why);
+		err = add_builtin(&l, "off2", 0, why);
+	for (size_t i = 0; i < w->names->nr && !err; i++)
+		if (!names_a_command(w->commands, w->names->v[i]))
+			err = add_builtin(&l, w->names->v[i], w->delay_ns, why);
+	for (size_t i = 0; i < w->commands->nr && !err; i++)
+		err = add_command(&l, w->commands->v[i], w->delay_ns, why);
+	for (size_t i = 0; i < w->ready->nr && !err; i++)
+		err = set_regex(&l, w->ready->v[i], "--arm-ready", offsetof(struct arm, ready), why);
+	for (size_t i = 0; i < w->proof->nr && !err; i++)
+		err = set_regex(&l, w->proof->v[i], "--arm-proof", offsetof(struct arm, proof), why);
 	if (err)
 		return err;
 	l.off = (unsigned int)find_arm(&l, "off", 3);

@@ -2,7 +2,8 @@
 /*
  * Arms: what runs beside the workload. `off` and its A/A twin `off2` run
  * nothing; a tier runs our tracer; "T:empty" our tracer with programs that
- * return at once (the floor); NAME=COMMAND any other tracer.
+ * return at once (the floor); NAME=COMMAND any other tracer. Some of those are
+ * ready-made. A tracer that shows no event costs nothing and is INVALID.
  */
 #ifndef BENCH_ARM_H
 #define BENCH_ARM_H
@@ -24,6 +25,8 @@ struct arm {
 	bool floor;		/* T:empty */
 	const char *command;	/* with {disk} and {dev} */
 	const char *ready;	/* extended regex on its output; NULL: wait delay_ns */
+	/* a line that shows that it saw something; NULL: any line once it is ready */
+	const char *proof;
 	uint64_t delay_ns;
 };
 
@@ -34,13 +37,15 @@ struct arm_list {
 	struct arm v[ARM_MAX];
 };
 
-/*
- * @names: of --arms; @commands: NAME=COMMAND of --arm, which also join the
- * list; @ready: [NAME=]REGEX of --arm-ready. Points into them.
- */
-int arm_list_parse(const struct opt_list *names, const struct opt_list *commands,
-		   const struct opt_list *ready, uint64_t delay_ns, struct arm_list *ret,
-		   struct why *why);
+/* What the command line says of arms; strings stay where they are. */
+struct arm_words {
+	const struct opt_list *names;		/* of --arms */
+	const struct opt_list *commands;	/* NAME=COMMAND of --arm, which also join the list */
+	const struct opt_list *ready, *proof;	/* [NAME=]REGEX of --arm-ready, --arm-proof */
+	uint64_t delay_ns;
+};
+
+int arm_list_parse(const struct arm_words *w, struct arm_list *ret, struct why *why);
 
 /* Of an arm of which only the name is known: what it would be on the command line. */
 void arm_guess_kind(struct arm *a);

@@ -40,6 +40,9 @@ static const struct opt run_opts[] = {
 	  "another tracer as an arm; {disk} and {dev} are filled in; SIGINT stops it", 0, 0, NULL },
 	{ "arm-ready", 0, OPT_APPEND, AT(ready), "[NAME=]REGEX",
 	  "line of its output that says it is attached (default: wait --arm-delay)", 0, 0, NULL },
+	{ "arm-proof", 0, OPT_APPEND, AT(proof), "[NAME=]REGEX",
+	  "line of its output that shows that it saw an event; none is INVALID (default: any once it is ready)",
+	  0, 0, NULL },
 	{ "arm-delay", 0, OPT_DURATION, AT(arm_delay_ns), "DUR",
 	  "how long it takes to attach, without --arm-ready (default 2s)", 0, 600e9, NULL },
 	{ "workload", 0, OPT_LIST, AT(workloads), "NAME",
@@ -109,7 +112,7 @@ const struct run_config run_config_default = {
 
 void run_config_free(struct run_config *c)
 {
-	struct opt_list *lists[] = { &c->arms, &c->commands, &c->ready, &c->workloads,
+	struct opt_list *lists[] = { &c->arms, &c->commands, &c->ready, &c->proof, &c->workloads,
 				     &c->workload_commands, &c->devices, &c->schedulers, &c->overwrite };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)

@@ -279,11 +279,12 @@ static int choose_out(const struct run_config *c, struct inputs *in)
 
 int inputs_check(const struct run_config *c, struct inputs *ret, struct why *why)
 {
+	const struct arm_words words = { &c->arms, &c->commands, &c->ready, &c->proof, c->arm_delay_ns };
 	struct inputs *in = ret;
 	int err;
 
 	*in = (struct inputs){ 0 };
-	err = arm_list_parse(&c->arms, &c->commands, &c->ready, c->arm_delay_ns, &in->arms, why);
+	err = arm_list_parse(&words, &in->arms, why);
 	if (!err)
 		err = check_schedulers(c, in, why);
 	if (!err)

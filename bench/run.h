@@ -12,7 +12,7 @@
 #include "tracer/base/opt.h"
 
 struct run_config {
-	struct opt_list arms, commands, ready, workloads, workload_commands, devices, schedulers, overwrite;
+	struct opt_list arms, commands, ready, proof, workloads, workload_commands, devices, schedulers, overwrite;
 	struct rounds rounds;
 	bool rounds_set;
 	double budget, max_steal_pct;

@@ -222,11 +222,11 @@ static int one_cell(struct set_state *s, struct phase *p, const struct past_cell
 	if (*ret_valid) {
 		table_put(&p->table, arm, &cell);
 		add_figures(s, arm, &cell);
-	} else if (cell.tracer_fault) {
-		note_arm_fault(s, p, arm, &cell);
 	} else {
 		snprintf(s->last_fault, sizeof(s->last_fault), "%.60s: %.180s",
 			 s->c->arms->v[arm].name, cell.fault);
+		if (cell.tracer_fault)
+			note_arm_fault(s, p, arm, &cell);
 	}
 	cell_free(&cell);
 	return err;

@@ -17,10 +17,10 @@ struct sink {
 	int fd;
 	pthread_t thread;
 	bool joined;
-	bool has_ready;
-	regex_t ready;
-	atomic_bool is_ready;
-	atomic_ullong bytes;
+	bool has_ready, has_proof;
+	regex_t ready, proof;
+	atomic_bool is_ready, is_proved, is_marked;
+	atomic_ullong bytes, lines;
 	/* below: the thread's own until it is joined */
 	char head[4096];
 	size_t head_len;
@@ -36,6 +36,11 @@ static void end_line(struct sink *s)
 	s->line_len = 0;
 	if (s->has_ready && !atomic_load(&s->is_ready) && !regexec(&s->ready, s->line, 0, NULL, 0))
 		atomic_store(&s->is_ready, true);
+	if (atomic_load(&s->is_marked))
+		atomic_fetch_add(&s->lines, 1);
+	/* only until the first: matching is not what is to be measured */
+	if (s->has_proof && !atomic_load(&s->is_proved) && !regexec(&s->proof, s->line, 0, NULL, 0))
+		atomic_store(&s->is_proved, true);
 }
 
 static void take(struct sink *s, const char *buf, size_t n)
@@ -71,7 +76,7 @@ static void *drain(void *arg)
 	return NULL;
 }
 
-int sink_open(const char *ready, struct sink **ret, int *ret_fd)
+int sink_open(const char *ready, const char *proof, struct sink **ret, int *ret_fd)
 {
 	_cleanup_close_ int read_end = -1, write_end = -1;
 	struct sink *s = calloc(1, sizeof(*s));
@@ -93,6 +98,11 @@ int sink_open(const char *ready, struct sink **ret, int *ret_fd)
 		return -EINVAL;
 	}
 	s->has_ready = ready;
+	if (proof && regcomp(&s->proof, proof, REG_EXTENDED | REG_NOSUB)) {
+		sink_free(s);
+		return -EINVAL;
+	}
+	s->has_proof = proof;
 	s->fd = take_fd(&read_end);
 	/* signals are the main thread's business */
 	sigfillset(&all);
@@ -112,6 +122,21 @@ int sink_open(const char *ready, struct sink **ret, int *ret_fd)
 bool sink_is_ready(struct sink *s)
 {
 	return atomic_load(&s->is_ready);
+}
+
+void sink_mark(struct sink *s)
+{
+	atomic_store(&s->is_marked, true);
+}
+
+uint64_t sink_lines(struct sink *s)
+{
+	return atomic_load(&s->lines);
+}
+
+bool sink_is_proved(struct sink *s)
+{
+	return s->has_proof ? atomic_load(&s->is_proved) : atomic_load(&s->lines) > 0;
 }
 
 void sink_join(struct sink *s)
@@ -146,5 +171,7 @@ void sink_free(struct sink *s)
 		close(s->fd);
 	if (s->has_ready)
 		regfree(&s->ready);
+	if (s->has_proof)
+		regfree(&s->proof);
 	free(s);
 }

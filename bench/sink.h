@@ -12,9 +12,18 @@
 
 struct sink;
 
-/* @ready: extended regular expression, or NULL. *ret_fd is the end to write to. */
-int sink_open(const char *ready, struct sink **ret, int *ret_fd);
+/*
+ * Extended regular expressions: @ready of the line that says it is attached,
+ * @proof of a line that shows that it saw something; each or both may be NULL.
+ * *ret_fd is the end to write to.
+ */
+int sink_open(const char *ready, const char *proof, struct sink **ret, int *ret_fd);
 bool sink_is_ready(struct sink *s);
+/* Lines count from here on. */
+void sink_mark(struct sink *s);
+uint64_t sink_lines(struct sink *s);
+/* A line matched @proof; without one: there is a line behind the mark. */
+bool sink_is_proved(struct sink *s);
 /* Waits for the end of the output (all writers gone). */
 void sink_join(struct sink *s);
 uint64_t sink_bytes(struct sink *s);

@@ -169,7 +169,7 @@ int tracer_start(const struct arm *arm, const char *iopath, const struct device 
 			return -ENOMEM;
 		unlink(t.summary_path);
 	}
-	err = sink_open(arm->kind == ARM_TIER ? TRACER_READY : arm->ready, &t.sink, &out);
+	err = sink_open(arm->kind == ARM_TIER ? TRACER_READY : arm->ready, arm->proof, &t.sink, &out);
 	if (!err) {
 		err = spawn(&t, iopath, d, work_dir, out);
 		if (err)
@@ -181,6 +181,8 @@ int tracer_start(const struct arm *arm, const char *iopath, const struct device 
 		err = undo_push_process(u, t.child.pid, t.child.mark);
 	if (!err)
 		err = wait_ready(&t, u, why);
+	if (!err)
+		sink_mark(t.sink);
 	if (err) {
 		discard(&t, u);
 		return err;
@@ -212,12 +214,17 @@ int tracer_stop(struct tracer *t, const struct device *d, struct undo *u,
 	r.cpu_ns = timeval_ns(&end.usage.ru_utime) + timeval_ns(&end.usage.ru_stime);
 	r.peak_rss_bytes = (uint64_t)end.usage.ru_maxrss << 10;
 	r.output_bytes = sink_bytes(t->sink);
+	r.output_lines = sink_lines(t->sink);
 	if (died)
 		fault(&r, "the tracer ended by itself with status %d: %.120s", end.status,
 		      sink_last_line(t->sink));
 	else if (ours && end.status)
 		fault(&r, "the tracer ended with status %d: %.120s", end.status,
 		      sink_last_line(t->sink));
+	if (!ours && !sink_is_proved(t->sink) && t->arm->proof)
+		fault(&r, "the tracer showed no event: no line of its output matches %.100s", t->arm->proof);
+	else if (!ours && !sink_is_proved(t->sink))
+		fault(&r, "the tracer showed no event: no line of output once it was ready (--arm-proof)");
 	if (ours) {
 		_cleanup_free_ char *text = NULL;
 
@@ -243,10 +250,10 @@ json_t *tracer_report_json(const struct tracer_report *r)
 	json_t *lost = json_object_get(json_object_get(s, "coverage"), "lost");
 	json_t *coverage = json_object_get(s, "coverage"), *cost = json_object_get(s, "cost");
 
-	return json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:O?, s:O?, s:O?, s:s}", "exit_status",
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:O?, s:O?, s:O?, s:s}", "exit_status",
 			 r->exit_status, "cpu_ns", (json_int_t)r->cpu_ns, "peak_rss_bytes",
 			 (json_int_t)r->peak_rss_bytes, "output_bytes", (json_int_t)r->output_bytes,
-			 "traced_ios", s ? json_integer((json_int_t)r->traced_ios) : json_null(),
+			 "output_lines", (json_int_t)r->output_lines, "traced_ios", s ? json_integer((json_int_t)r->traced_ios) : json_null(),
 			 "lost_total", s ? json_integer((json_int_t)r->lost) : json_null(), "lost",
 			 lost, "coverage", coverage, "cost", cost, "fault", r->fault);
 }

@@ -31,6 +31,7 @@ struct tracer_report {
 	uint64_t cpu_ns;	/* rusage: from start to end, attaching included */
 	uint64_t peak_rss_bytes;
 	uint64_t output_bytes;
+	uint64_t output_lines;	/* once it was ready */
 	json_t *summary;	/* the whole line, or NULL */
 	bool has_summary;	/* also of a cell read back, whose line is gone */
 	uint64_t traced_ios;	/* of the device under test */

@@ -26,7 +26,7 @@ extern char base[64];	/* removed at the end of the program */
 
 
 /* An arm that tells fake-fio to be slower while it is attached. */
-#define SLOW_ARM "touch \"$FAKE_FIO_FLAG\"; trap 'rm -f \"$FAKE_FIO_FLAG\"; exit 0' INT TERM; " \
+#define SLOW_ARM "touch \"$FAKE_FIO_FLAG\"; trap 'rm -f \"$FAKE_FIO_FLAG\"; echo 1 event; exit 0' INT TERM; " \
 		 "echo on; while :; do sleep 0.05; done"
 
 #define MAX_ARGS 48

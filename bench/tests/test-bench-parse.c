@@ -610,10 +610,10 @@ static struct opt_list list(char **v)
 
 static int arms(char **names, char **commands, char **ready, struct arm_list *ret, struct why *why)
 {
-	struct opt_list n = list(names), c = list(commands), r = list(ready);
+	struct opt_list n = list(names), c = list(commands), r = list(ready), none = { 0 };
 
 	*why = (struct why){ 0 };
-	return arm_list_parse(&n, &c, &r, 7, ret, why);
+	return arm_list_parse(&(struct arm_words){ &n, &c, &r, &none, 7 }, ret, why);
 }
 
 TEST(arms_always_have_off_and_its_twin)

@@ -104,7 +104,7 @@ TEST(a_load_on_every_core_fails_with_real_fio)
 	json_t *v;
 
 	NEEDS_ROOT_AND_LOOP();
-	r = run_new("--quick --time-limit 75s --rounds 5:5 --window 300ms --workload randread-4k-qd1 --arm-ready ready --arm");
+	r = run_new("--quick --time-limit 75s --rounds 5:5 --window 300ms --workload randread-4k-qd1 --arm-ready ready --arm-proof ready --arm");
 	add(&r, fmt("burn=exec %s/bench-burn 50", build_dir));
 	run_start(&r);
 	run_end(&r);
@@ -230,6 +230,53 @@ TEST(a_tracer_that_does_not_trace_is_invalid)
 	run_free(&r);
 }
 
+/* Whoever shows nothing has shown no cost. */
+TEST(an_arm_that_shows_no_event_is_invalid)
+{
+	static const struct {
+		const char *arm, *says;
+	} t[] = {
+		{ "mute", "no line of output once it was ready" },
+		{ "blind", "no line of its output matches ^[0-9]+ events" },
+		{ "early", "ended by itself" },
+		{ "never", "before it was ready: cannot attach" },
+	};
+	struct bench_run r;
+	json_t *v;
+
+	NEEDS_ROOT_AND_LOOP();
+	r = run_new("--workload randread-4k-qd1 --quick --rounds 1:1 --window 200ms --arm-ready ^on --arm-proof good=^5 --arm-proof");
+	add(&r, "blind=^[0-9]+ events");
+	run_fake(&r);
+	add(&r, "--arm");
+	add(&r, "mute=echo on; exec sleep 100");
+	add(&r, "--arm");
+	add(&r, "blind=trap 'echo no events; exit' INT; echo on; while :; do sleep .05; done");
+	add(&r, "--arm");
+	add(&r, "early=echo on; sleep .3");
+	add(&r, "--arm");
+	add(&r, "never=echo cannot attach; exit 1");
+	add(&r, "--arm");
+	add(&r, "good=trap 'echo 5 events on {disk}; exit' INT; echo on; while :; do sleep .05; done");
+	run_start(&r);
+	run_end(&r);
+	v = verdict();
+	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		ASSERT_STR(cell_verdict(v, t[i].arm, "throughput_loss_pct"), "INVALID");
+		if (!strstr(r.text, t[i].says)) {
+			printf("    wanted %s\n", t[i].says);
+			show(&r);
+		}
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+	}
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"arm\":\"good\",\"phase\":\"main\",\"round\":0") >= 1);
+	check_files("summary");
+	expect_clean();
+	json_decref(v);
+	run_free(&r);
+}
+
 /* ---- a command as the workload ---- */
 
 TEST(any_command_is_a_workload)
@@ -337,6 +384,7 @@ TEST_MAIN("test-bench-run", T(bad_input_is_one_line_and_the_right_code),
 	  T(fio_that_fails_is_named),
 	  T(fio_with_talk_before_its_json_is_understood),
 	  T(any_command_is_a_workload),
+	  T(an_arm_that_shows_no_event_is_invalid),
 	  T(a_tracer_that_does_not_trace_is_invalid),
 	  T(a_loss_of_ten_percent_fails_and_is_confirmed),
 	  T(no_loss_never_fails),
