@@ -4,15 +4,17 @@ INSTALL_PROGRAMS += iopath-bench
 INSTALL_MAN += $(O)/iopath-bench.8
 EXTRA_PROGRAMS += $(O)/iopath-bench.8
 # xmllint: the tests read the XML that is written with it
-DEPS += libxml2-utils
+DEPS += libsqlite3-dev libxml2-utils
 
 # Without main(): the tests link it.
 BENCH_LIB := \
 	bench/arm.c \
 	bench/calibrate.c \
 	bench/cell.c \
+	bench/change.c \
 	bench/child.c \
 	bench/cmd-compare.c \
+	bench/cmd-history.c \
 	bench/cmd-list.c \
 	bench/cmd-report.c \
 	bench/cmd-run.c \
@@ -23,6 +25,7 @@ BENCH_LIB := \
 	bench/file.c \
 	bench/fio.c \
 	bench/guard.c \
+	bench/history.c \
 	bench/inputs.c \
 	bench/kmsg.c \
 	bench/load-command.c \
@@ -62,7 +65,7 @@ BENCH_LIB := \
 	bench/why.c \
 	bench/workload.c \
 	# EOL
-BENCH_LIBS := -ljansson -lm -lpthread
+BENCH_LIBS := -ljansson -lsqlite3 -lm -lpthread
 
 iopath-bench_SRC := bench/main.c $(BENCH_LIB) $(BASE_SRC)
 iopath-bench_LIBS := $(BENCH_LIBS)
@@ -100,7 +103,8 @@ ifneq ($(filter-out 0,$(QUICK)),)
 	4) grep -q '"complete": true' "$$out/verdict.json" 2>/dev/null || exit 4 ;; \
 	*) exit $$? ;; esac
 else
-	$(Q)$(bench_run) $(if $(filter-out 0,$(LONG)),,--time-limit 15m) $(ARGS) $(if $(OUT),--out $(OUT))
+	$(Q)$(bench_run) $(if $(filter-out 0,$(LONG)),,--time-limit 15m) --history results/history.db \
+		$(ARGS) $(if $(OUT),--out $(OUT))
 endif
 
 INSTALL_WORKLOADS += $(sort $(wildcard workloads/*.fio workloads/*.sysbench))
@@ -111,7 +115,7 @@ bench-burn_SRC := bench/tests/burn.c
 bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
-BENCH_TESTS := test-bench-compare test-bench-parse test-bench-past test-bench-report test-bench-run test-bench-stat test-bench-stop \
+BENCH_TESTS := test-bench-compare test-bench-history test-bench-parse test-bench-past test-bench-report test-bench-run test-bench-stat test-bench-stop \
 	test-bench-verdict test-bench-view
 TESTS += $(BENCH_TESTS)
 BENCH_RUN_TESTS := test-bench-run test-bench-stop

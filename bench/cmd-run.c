@@ -64,6 +64,8 @@ static const struct opt run_opts[] = {
 	  "looks at 8, 12, 16, 24, 32 rounds inside this range (default 8:32)", 0, 0, parse_rounds },
 	{ "out", 'o', OPT_STR, AT(out), "DIR",
 	  "where the results go (default results/local/TIMESTAMP)", 0, 0, NULL },
+	{ "history", 0, OPT_STR, AT(history), "FILE",
+	  "append what was decided to this history (default none; make bench: results/history.db)", 0, 0, NULL },
 	{ "resume", 0, OPT_STR, offsetof(struct run_args, resume), "DIR",
 	  "go on with the run in DIR, with its arguments; stands alone", 0, 0, NULL },
 	{ "quick", 0, OPT_FLAG, AT(quick), NULL,

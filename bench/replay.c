@@ -32,6 +32,11 @@ static void fill_reason(struct replay *r)
 	text_clean(r->reason);
 }
 
+static int64_t cell_ms(const json_t *cell)
+{
+	return json_integer_value(json_object_get(json_object_get(cell, "saturation"), "start_ms"));
+}
+
 static void fill_report(struct replay *r)
 {
 	const struct past *p = &r->past;
@@ -47,6 +52,7 @@ static void fill_report(struct replay *r)
 		.kernel = json_string_value(json_object_get(json_object_get(p->header, "fingerprint"),
 							    "kernel")),
 		.header = p->header,
+		.first_ms = p->nr && p->set[0].nr ? cell_ms(p->set[0].cell[0].json) : 0,
 	};
 	fill_preflight(p->header, &r->report.preflight);
 	if (r->report.complete)

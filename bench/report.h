@@ -36,6 +36,7 @@ struct report {
 	const char *reason;
 	const char *kernel;
 	const json_t *header;	/* of results.jsonl, or NULL */
+	int64_t first_ms;	/* of the first cell, CLOCK_REALTIME; 0: not known */
 	struct preflight preflight;
 };
 

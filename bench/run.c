@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "bench/file.h"
+#include "bench/history.h"
 #include "bench/inputs.h"
 #include "bench/kmsg.h"
 #include "bench/progress.h"
@@ -365,6 +366,18 @@ static int final_code(const struct run *r, int err, const struct why *why)
 	return report_exit(&r->report);
 }
 
+static int keep_history(const struct run *r, struct why *why)
+{
+	struct history *h = NULL;
+	bool is_new;
+	int err = history_open(r->c->history, true, &h, why);
+
+	if (!err)
+		err = history_add(h, &r->report, r->in.out, &is_new, why);
+	history_close(h);
+	return err;
+}
+
 static int finish(struct run *r, int err, struct why *why)
 {
 	_cleanup_free_ char *text = NULL, *md = NULL;
@@ -391,6 +404,8 @@ static int finish(struct run *r, int err, struct why *why)
 	if (!write_err)
 		write_err = result_write_json(&r->result, "verdict.json",
 					      report_verdict_json(&r->report, code), why);
+	if (!write_err && r->c->history)
+		write_err = keep_history(r, why);
 	if (write_err && (!err || err == -EINTR))
 		code = EXIT_HARNESS;
 	if (text && r->report.nr_sets)

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "history.h"
+
+#include <errno.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define APPLICATION_ID 0x696f7068 /* "ioph" */
+#define VERSION 1
+
+struct history {
+	sqlite3 *db;
+	char *path;
+};
+
+static const char schema[] =
+	"BEGIN;"
+	"CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, seed INTEGER NOT NULL,"
+	" key TEXT NOT NULL, kernel TEXT NOT NULL, smoke INTEGER NOT NULL, verdict TEXT NOT NULL, place TEXT NOT NULL,"
+	" UNIQUE (key, started_ms, seed));"
+	"CREATE TABLE cells (run INTEGER NOT NULL REFERENCES runs, workload TEXT NOT NULL, device TEXT NOT NULL,"
+	" scheduler TEXT NOT NULL, arm TEXT NOT NULL, metric TEXT NOT NULL, estimate REAL, lower REAL, upper REAL,"
+	" rounds INTEGER NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (run, workload, device, scheduler, arm, metric));"
+	"PRAGMA application_id = 1768910952;"
+	"PRAGMA user_version = 1;"
+	"COMMIT;";
+
+static int fail(const struct history *h, struct why *why)
+{
+	int code = sqlite3_errcode(h->db);
+
+	return why_fail(why, code == SQLITE_NOTADB || code == SQLITE_CANTOPEN ? EXIT_USAGE : EXIT_HARNESS, -EIO,
+			"%s: %s", h->path, sqlite3_errmsg(h->db));
+}
+
+static int pragma(struct history *h, const char *text, int64_t *ret, struct why *why)
+{
+	sqlite3_stmt *s = NULL;
+	int err = 0;
+
+	if (sqlite3_prepare_v2(h->db, text, -1, &s, NULL) || sqlite3_step(s) != SQLITE_ROW)
+		err = fail(h, why);
+	else
+		*ret = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return err;
+}
+
+/* New, ours, or somebody's. */
+static int check(struct history *h, struct why *why)
+{
+	int64_t id = 0, version = 0, objects = 0;
+	int err = pragma(h, "PRAGMA application_id", &id, why);
+
+	if (!err)
+		err = pragma(h, "PRAGMA user_version", &version, why);
+	if (!err)
+		err = pragma(h, "SELECT count(*) FROM sqlite_master", &objects, why);
+	if (err)
+		return err;
+	if (!objects && !id)
+		return sqlite3_exec(h->db, schema, NULL, NULL, NULL) ? fail(h, why) : 0;
+	if (id != APPLICATION_ID)
+		return why_fail(why, EXIT_USAGE, -EPROTO, "%s: not a history of iopath-bench", h->path);
+	if (version != VERSION)
+		return why_fail(why, EXIT_USAGE, -EPROTO, "%s: version %lld; this program knows %d", h->path,
+				(long long)version, VERSION);
+	return 0;
+}
+
+int history_open(const char *path, bool create, struct history **ret, struct why *why)
+{
+	struct history *h = calloc(1, sizeof(*h));
+	int err;
+
+	if (!h)
+		return -ENOMEM;
+	h->path = strdup(path);
+	if (!h->path) {
+		free(h);
+		return -ENOMEM;
+	}
+	err = sqlite3_open_v2(path, &h->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL) ?
+		      fail(h, why) : 0;
+	if (!err) {
+		sqlite3_busy_timeout(h->db, 5000);
+		err = check(h, why);
+	}
+	if (err)
+		history_close(h);
+	else
+		*ret = h;
+	return err;
+}
+
+void history_close(struct history *h)
+{
+	if (!h)
+		return;
+	sqlite3_close(h->db);
+	free(h->path);
+	free(h);
+}
+
+/* ---- adding ---- */
+
+static int64_t started_ms(const struct report *r)
+{
+	int64_t ms = json_integer_value(json_object_get(r->header, "started_ms"));
+
+	return ms > 0 ? ms : r->first_ms;
+}
+
+static void bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+	sqlite3_bind_text(s, at, text, -1, SQLITE_TRANSIENT);
+}
+
+static void bind_number(sqlite3_stmt *s, int at, double v)
+{
+	if (isfinite(v))
+		sqlite3_bind_double(s, at, v);
+	else
+		sqlite3_bind_null(s, at);
+}
+
+static int add_run(struct history *h, const struct report *r, const char *where, bool *ret_new, struct why *why)
+{
+	static const char text[] = "INSERT OR IGNORE INTO runs (started_ms, seed, key, kernel, smoke, verdict, place)"
+				   " VALUES (?, ?, ?, ?, ?, ?, ?)";
+	const char *key = json_string_value(json_object_get(json_object_get(r->header, "fingerprint"), "key"));
+	sqlite3_stmt *s = NULL;
+	int err = 0;
+
+	if (sqlite3_prepare_v2(h->db, text, -1, &s, NULL))
+		return fail(h, why);
+	sqlite3_bind_int64(s, 1, started_ms(r));
+	sqlite3_bind_int64(s, 2, (int64_t)r->seed);
+	bind_text(s, 3, key ? key : "?");
+	bind_text(s, 4, r->kernel);
+	sqlite3_bind_int(s, 5, r->smoke);
+	bind_text(s, 6, report_verdict_text(r, report_exit(r)));
+	bind_text(s, 7, where);
+	if (sqlite3_step(s) != SQLITE_DONE)
+		err = fail(h, why);
+	*ret_new = !err && sqlite3_changes(h->db) > 0;
+	sqlite3_finalize(s);
+	return err;
+}
+
+static int add_cell(struct history *h, sqlite3_stmt *s, int64_t run, const struct report *r,
+		    const struct report_set *set, unsigned int arm, enum metric m, struct why *why)
+{
+	const struct decision *d = &set->outcome.decision[arm][m];
+	bool done;
+
+	sqlite3_bind_int64(s, 1, run);
+	bind_text(s, 2, set->workload);
+	bind_text(s, 3, report_device(set));
+	bind_text(s, 4, set->scheduler);
+	bind_text(s, 5, r->arms->v[arm].name);
+	bind_text(s, 6, metric_name(m));
+	bind_number(s, 7, d->rounds ? d->loss.estimate : NAN);
+	bind_number(s, 8, d->loss.lower);
+	bind_number(s, 9, d->loss.upper);
+	sqlite3_bind_int(s, 10, (int)d->rounds);
+	bind_text(s, 11, verdict_name(d->verdict == VERDICT_UNDECIDED ? VERDICT_INCONCLUSIVE : d->verdict));
+	done = sqlite3_step(s) == SQLITE_DONE;
+	sqlite3_reset(s);
+	return done ? 0 : fail(h, why);
+}
+
+static int add_cells(struct history *h, const struct report *r, struct why *why)
+{
+	/* two devices of one driver: the last one stays */
+	static const char text[] = "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	int64_t run = sqlite3_last_insert_rowid(h->db);
+	sqlite3_stmt *s = NULL;
+	int err = 0;
+
+	if (sqlite3_prepare_v2(h->db, text, -1, &s, NULL))
+		return fail(h, why);
+	for (unsigned int i = 0; i < r->nr_sets; i++)
+		for (unsigned int a = 0; a < r->arms->nr && !r->set[i].skipped; a++)
+			for (int m = 0; m < METRIC_NR && a != r->arms->off && !err; m++)
+				err = add_cell(h, s, run, r, &r->set[i], a, (enum metric)m, why);
+	sqlite3_finalize(s);
+	return err;
+}
+
+int history_add(struct history *h, const struct report *r, const char *where, bool *ret_new, struct why *why)
+{
+	int err;
+
+	if (sqlite3_exec(h->db, "BEGIN IMMEDIATE", NULL, NULL, NULL))
+		return fail(h, why);
+	err = add_run(h, r, where, ret_new, why);
+	if (!err && *ret_new)
+		err = add_cells(h, r, why);
+	if (!err && sqlite3_exec(h->db, "COMMIT", NULL, NULL, NULL))
+		err = fail(h, why);
+	if (err)
+		sqlite3_exec(h->db, "ROLLBACK", NULL, NULL, NULL);
+	return err;
+}
+
+/* ---- reading ---- */
+
+static const char *column_text(sqlite3_stmt *s, int at)
+{
+	const char *text = (const char *)sqlite3_column_text(s, at);
+
+	return text ? text : "?";
+}
+
+static double column_number(sqlite3_stmt *s, int at)
+{
+	return sqlite3_column_type(s, at) == SQLITE_NULL ? NAN : sqlite3_column_double(s, at);
+}
+
+static struct history_point point_of(sqlite3_stmt *s)
+{
+	return (struct history_point){
+		.started_ms = sqlite3_column_int64(s, 0),
+		.kernel = column_text(s, 1),
+		.where = column_text(s, 2),
+		.key = column_text(s, 3),
+		.workload = column_text(s, 4),
+		.device = column_text(s, 5),
+		.scheduler = column_text(s, 6),
+		.arm = column_text(s, 7),
+		.metric = column_text(s, 8),
+		.estimate = column_number(s, 9),
+		.lower = column_number(s, 10),
+		.upper = column_number(s, 11),
+		.rounds = (unsigned int)sqlite3_column_int(s, 12),
+		.verdict = column_text(s, 13),
+	};
+}
+
+int history_each(struct history *h, const struct history_filter *f, history_fn *fn, void *arg, struct why *why)
+{
+	static const char text[] =
+		"SELECT started_ms, kernel, place, key, workload, device, scheduler, arm, metric, estimate, lower,"
+		" upper, rounds, cells.verdict FROM runs JOIN cells ON runs.id = cells.run"
+		" WHERE (?1 IS NULL OR workload = ?1) AND (?2 IS NULL OR scheduler = ?2) AND (?3 IS NULL OR arm = ?3)"
+		" AND (?4 IS NULL OR metric = ?4) AND (?5 IS NULL OR device = ?5) AND (?6 OR NOT smoke)"
+		" ORDER BY key, workload, device, scheduler, arm, metric, started_ms, runs.id";
+	const char *const filters[] = { f->workload, f->scheduler, f->arm, f->metric, f->device };
+	sqlite3_stmt *s = NULL;
+	int err = 0, r;
+
+	if (sqlite3_prepare_v2(h->db, text, -1, &s, NULL))
+		return fail(h, why);
+	for (int i = 0; i < 5; i++)
+		if (filters[i])
+			bind_text(s, i + 1, filters[i]);
+	sqlite3_bind_int(s, 6, f->smoke);
+	while (!err && (r = sqlite3_step(s)) == SQLITE_ROW) {
+		struct history_point p = point_of(s);
+
+		err = fn(&p, arg);
+	}
+	if (!err && r != SQLITE_DONE)
+		err = fail(h, why);
+	sqlite3_finalize(s);
+	return err;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs over time, in an SQLite file: what each decided per workload, device,
+ * scheduler, arm and metric. A series is that of one machine (the fingerprint's
+ * key); figures of different ones never stand in one.
+ */
+#ifndef BENCH_HISTORY_H
+#define BENCH_HISTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/report.h"
+#include "bench/why.h"
+
+struct history;
+
+/* @create: make it if it is not there. -EPROTO with *why: not a history of ours. */
+int history_open(const char *path, bool create, struct history **ret, struct why *why);
+/* Accepts NULL. */
+void history_close(struct history *h);
+
+/* *ret_new is false when it is there already. @where: the directory, for people. */
+int history_add(struct history *h, const struct report *r, const char *where, bool *ret_new, struct why *why);
+
+/* NULL: any. */
+struct history_filter {
+	const char *workload, *scheduler, *arm, *metric, *device;
+	bool smoke;	/* smoke runs too */
+};
+
+struct history_point {
+	int64_t started_ms;
+	const char *kernel, *where, *verdict;
+	const char *key, *workload, *device, *scheduler, *arm, *metric;
+	double estimate, lower, upper;	/* NAN where there is none */
+	unsigned int rounds;
+};
+
+/*
+ * In the order of series, then of time. What points to text is valid during the
+ * call. A callback's value other than 0 ends it and is returned.
+ */
+typedef int history_fn(const struct history_point *p, void *arg);
+int history_each(struct history *h, const struct history_filter *f, history_fn *fn, void *arg, struct why *why);
+
+#endif

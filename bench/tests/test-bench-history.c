@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is kept over time, and what counts as a change. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/change.h"
+#include "bench/child.h"
+#include "bench/file.h"
+#include "bench/history.h"
+#include "bench/replay.h"
+#include "bench/stat.h"
+#include "bench/stop.h"
+#include "bench/tests/canned.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+static char dir[64], file[96], db[96], program[512];
+
+static void setup(void)
+{
+	ssize_t n;
+
+	if (dir[0])
+		return;
+	strcpy(dir, "/tmp/test-bench-history.XXXXXX");
+	if (!mkdtemp(dir))
+		abort();
+	snprintf(file, sizeof(file), "%s/results.jsonl", dir);
+	snprintf(db, sizeof(db), "%s/history.db", dir);
+	n = readlink("/proc/self/exe", program, sizeof(program) - 16);
+	program[n > 0 ? n : 0] = '\0';
+	strcpy(strrchr(program, '/'), "/iopath-bench");
+	stop_install();
+}
+
+__attribute__((destructor)) static void at_end(void)
+{
+	if (!dir[0])
+		return;
+	unlink(file);
+	unlink(db);
+	rmdir(dir);
+}
+
+/* ---- change points ---- */
+
+TEST(a_step_is_found_where_it_is)
+{
+	struct rng rng = { 5 };
+	unsigned int found[8];
+	double v[60];
+
+	for (int i = 0; i < 60; i++)
+		v[i] = (i < 20 ? 3 : i < 40 ? 6 : 4) + .3 * rng_normal(&rng);
+	ASSERT_EQ(change_points(v, 60, 8, found), 2);
+	ASSERT_EQ(found[0], 20);
+	ASSERT_EQ(found[1], 40);
+	ASSERT_EQ(change_points(v, 60, 1, found), 1);
+}
+
+TEST(noise_and_spikes_are_no_change)
+{
+	unsigned int found[8], wrong = 0;
+	double v[40];
+
+	for (unsigned int k = 0; k < 200; k++) {
+		struct rng rng = { k };
+
+		for (int i = 0; i < 40; i++)
+			v[i] = rng_normal(&rng) + (i == 17 ? 50 : 0);
+		wrong += change_points(v, 40, 8, found) > 0;
+	}
+	if (wrong > 6)
+		printf("    %u of 200\n", wrong);
+	ASSERT_TRUE(wrong <= 6); /* 1 %, and its chance */
+}
+
+TEST(few_points_and_constant_ones_have_no_change)
+{
+	double v[12] = { 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9 };
+	unsigned int found[8];
+
+	ASSERT_EQ(change_points(v, 0, 8, found), 0);
+	ASSERT_EQ(change_points(v, 9, 8, found), 0); /* 5 on each side are the fewest */
+	ASSERT_EQ(change_points(v, 5, 8, found), 0);
+	ASSERT_EQ(change_points(v, 12, 8, found), 1);
+	ASSERT_EQ(found[0], 5);
+	ASSERT_EQ(change_points(v, CHANGE_MAX_POINTS + 1, 8, found), -EINVAL);
+}
+
+/* ---- the file ---- */
+
+static bool add_run(struct history *h, unsigned int seed, double loss_pct)
+{
+	struct canned c = canned_default();
+	struct why why = { 0 };
+	bool is_new = false;
+	struct replay r;
+
+	c.seed = seed;
+	c.loss_pct[2] = loss_pct;
+	ASSERT_EQ(canned_write(&c, file), 0);
+	ASSERT_EQ(replay_load(file, &r, &why), 0);
+	ASSERT_EQ(history_add(h, &r.report, "here", &is_new, &why), 0);
+	replay_free(&r);
+	return is_new;
+}
+
+struct seen {
+	unsigned int nr;
+	double sum;
+};
+
+static int see(const struct history_point *p, void *arg)
+{
+	struct seen *s = arg;
+
+	ASSERT_STR(p->workload, "randread-4k-qd1");
+	ASSERT_STR(p->device, "loop");
+	ASSERT_STR(p->where, "here");
+	s->nr++;
+	s->sum += p->estimate;
+	return 0;
+}
+
+TEST(runs_are_kept_once_and_read_back)
+{
+	struct history_filter f = { .arm = "full", .metric = "throughput_loss_pct", .smoke = true };
+	struct seen s = { 0 };
+	struct history *h = NULL;
+	struct why why = { 0 };
+
+	setup();
+	ASSERT_EQ(history_open(db, true, &h, &why), 0);
+	ASSERT_TRUE(add_run(h, 1, 10));
+	ASSERT_TRUE(add_run(h, 2, 20));
+	ASSERT_TRUE(!add_run(h, 2, 20));
+	history_close(h);
+	ASSERT_EQ(history_open(db, false, &h, &why), 0);
+	ASSERT_EQ(history_each(h, &f, see, &s, &why), 0);
+	ASSERT_EQ(s.nr, 2);
+	ASSERT_TRUE(fabs(s.sum - 30) < 1);
+	f.smoke = false;
+	s = (struct seen){ 0 };
+	ASSERT_EQ(history_each(h, &f, see, &s, &why), 0);
+	ASSERT_EQ(s.nr, 0);
+	history_close(h);
+	unlink(db);
+}
+
+TEST(a_file_that_is_no_history_is_refused)
+{
+	struct history *h = NULL;
+	struct why why = { 0 };
+
+	setup();
+	ASSERT_EQ(history_open(db, false, &h, &why), -EIO);
+	ASSERT_EQ(why.code, EXIT_USAGE);
+	ASSERT_EQ(file_replace(db, "this is not a database, but it is long enough to be one"), 0);
+	ASSERT_EQ(history_open(db, true, &h, &why), -EIO);
+	ASSERT_TRUE(strstr(why.text, db) && strstr(why.text, "not a database"));
+	unlink(db);
+}
+
+/* ---- the program ---- */
+
+static int run(const char *words, char **ret_out)
+{
+	_cleanup_free_ char *copy = strdup(words);
+	char *argv[16] = { program, "history", "--db", db }, *save = NULL;
+	struct child_end end = { .status = -1 };
+	int n = 4;
+
+	for (char *w = strtok_r(copy, " ", &save); w && n < 15; w = strtok_r(NULL, " ", &save))
+		argv[n++] = w;
+	ASSERT_EQ(child_run(argv, 30 * NS_PER_S, ret_out, &end), 0);
+	return end.status;
+}
+
+TEST(a_change_is_marked_where_it_began)
+{
+	_cleanup_free_ char *out = NULL, *other = NULL, *bad = NULL, *none = NULL, *metric = NULL;
+	struct history *h = NULL;
+	struct why why = { 0 };
+	const char *mark;
+	int lines = 0;
+
+	setup();
+	ASSERT_EQ(history_open(db, true, &h, &why), 0);
+	for (unsigned int i = 0; i < 16; i++)
+		add_run(h, 100 + i, i < 8 ? 3 : 8);
+	history_close(h);
+	ASSERT_EQ(run("--smoke --arm full", &out), 0);
+	mark = out ? strstr(out, "<- changed: +") : NULL;
+	ASSERT_TRUE(mark && !strstr(mark + 1, "<- changed"));
+	for (const char *c = out; mark && c < mark; c++)
+		lines += *c == '\n';
+	ASSERT_EQ(lines, 9); /* behind the headline and eight points */
+	ASSERT_EQ(run("--smoke --arm off2", &other), 0);
+	ASSERT_TRUE(other && !strstr(other, "changed"));
+	ASSERT_EQ(run("--arm full", &none), 0);
+	ASSERT_TRUE(none && strstr(none, "--smoke") != NULL);
+	ASSERT_EQ(run("--metric nonsense", &metric), EXIT_USAGE);
+	ASSERT_EQ(run("--import /nowhere", &bad), EXIT_USAGE);
+	ASSERT_TRUE(bad && strstr(bad, "/nowhere: No such file") != NULL);
+	unlink(db);
+}
+
+TEST_MAIN("test-bench-history", T(a_step_is_found_where_it_is), T(noise_and_spikes_are_no_change),
+	  T(few_points_and_constant_ones_have_no_change), T(runs_are_kept_once_and_read_back),
+	  T(a_file_that_is_no_history_is_refused), T(a_change_is_marked_where_it_began))
