@@ -60,6 +60,7 @@ BENCH_LIB := \
 	bench/view-data.c \
 	bench/view-html.c \
 	bench/view-md.c \
+	bench/view-schedulers.c \
 	bench/view-text.c \
 	bench/view.c \
 	bench/why.c \
@@ -78,6 +79,8 @@ $(O)/iopath-bench.8: bench/iopath-bench.8.in $(O)/iopath-bench
 	$(Q)rm -f $@.options
 
 HELP_TARGETS += make_bench_________overhead_of_a_tier_against_the_budget,_on_a_scratch_device_unless_DEV_names_one
+HELP_TARGETS += make_bench-compare_the_tracer_of_revision_BASE=REV_and_this_one,_interleaved_in_one_run
+HELP_TARGETS += make_bench-schedulers_one_HTML_and_Markdown_report_over_all_schedulers_(DEV=,_TIER=,_WORKLOAD=)
 HELP_VARIABLES += bench:_TIER=full|block|vfs|filemap|all_DEV=loop|/dev/X_SCHED=none,bfq_WORKLOAD=NAME|FILE.fio
 HELP_VARIABLES += bench:_QUICK=1_(smoke_run,_90_s)_LONG=1_(figures_to_publish)_OUT=DIR_SEED=N_ARGS=...
 
@@ -106,6 +109,19 @@ else
 	$(Q)$(bench_run) $(if $(filter-out 0,$(LONG)),,--time-limit 15m) --history results/history.db \
 		$(ARGS) $(if $(OUT),--out $(OUT))
 endif
+
+# Two revisions of the tracer, interleaved in one run.
+.PHONY: bench-compare bench-schedulers
+bench_options = $(if $(DEV),--device $(DEV)) $(if $(WORKLOAD),--workload $(WORKLOAD)) \
+	$(if $(SEED),--seed $(SEED)) $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(LONG)),--long) $(ARGS)
+bench-compare: deps
+	$(Q)$(MAKE) programs
+	$(Q)O=$(O) OUT=$(OUT) bench/bench-compare '$(BASE)' $(TIER) $(if $(SCHED),--scheduler $(SCHED)) $(bench_options)
+
+# What each scheduler does to the workload, and what the tracer costs under it; and in which stage the time goes.
+bench-schedulers: deps
+	$(Q)$(MAKE) programs
+	$(Q)O=$(O) OUT=$(OUT) TIER=$(TIER) bench/bench-schedulers $(bench_options)
 
 INSTALL_WORKLOADS += $(sort $(wildcard workloads/*.fio workloads/*.sysbench))
 

@@ -28,7 +28,7 @@ static int parse_format(const char *arg, void *field, struct opt_err *err)
 
 static const struct opt report_opts[] = {
 	{ "format", 'f', OPT_PARSE, offsetof(struct report_config, view), "FORMAT",
-	  "text, md, html, json, junit, csv, openmetrics, bmf, gha or benchstat (default text)", 0, 0,
+	  "text, md, schedulers, html, json, junit, csv, openmetrics, bmf, gha or benchstat (default text)", 0, 0,
 	  parse_format },
 	{ "output", 'o', OPT_STR, offsetof(struct report_config, out), "FILE",
 	  "write it there, at once and whole (default standard output)", 0, 0, NULL },

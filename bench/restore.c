@@ -116,7 +116,9 @@ static int restore_pass(struct reader *r, const json_t *cell, const char *key, s
 static void restore_tracer(struct reader *r, const json_t *cell, struct cell *c)
 {
 	struct tracer_report *t = &c->tracer;
+	const char *name;
 	const json_t *o;
+	json_t *sum;
 
 	if (!rd_has(cell, "tracer"))
 		return;
@@ -129,6 +131,12 @@ static void restore_tracer(struct reader *r, const json_t *cell, struct cell *c)
 	if (t->has_summary) {
 		t->traced_ios = rd_count(r, o, "traced_ios");
 		t->lost = rd_count(r, o, "lost_total");
+	}
+	json_object_foreach(json_object_get(o, "stages_sum_ns"), name, sum) {
+		if (!name[0] || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")] || !json_is_number(sum))
+			rd_fail(r, "\"stages_sum_ns\" is not numbers by stage");
+		else
+			stage_add(t->stage, &t->nr_stages, name, json_number_value(sum));
 	}
 	restore_fault(r, o, t->fault, sizeof(t->fault));
 }

@@ -107,6 +107,9 @@ static void add_figures(struct set_state *s, unsigned int arm, const struct cell
 		return;
 	f->is_traced = c->tracer.has_summary;
 	f->lost += c->tracer.lost;
+	f->traced_ios += c->tracer.traced_ios;
+	for (unsigned int i = 0; i < c->tracer.nr_stages; i++)
+		stage_add(f->stage, &f->nr_stages, c->tracer.stage[i].name, c->tracer.stage[i].sum_ns);
 	f->output_bytes += c->tracer.output_bytes;
 	f->tracer_cpu_pct = fmax(f->tracer_cpu_pct, cpu);
 	if (c->tracer.peak_rss_bytes > f->tracer_rss_bytes)

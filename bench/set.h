@@ -58,6 +58,9 @@ struct arm_figures {
 	double tracer_cpu_pct;		/* of one core, fixed-rate pass */
 	uint64_t tracer_rss_bytes, output_bytes;
 	bool is_traced;
+	uint64_t traced_ios;
+	unsigned int nr_stages;
+	struct stage_time stage[STAGES_MAX];
 };
 
 struct set_outcome {

@@ -46,6 +46,41 @@ static uint64_t count_ios(const json_t *devices, const char *device)
 	return n;
 }
 
+void stage_add(struct stage_time *stage, unsigned int *nr, const char *name, double sum_ns)
+{
+	unsigned int i = 0;
+
+	while (i < *nr && strcmp(stage[i].name, name))
+		i++;
+	if (i == STAGES_MAX || strlen(name) >= sizeof(stage[0].name))
+		return;
+	if (i == *nr) {
+		strcpy(stage[i].name, name);
+		stage[(*nr)++].sum_ns = 0;
+	}
+	stage[i].sum_ns += sum_ns;
+}
+
+/* Over all operations of the device; a stage that is null was not measured. */
+static void sum_stages(const json_t *devices, const char *device, struct tracer_report *r)
+{
+	json_t *d, *op, *stage;
+	const char *name;
+	size_t i, j;
+
+	json_array_foreach(devices, i, d) {
+		const char *dev = json_string_value(json_object_get(d, "name"));
+
+		if (!dev || strcmp(dev, device))
+			continue;
+		json_array_foreach(json_object_get(d, "ops"), j, op)
+			json_object_foreach(json_object_get(op, "stages"), name, stage)
+				if (json_is_object(stage) && strcmp(name, "total"))
+					stage_add(r->stage, &r->nr_stages, name,
+						  json_number_value(json_object_get(stage, "sum_ns")));
+	}
+}
+
 static uint64_t count_lost(const json_t *summary)
 {
 	json_t *lost = json_object_get(json_object_get(summary, "coverage"), "lost"), *v;
@@ -86,6 +121,7 @@ void tracer_read_summary(const char *text, const char *device, bool floor, struc
 	    !json_is_object(json_object_get(r->summary, "coverage")))
 		fault(r, "the tracer's summary has no devices or coverage");
 	r->traced_ios = count_ios(json_object_get(r->summary, "devices"), device);
+	sum_stages(json_object_get(r->summary, "devices"), device, r);
 	r->lost = count_lost(r->summary);
 	if (!r->traced_ios && !floor)
 		fault(r, "the tracer traced no I/O on %s", device);
@@ -244,16 +280,26 @@ void tracer_report_free(struct tracer_report *r)
 	*r = (struct tracer_report){ 0 };
 }
 
+static json_t *stages_json(const struct tracer_report *r)
+{
+	json_t *o = json_object();
+
+	for (unsigned int i = 0; i < r->nr_stages; i++)
+		json_object_set_new(o, r->stage[i].name, json_real(r->stage[i].sum_ns));
+	return o;
+}
+
 json_t *tracer_report_json(const struct tracer_report *r)
 {
 	const json_t *s = r->summary;
 	json_t *lost = json_object_get(json_object_get(s, "coverage"), "lost");
 	json_t *coverage = json_object_get(s, "coverage"), *cost = json_object_get(s, "cost");
 
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:O?, s:O?, s:O?, s:s}", "exit_status",
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:O?, s:O?, s:O?, s:o, s:s}", "exit_status",
 			 r->exit_status, "cpu_ns", (json_int_t)r->cpu_ns, "peak_rss_bytes",
 			 (json_int_t)r->peak_rss_bytes, "output_bytes", (json_int_t)r->output_bytes,
 			 "output_lines", (json_int_t)r->output_lines, "traced_ios", s ? json_integer((json_int_t)r->traced_ios) : json_null(),
 			 "lost_total", s ? json_integer((json_int_t)r->lost) : json_null(), "lost",
-			 lost, "coverage", coverage, "cost", cost, "fault", r->fault);
+			 lost, "coverage", coverage, "cost", cost, "stages_sum_ns",
+			 r->nr_stages ? stages_json(r) : json_null(), "fault", r->fault);
 }

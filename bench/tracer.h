@@ -26,6 +26,14 @@ struct tracer {
 	char *summary_path;	/* ours only */
 };
 
+/* Time of the device's requests in one stage of the path, as our tracer tells it. */
+struct stage_time {
+	char name[24];
+	double sum_ns;
+};
+
+#define STAGES_MAX 24
+
 struct tracer_report {
 	int exit_status;
 	uint64_t cpu_ns;	/* rusage: from start to end, attaching included */
@@ -36,6 +44,8 @@ struct tracer_report {
 	bool has_summary;	/* also of a cell read back, whose line is gone */
 	uint64_t traced_ios;	/* of the device under test */
 	uint64_t lost;		/* all causes */
+	unsigned int nr_stages;	/* without the total; 0: it tells none */
+	struct stage_time stage[STAGES_MAX];
 	/* why the cell does not count, or "" */
 	char fault[256];
 };
@@ -49,6 +59,8 @@ int tracer_start(const struct arm *arm, const char *iopath, const struct device 
 /* Always leaves nothing behind; -errno only for what the harness itself did wrong. */
 int tracer_stop(struct tracer *t, const struct device *d, struct undo *u,
 		struct tracer_report *ret);
+/* Add to the stage of that name, which is made if need be. */
+void stage_add(struct stage_time *stage, unsigned int *nr, const char *name, double sum_ns);
 void tracer_report_free(struct tracer_report *r);
 json_t *tracer_report_json(const struct tracer_report *r);
 

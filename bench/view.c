@@ -11,6 +11,7 @@
 const struct view views[] = {
 	{ "text", "the table that a run prints", view_text },
 	{ "md", "Markdown, as report.md", view_md },
+	{ "schedulers", "Markdown: schedulers side by side, and the stages in which the time goes", view_schedulers },
 	{ "html", "one page with plots, self-contained", view_html },
 	{ "json", "as verdict.json", view_json },
 	{ "junit", "JUnit XML: a test case per arm, a FAIL is a failure", view_junit },

@@ -25,7 +25,7 @@ const struct view *view_find(const char *name);
 int view_render(const struct view *v, const struct report *r, char **ret);
 
 view_fn view_text, view_md, view_html, view_json, view_junit, view_csv, view_openmetrics, view_bmf,
-	view_gha, view_benchstat;
+	view_gha, view_benchstat, view_schedulers;
 
 /* ---- what several of them say ---- */
 

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Schedulers side by side: what each does to the workload (without a tracer),
+ * what tracing costs under it, and in which stage a request's time goes.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "bench/view.h"
+#include "tracer/base/parse.h"
+
+static bool same_place(const struct report_set *a, const struct report_set *b)
+{
+	return !strcmp(a->workload, b->workload) && !strcmp(a->device, b->device);
+}
+
+static bool comes_first(const struct report *r, unsigned int set)
+{
+	for (unsigned int i = 0; i < set; i++)
+		if (same_place(&r->set[i], &r->set[set]))
+			return false;
+	return true;
+}
+
+static const char *duration(double ns, char *buf, size_t len)
+{
+	return ns > 0 ? fmt_duration((uint64_t)ns, buf, len) : "-";
+}
+
+static void print_workload(const struct report *r, unsigned int first, FILE *f)
+{
+	fprintf(f, "\nWithout a tracer, at saturation:\n\n| scheduler | IOPS | p50 | p99 | p99.9 | CPU per I/O |\n|---|---:|---:|---:|---:|---:|\n");
+	for (unsigned int i = first; i < r->nr_sets; i++) {
+		const struct report_set *s = &r->set[i];
+		const struct table *t = &s->outcome.table;
+		char a[32], b[32], c[32], d[32];
+
+		if (!same_place(s, &r->set[first]))
+			continue;
+		if (s->skipped || !t->nr_rounds) {
+			fprintf(f, "| %s | %s | | | | |\n", s->scheduler, s->skipped ? s->failed ? "failed" : "not to be had here" :
+										       "no round counted");
+			continue;
+		}
+		fprintf(f, "| %s | %.0f | %s | %s | %s | %s |\n", s->scheduler,
+			table_median(t, COLUMN_IOPS, r->arms->off),
+			duration(table_median(t, COLUMN_P50_NS, r->arms->off), a, sizeof(a)),
+			duration(table_median(t, COLUMN_P99_NS, r->arms->off), b, sizeof(b)),
+			duration(table_median(t, COLUMN_P999_NS, r->arms->off), c, sizeof(c)),
+			duration(table_median(t, COLUMN_NS_PER_IO, r->arms->off), d, sizeof(d)));
+	}
+}
+
+static void print_cost(const struct report *r, unsigned int first, unsigned int arm, FILE *f)
+{
+	fprintf(f, "\nCost of `%s`:\n\n| scheduler | throughput loss %% | CPU per I/O %% | verdict |\n|---|---:|---:|---|\n",
+		r->arms->v[arm].name);
+	for (unsigned int i = first; i < r->nr_sets; i++) {
+		const struct report_set *s = &r->set[i];
+		char thr[48], cpu[48];
+
+		if (!same_place(s, &r->set[first]) || s->skipped)
+			continue;
+		view_interval(&s->outcome.decision[arm][METRIC_THROUGHPUT], thr, sizeof(thr));
+		view_interval(&s->outcome.decision[arm][METRIC_CPU_PER_IO], cpu, sizeof(cpu));
+		fprintf(f, "| %s | %s | %s | %s |\n", s->scheduler, thr, cpu,
+			verdict_name(view_worst(&s->outcome, arm)));
+	}
+}
+
+static const struct arm_figures *with_stages(const struct report_set *s, unsigned int arm)
+{
+	const struct arm_figures *fig = &s->outcome.figures[arm];
+
+	return !s->skipped && fig->nr_stages && fig->traced_ios ? fig : NULL;
+}
+
+static double stage_mean(const struct arm_figures *f, const char *name)
+{
+	for (unsigned int i = 0; i < f->nr_stages; i++)
+		if (!strcmp(f->stage[i].name, name))
+			return f->stage[i].sum_ns / (double)f->traced_ios;
+	return NAN;
+}
+
+/* Columns are the stages of the first set that has any; a stage that is always 0 has none. */
+static void print_stages(const struct report *r, unsigned int first, unsigned int arm, FILE *f)
+{
+	const struct arm_figures *head = NULL;
+
+	for (unsigned int i = first; i < r->nr_sets && !head; i++)
+		if (same_place(&r->set[i], &r->set[first]))
+			head = with_stages(&r->set[i], arm);
+	if (!head)
+		return;
+	fprintf(f, "\nWhere a request's time goes, mean, by `%s`:\n\n| scheduler |", r->arms->v[arm].name);
+	for (unsigned int k = 0; k < head->nr_stages; k++)
+		fprintf(f, " %s |", head->stage[k].name);
+	fprintf(f, "\n|---|");
+	for (unsigned int k = 0; k < head->nr_stages; k++)
+		fprintf(f, "---:|");
+	fputc('\n', f);
+	for (unsigned int i = first; i < r->nr_sets; i++) {
+		const struct arm_figures *fig = with_stages(&r->set[i], arm);
+
+		if (!same_place(&r->set[i], &r->set[first]) || !fig)
+			continue;
+		fprintf(f, "| %s |", r->set[i].scheduler);
+		for (unsigned int k = 0; k < head->nr_stages; k++) {
+			double mean = stage_mean(fig, head->stage[k].name);
+			char text[32];
+
+			fprintf(f, " %s |", isnan(mean) ? "not measured" :
+						fmt_duration((uint64_t)mean, text, sizeof(text)));
+		}
+		fputc('\n', f);
+	}
+}
+
+void view_schedulers(const struct report *r, FILE *f)
+{
+	fprintf(f, "# Schedulers\n\nKernel %s, seed %llu, budget %g%%.%s\n", r->kernel, (unsigned long long)r->seed,
+		r->budget, r->smoke ? " A smoke run: its figures are not for publishing." : "");
+	for (unsigned int i = 0; i < r->nr_sets; i++) {
+		if (!comes_first(r, i))
+			continue;
+		fprintf(f, "\n## %s on %s\n", r->set[i].workload, r->set[i].device);
+		print_workload(r, i, f);
+		for (unsigned int a = 0; a < r->arms->nr; a++)
+			if (report_counts(r, a))
+				print_cost(r, i, a, f);
+		for (unsigned int a = 0; a < r->arms->nr; a++)
+			if (report_counts(r, a))
+				print_stages(r, i, a, f);
+	}
+}
