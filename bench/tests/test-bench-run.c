@@ -287,7 +287,6 @@ TEST(any_command_is_a_workload)
 	} t[] = {
 		{ "dd=while :; do dd if={dev} of=/dev/null bs=4k iflag=direct count=2000 2>/dev/null; done", "cpu/IO", true },
 		{ "short=echo no more >&2; exit 3", "status 3: no more", false },
-		{ "idle=sleep 100", "no I/O in the window", false },
 	};
 
 	NEEDS_ROOT_AND_LOOP();
