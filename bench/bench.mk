@@ -106,7 +106,7 @@ ifneq ($(filter-out 0,$(QUICK)),)
 	4) grep -q '"complete": true' "$$out/verdict.json" 2>/dev/null || exit 4 ;; \
 	*) exit $$? ;; esac
 else
-	$(Q)$(bench_run) $(if $(filter-out 0,$(LONG)),,--time-limit 15m) --history results/history.db \
+	$(Q)$(bench_run) $(if $(filter-out 0,$(LONG)),,--time-limit 14m) --history results/history.db \
 		$(ARGS) $(if $(OUT),--out $(OUT))
 endif
 
