@@ -45,6 +45,21 @@ static void print_differs(json_t *line, const char *lead, FILE *out)
 		fprintf(out, "%s%s\n", lead, json_string_value(text));
 }
 
+/* Once per kernel and disk. */
+static void print_not_run(const struct report *r, const char *bullet, FILE *out)
+{
+	for (size_t p = 0; p < r->cfg->pairs.nr; p++) {
+		int missing = 0;
+
+		for (size_t s = 0; s < r->cfg->schedulers.nr; s++)
+			for (size_t t = 0; t < r->cfg->tiers.nr; t++)
+				missing += report_cell(r, p, s, t).verdict == NOT_RUN;
+		if (missing)
+			fprintf(out, "%s%s %s: %d cells were not run\n", bullet, KERNEL(r->cfg->pairs.v[p]),
+				disk_of(r->cfg->pairs.v[p]), missing);
+	}
+}
+
 static void print_failures(const struct report *r, const char *bullet, const char *lead, FILE *out)
 {
 	const char *kernel;
@@ -53,15 +68,16 @@ static void print_failures(const struct report *r, const char *bullet, const cha
 	for_each_cell(r, p, s, t) {
 		struct outcome o = report_cell(r, p, s, t);
 
-		if (o.verdict != FAILED && o.verdict != NOT_RUN)
+		if (o.verdict != FAILED)
 			continue;
 		fputs(bullet, out);
 		print_name(r, p, s, t, out);
-		fprintf(out, ": %s%s\n", words[o.verdict], o.verdict == NOT_RUN ? ", it left no result" : "");
+		fputs(":\n", out);
 		if (text_at(o.line, "why"))
 			fprintf(out, "%s%s\n", lead, text_at(o.line, "why"));
 		print_differs(o.line, lead, out);
 	}
+	print_not_run(r, bullet, out);
 	json_object_foreach(r->doctors, kernel, line) {
 		if (strcmp(text_at(line, "verdict"), "FAIL") != 0)
 			continue;
