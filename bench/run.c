@@ -318,6 +318,18 @@ static int run_workload(struct run *r, const struct device *d, const char *sched
 	return err;
 }
 
+/* A set that failed before the run was cut short has had its turn. */
+static void recall_failure(const struct run *r, struct report_set *s)
+{
+	unsigned int index = (unsigned int)(s - r->sets);
+	const struct past *past = r->c->past;
+
+	if (!past || index >= past->nr || !past->set[index].failed)
+		return;
+	s->failed = true;
+	s->skipped = past->set[index].skipped;
+}
+
 static int run_scheduler(struct run *r, const struct device *d, const char *scheduler,
 			 struct why *why)
 {
@@ -331,7 +343,8 @@ static int run_scheduler(struct run *r, const struct device *d, const char *sche
 		struct report_set *s = next_report_set(r, d, scheduler, &r->in.workload[i]);
 
 		s->skipped = skip;
-		err = skip ? skip_set(r, s, why) :
+		recall_failure(r, s);
+		err = s->skipped ? skip_set(r, s, why) :
 			     run_workload(r, d, scheduler, &r->in.workload[i], s, why);
 		if (err == -EIO && inputs_nr_sets(&r->in) > 1)
 			err = fail_set(r, s, why);

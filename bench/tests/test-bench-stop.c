@@ -363,6 +363,44 @@ TEST(a_run_that_was_killed_is_resumed_and_loses_only_its_running_cell)
 	run_free(&r);
 }
 
+static bool one_cell(void)
+{
+	return nr_cells() >= 1;
+}
+
+TEST(a_workload_that_does_not_run_is_invalid_and_the_others_go_on)
+{
+	struct bench_run r, again;
+	json_t *v;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	unlink(fmt("%s/out/results.jsonl", base));
+	r = run_new("--arms off,off2 --quick --time-limit 60s --rounds 1:1 --window 200ms --max-steal 100 --workload-command");
+	add(&r, "bad=echo cannot go on >&2; exit 3");
+	add(&r, "--workload-command");
+	add(&r, "dd=while :; do dd if={dev} of=/dev/null bs=4k iflag=direct count=2000 2>/dev/null; done");
+	run_start(&r);
+	ASSERT_TRUE(wait_for(&r, one_cell));
+	kill(r.child.pid, SIGKILL);
+	run_end(&r);
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"failed\":true"), 1);
+	again = resume();
+	run_end(&again);
+	v = verdict();
+	if (again.status != EXIT_ENVIRONMENT)
+		show(&again);
+	ASSERT_EQ(again.status, EXIT_ENVIRONMENT);
+	ASSERT_STR(verdict_text(v), "INVALID");
+	ASSERT_EQ(json_array_size(json_object_get(v, "skipped")), 1);
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"failed\":true"), 1);
+	check_files("summary");
+	expect_clean();
+	json_decref(v);
+	run_free(&r);
+	run_free(&again);
+}
+
 TEST(what_cannot_be_resumed_is_named)
 {
 	static const struct {
@@ -422,5 +460,6 @@ TEST_MAIN("test-bench-stop", T(a_device_with_data_needs_to_be_told_twice),
 	  T(a_second_run_at_once_is_refused),
 	  T(the_next_run_cleans_up_after_kill_9),
 	  T(a_run_that_was_killed_is_resumed_and_loses_only_its_running_cell),
+	  T(a_workload_that_does_not_run_is_invalid_and_the_others_go_on),
 	  T(what_cannot_be_resumed_is_named),
 	  T(a_full_result_disk_is_named_and_nothing_is_left))
