@@ -60,17 +60,21 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, NR_GUARDS);
 	__type(key, u32);
-	__type(value, u8);
+	__type(value, u32);	/* the holder's CPU + 1 */
 } guards SEC(".maps");
 
-/* 0 when another holds it for too long: it is what this program interrupted. */
+/* 0 when it is not to be had: its holder is what this program interrupted. */
 __attribute__((noinline)) int guard_take(u32 i)
 {
-	u8 one = 1;
+	u32 me = bpf_get_smp_processor_id() + 1, *holder;
 
-	for (int n = 0; n < GUARD_TRIES; n++)
-		if (!bpf_map_update_elem(&guards, &i, &one, BPF_NOEXIST))
+	for (int n = 0; n < GUARD_TRIES; n++) {
+		if (!bpf_map_update_elem(&guards, &i, &me, BPF_NOEXIST))
 			return 1;
+		holder = bpf_map_lookup_elem(&guards, &i);
+		if (holder && *holder == me)
+			return 0;
+	}
 	return 0;
 }
 
