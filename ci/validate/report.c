@@ -38,15 +38,15 @@ struct outcome report_cell(const struct report *r, size_t pair, size_t scheduler
 	return r->cells[index_of(r->cfg, pair, scheduler, tier)];
 }
 
-static void add_head(json_t *heads, json_t *line)
+static void add_once(json_t *lines, json_t *line)
 {
-	json_t *head;
+	json_t *other;
 	size_t i;
 
-	json_array_foreach(heads, i, head)
-		if (json_equal(head, line))
+	json_array_foreach(lines, i, other)
+		if (json_equal(other, line))
 			return;
-	json_array_append(heads, line);
+	json_array_append(lines, line);
 }
 
 static void take_line(struct report *r, size_t pair, json_t *line)
@@ -58,7 +58,9 @@ static void take_line(struct report *r, size_t pair, json_t *line)
 	struct outcome *o;
 
 	if (type && !strcmp(type, "head"))
-		add_head(r->heads, line);
+		add_once(r->heads, line);
+	if (type && !strcmp(type, "lost"))
+		add_once(r->lost, line);
 	if (!type || strcmp(type, "cell") || s == cfg->schedulers.nr || t == cfg->tiers.nr)
 		return;
 	o = &r->cells[index_of(cfg, pair, s, t)];
@@ -66,8 +68,8 @@ static void take_line(struct report *r, size_t pair, json_t *line)
 	*o = (struct outcome){ verdict_of(line), json_incref(line) };
 }
 
-/* KERNEL:DISK is in the file KERNEL.DISK.jsonl; a last line that was cut off is no result. */
-static void read_pair(struct report *r, size_t pair)
+/* A last line that was cut off is no result. */
+static void read_lines(struct report *r, size_t pair, const char *what)
 {
 	const char *name = r->cfg->pairs.v[pair];
 	_cleanup_fclose_ FILE *f = NULL;
@@ -75,8 +77,7 @@ static void read_pair(struct report *r, size_t pair)
 	char path[512];
 	size_t cap = 0;
 
-	snprintf(path, sizeof(path), "%s/%.*s.%s.jsonl", r->cfg->dir, (int)strcspn(name, ":"), name,
-		 name + strcspn(name, ":") + 1);
+	snprintf(path, sizeof(path), "%s/%.*s.%s.jsonl", r->cfg->dir, (int)strcspn(name, ":"), name, what);
 	f = fopen(path, "re");
 	while (f && getline(&text, &cap, f) > 0) {
 		json_t *line = json_loads(text, 0, NULL);
@@ -84,6 +85,15 @@ static void read_pair(struct report *r, size_t pair)
 		take_line(r, pair, line);
 		json_decref(line);
 	}
+}
+
+/* KERNEL:DISK is in the file KERNEL.DISK.jsonl. */
+static void read_pair(struct report *r, size_t pair)
+{
+	const char *name = r->cfg->pairs.v[pair];
+
+	read_lines(r, pair, name + strcspn(name, ":") + 1);
+	read_lines(r, pair, "lost");
 }
 
 /* ---- the doctor ---- */
@@ -163,7 +173,7 @@ int report_read(struct report *r, const struct report_cfg *cfg)
 	const char *kernel;
 	json_t *line;
 
-	*r = (struct report){ .cfg = cfg, .heads = json_array(), .doctors = json_object() };
+	*r = (struct report){ .cfg = cfg, .heads = json_array(), .lost = json_array(), .doctors = json_object() };
 	r->cells = calloc(n, sizeof(*r->cells));
 	if (n && !r->cells)
 		return -ENOMEM;
@@ -188,5 +198,6 @@ void report_release(struct report *r)
 		json_decref(r->cells[i].line);
 	free(r->cells);
 	json_decref(r->heads);
+	json_decref(r->lost);
 	json_decref(r->doctors);
 }

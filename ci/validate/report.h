@@ -31,6 +31,7 @@ struct report {
 	const struct report_cfg *cfg;
 	struct outcome *cells;		/* pair, scheduler, tier; the last one changes fastest */
 	json_t *heads;			/* lines that say what was run on what; each once */
+	json_t *lost;			/* lines of guests that were lost to the emulator */
 	json_t *doctors;		/* per kernel its line: verdict, differs, why */
 	int passed, failed, skipped;
 };

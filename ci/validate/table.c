@@ -137,6 +137,21 @@ static void print_repeated(const struct report *r, const char *bullet, FILE *out
 	}
 }
 
+static const char *or_none(const char *text)
+{
+	return text ? text : "unknown";
+}
+
+static void print_lost(const struct report *r, const char *bullet, FILE *out)
+{
+	json_t *line;
+	size_t i;
+
+	json_array_foreach(r->lost, i, line)
+		fprintf(out, "%s%s: a guest was lost to the emulator and another booted for: %s\n", bullet,
+			text_at(line, "kernel"), or_none(text_at(line, "disks")));
+}
+
 void report_print(const struct report *r, FILE *out)
 {
 	const struct report_cfg *cfg = r->cfg;
@@ -160,14 +175,10 @@ void report_print(const struct report *r, FILE *out)
 		fprintf(out, "%-8s %-24s %s\n", kernel, "doctor as expected", text_at(line, "verdict"));
 	print_left_out(r, "  ", out);
 	print_repeated(r, "  ", out);
+	print_lost(r, "  ", out);
 	print_skips(r, "  skipped: ", out);
 	print_failures(r, "  FAILED: ", "      ", out);
 	fprintf(out, "%d passed, %d failed, %d skipped\n", r->passed, r->failed, r->skipped);
-}
-
-static const char *or_none(const char *text)
-{
-	return text ? text : "unknown";
 }
 
 static void print_heads(const struct report *r, FILE *out)
@@ -252,6 +263,7 @@ void report_print_markdown(const struct report *r, FILE *out)
 	print_section("Left out in cells that passed", r, print_left_out, out);
 	print_section("Asked again, since the report admitted a loss that the kernel is the cause of", r,
 		      print_repeated, out);
+	print_section("Booted again", r, print_lost, out);
 	print_section("Skipped", r, print_skips, out);
 	print_section("Failed", r, print_failed_items, out);
 }
