@@ -66,15 +66,14 @@ struct {
 /* 0 when it is not to be had: its holder is what this program interrupted. */
 __attribute__((noinline)) int guard_take(u32 i)
 {
-	u32 me = bpf_get_smp_processor_id() + 1, *holder;
+	u32 me = bpf_get_smp_processor_id() + 1;
+	u32 *holder = bpf_map_lookup_elem(&guards, &i);
 
-	for (int n = 0; n < GUARD_TRIES; n++) {
+	if (holder && *holder == me)
+		return 0;
+	for (int n = 0; n < GUARD_TRIES; n++)
 		if (!bpf_map_update_elem(&guards, &i, &me, BPF_NOEXIST))
 			return 1;
-		holder = bpf_map_lookup_elem(&guards, &i);
-		if (holder && *holder == me)
-			return 0;
-	}
 	return 0;
 }
 
