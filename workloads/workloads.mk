@@ -6,7 +6,7 @@ known-count_SRC := $(addprefix workloads/,known-count.c known-engine.c known-lib
 known-count_LIBS := -luring -laio -lpthread
 
 # What tests with a real kernel share: loop devices on memory, programs run, reports read.
-GROUND_SRC := $(addprefix tracer/tests/,ground-bpf.c ground-check.c ground-loop.c ground-place.c ground-run.c ground-trace.c)
+GROUND_SRC := $(addprefix tracer/tests/,ground-attempt.c ground-bpf.c ground-check.c ground-loop.c ground-place.c ground-run.c ground-trace.c)
 
 TESTS += test-known-count
 test-known-count_SRC := workloads/tests/test-known-count.c $(GROUND_SRC)

@@ -8,6 +8,51 @@
 
 static char current[512], evidence[2048];
 
+/* Of an attempt: what failed is kept back until it is known whether it counts. */
+static struct {
+	bool on;
+	int failed;
+	size_t len;
+	char text[16384];
+} attempt;
+
+__attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (!attempt.on)
+		vprintf(fmt, ap);
+	else if (attempt.len < sizeof(attempt.text) - 1)
+		attempt.len += (size_t)vsnprintf(attempt.text + attempt.len, sizeof(attempt.text) - attempt.len, fmt, ap);
+	va_end(ap);
+}
+
+static void judge(bool holds)
+{
+	if (attempt.on)
+		attempt.failed += !holds;
+	else
+		CU_ASSERT(holds);
+}
+
+void check_attempt(void)
+{
+	attempt.on = true;
+	attempt.failed = 0;
+	attempt.len = 0;
+	attempt.text[0] = 0;
+}
+
+void check_attempt_over(bool counts)
+{
+	attempt.on = false;
+	if (!counts)
+		return;
+	printf("%s", attempt.text);
+	CU_ASSERT(!attempt.failed);
+}
+
 void check_case(const char *fmt, ...)
 {
 	va_list ap;
@@ -27,9 +72,9 @@ void check_evidence(const char *text)
 static void report(void)
 {
 	if (current[0])
-		printf("    [%s]\n", current);
+		say("    [%s]\n", current);
 	if (evidence[0])
-		printf("      %s\n", evidence);
+		say("      %s\n", evidence);
 	current[0] = evidence[0] = 0;
 }
 
@@ -37,9 +82,9 @@ bool check_same(const char *what, int64_t got, int64_t want)
 {
 	if (got != want) {
 		report();
-		printf("      %s is %lld, wanted %lld\n", what, (long long)got, (long long)want);
+		say("      %s is %lld, wanted %lld\n", what, (long long)got, (long long)want);
 	}
-	CU_ASSERT(got == want);
+	judge(got == want);
 	return got == want;
 }
 
@@ -49,10 +94,10 @@ bool check_between(const char *what, int64_t got, int64_t low, int64_t high)
 
 	if (!holds) {
 		report();
-		printf("      %s is %lld, wanted %lld to %lld\n", what, (long long)got, (long long)low,
+		say("      %s is %lld, wanted %lld to %lld\n", what, (long long)got, (long long)low,
 		       (long long)high);
 	}
-	CU_ASSERT(holds);
+	judge(holds);
 	return holds;
 }
 
@@ -60,9 +105,9 @@ bool check_true(const char *what, bool holds)
 {
 	if (!holds) {
 		report();
-		printf("      not true: %s\n", what);
+		say("      not true: %s\n", what);
 	}
-	CU_ASSERT(holds);
+	judge(holds);
 	return holds;
 }
 
@@ -72,10 +117,10 @@ bool check_text(const char *what, const char *got, const char *want)
 
 	if (!holds) {
 		report();
-		printf("      %s is \"%s\", wanted \"%s\"\n", what, got ? got : "(null)",
+		say("      %s is \"%s\", wanted \"%s\"\n", what, got ? got : "(null)",
 		       want ? want : "(null)");
 	}
-	CU_ASSERT(holds);
+	judge(holds);
 	return holds;
 }
 
@@ -85,8 +130,8 @@ bool check_has(const char *what, const char *got, const char *part)
 
 	if (!holds) {
 		report();
-		printf("      %s has no \"%s\": \"%s\"\n", what, part, got ? got : "(null)");
+		say("      %s has no \"%s\": \"%s\"\n", what, part, got ? got : "(null)");
 	}
-	CU_ASSERT(holds);
+	judge(holds);
 	return holds;
 }

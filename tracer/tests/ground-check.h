@@ -14,6 +14,10 @@ void check_case(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Where to find what the case did; shown with its first failure. */
 void check_evidence(const char *text);
 
+/* What fails from here on counts only if check_attempt_over() says so. */
+void check_attempt(void);
+void check_attempt_over(bool counts);
+
 bool check_same(const char *what, int64_t got, int64_t want);
 bool check_between(const char *what, int64_t got, int64_t low, int64_t high);
 bool check_true(const char *what, bool holds);

@@ -78,6 +78,8 @@ static void show_coverage(const struct trace *t)
 	check_evidence(text);
 }
 
+bool trace_hidden;
+
 static bool finish(struct trace *t, int status, int want)
 {
 	bool fine = check_same("status of the tracer", status, want);
@@ -85,6 +87,7 @@ static bool finish(struct trace *t, int status, int want)
 	trace_read(t);
 	show_coverage(t);
 	fine &= check_true("the last line is a summary", t->summary);
+	trace_hidden |= number_at(t->summary, "coverage.lost.no_end") > 0;
 	if (!fine)
 		printf("      stderr: %s\n", t->proc.err.text);
 	return fine;

@@ -27,6 +27,8 @@ struct trace {
  * a few times, and says so; one that does not must be exact.
  */
 bool trace_command(struct trace *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Some report since this was cleared admitted ends unseen. */
+extern bool trace_hidden;
 /* Statistics of @disk are taken when a trace starts; what was added since, with loop_*'s names. */
 void trace_watch(const char *disk);
 struct disk_stat trace_disk(void);

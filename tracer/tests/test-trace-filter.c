@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "ground-attempt.h"
 #include "ground-check.h"
 #include "ground-loop.h"
 #include "ground-place.h"
@@ -35,7 +36,7 @@ static void run_known(const struct loop *l, int count, const char *more)
 	proc_free(&p);
 }
 
-TEST(by_device)
+TRACE_TEST(by_device)
 {
 	static const char *const tiers[] = { "block", "full" };
 	const char *why = need_loops();
@@ -63,7 +64,7 @@ TEST(by_device)
 }
 
 /* I/O that goes on elsewhere while the report is made is none of its business. */
-TEST(a_busy_neighbour)
+TRACE_TEST(a_busy_neighbour)
 {
 	const char *why = need_loops();
 	struct proc fio = {};
@@ -87,7 +88,7 @@ TEST(a_busy_neighbour)
 	trace_free(&t);
 }
 
-TEST(of_two_devices)
+TRACE_TEST(of_two_devices)
 {
 	const char *why = need_loops();
 	struct trace t;
@@ -136,7 +137,7 @@ static void pair_case(const char *tier, const char *filter, const char *a_words,
 	trace_free(&t);
 }
 
-TEST(by_process_and_thread)
+TRACE_TEST(by_process_and_thread)
 {
 	const char *why = need_loops();
 
@@ -154,7 +155,7 @@ TEST(by_process_and_thread)
 	pair_case("vfs", "tid", "--threads 3", "--threads 3", 71);
 }
 
-TEST(by_name)
+TRACE_TEST(by_name)
 {
 	const char *why = need_loops();
 	struct trace t;
@@ -203,7 +204,7 @@ static void op_case(const char *tier, const char *op, const char *not_op)
 	trace_free(&t);
 }
 
-TEST(by_operation)
+TRACE_TEST(by_operation)
 {
 	const char *why = need_loops();
 
@@ -243,7 +244,7 @@ static void status_case(const char *command, int want)
 	trace_free(&t);
 }
 
-TEST(status_of_the_command)
+TRACE_TEST(status_of_the_command)
 {
 	const char *why = need_loops();
 	char words[96];
@@ -261,7 +262,7 @@ TEST(status_of_the_command)
 	status_case(place_path("exit7.sh"), 126);
 }
 
-TEST(children_of_the_command)
+TRACE_TEST(children_of_the_command)
 {
 	const char *why = need_loops();
 	char text[1024];
@@ -320,7 +321,7 @@ static void stop_case(int sig)
 	trace_free(&t);
 }
 
-TEST(signals_while_the_command_runs)
+TRACE_TEST(signals_while_the_command_runs)
 {
 	const char *why = need_loops();
 
@@ -330,7 +331,7 @@ TEST(signals_while_the_command_runs)
 	stop_case(SIGINT);
 }
 
-TEST(signals_end_with_a_report)
+TRACE_TEST(signals_end_with_a_report)
 {
 	static const int sigs[] = { SIGINT, SIGTERM };
 	const char *why = need_loops();
@@ -350,7 +351,7 @@ TEST(signals_end_with_a_report)
 	}
 }
 
-TEST(two_tracers_at_once)
+TRACE_TEST(two_tracers_at_once)
 {
 	const char *why = need_loops();
 	struct trace a, b;

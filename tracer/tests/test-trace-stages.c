@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
+#include "ground-attempt.h"
 #include "ground-check.h"
 #include "ground-loop.h"
 #include "ground-place.h"
@@ -109,7 +110,7 @@ static int64_t stage(const struct trace *t, const char *stage_name, const char *
 	return number_at(trace_device_op(t, slow.name, "write"), path);
 }
 
-TEST(a_slow_device_is_seen_as_one)
+TRACE_TEST(a_slow_device_is_seen_as_one)
 {
 	static const char *const quick[] = { "q2g", "g2i", "i2d" };
 	static const char *const tiers[] = { "--tier block", "--tier full" };
@@ -168,7 +169,7 @@ static void queue_case(const char *scheduler, const char *waits_in, const char *
 	loop_set_scheduler(&slow, "none");
 }
 
-TEST(queueing_is_told_from_the_device)
+TRACE_TEST(queueing_is_told_from_the_device)
 {
 	const char *why = need_slow();
 	int64_t tags;
@@ -182,7 +183,7 @@ TEST(queueing_is_told_from_the_device)
 }
 
 /* io_uring tries without waiting first: those bios fail and come again from a worker. */
-TEST(bios_that_were_turned_away)
+TRACE_TEST(bios_that_were_turned_away)
 {
 	const char *why = need_slow();
 	struct trace t;
@@ -275,7 +276,7 @@ static void throttle_case(const char *tier)
 	trace_free(&t);
 }
 
-TEST(throttled_reads)
+TRACE_TEST(throttled_reads)
 {
 	const char *why = need_loop();
 
@@ -396,7 +397,7 @@ static void threshold_case(const char *tier, const struct told *told)
 	}
 }
 
-TEST(over_the_threshold)
+TRACE_TEST(over_the_threshold)
 {
 	const char *why = need_loop(), *dev = loop.path;
 	const struct told rows[] = {
@@ -438,7 +439,7 @@ static void told_of_file(const char *file)
 	}
 }
 
-TEST(over_the_threshold_in_a_file)
+TRACE_TEST(over_the_threshold_in_a_file)
 {
 	const char *why = need_loop();
 	char file[256];
@@ -457,7 +458,7 @@ TEST(over_the_threshold_in_a_file)
 }
 
 /* More at once than the ring holds: what is not told is counted. */
-TEST(what_is_not_told_is_counted)
+TRACE_TEST(what_is_not_told_is_counted)
 {
 	enum { MANY = 20011 };
 	const char *why = need_loop();
@@ -512,7 +513,7 @@ static void hung_case(const char *options, const char *level, const char *words,
 	trace_free(&t);
 }
 
-TEST(what_hangs_is_told_while_it_does)
+TRACE_TEST(what_hangs_is_told_while_it_does)
 {
 	const char *why = need_slow();
 
@@ -547,7 +548,7 @@ static void sample_case(const char *tier, int every, int64_t count)
 	trace_free(&t);
 }
 
-TEST(samples)
+TRACE_TEST(samples)
 {
 	const char *why = need_loop();
 
