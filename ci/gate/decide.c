@@ -236,11 +236,7 @@ static void decide_result(struct gate_result *r, const struct gate_tolerance *t)
 		    r->extra_ns - r->was_extra_ns, r->was_extra_ns, slack(t, r->was_extra_ns));
 		name_programs(r, fmin(slack(t, r->was_extra_ns), r->extra_ns - r->was_extra_ns) / 4);
 	}
-	/*
-	 * How often it wakes while fio starts and ends is up to the host: 0 to 91 ns were seen of
-	 * one program. What it takes from a saturated workload is in extra_ns.
-	 */
-	if (r->tracer_ns > r->was_tracer_ns + 5 * slack(t, r->was_tracer_ns)) {
+	if (r->tracer_ns > r->was_tracer_ns + slack(t, r->was_tracer_ns)) {
 		r->verdict = GATE_FAIL;
 		add(r->why, "its own process: %+.0f ns per I/O over the baseline of %.0f ns",
 		    r->tracer_ns - r->was_tracer_ns, r->was_tracer_ns);
