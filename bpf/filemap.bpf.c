@@ -32,24 +32,24 @@ static __always_inline int on_get_pages(struct address_space *mapping)
 	if (!on_own_mapping(o, mapping))
 		return 0;
 	o->lookups++;
-	op_cache_done(o, bpf_ktime_get_ns());
+	op_cache_done(o);
 	return 0;
 }
 
-/* The first look-up begins: what came before it was the way down. */
+/* What came before the first look-up was the way down. */
+static __always_inline int look_begin(struct op *o)
+{
+	if (o && !o->cached && !o->nr_bios)
+		op_spent(o, STAGE_OTHER);
+	return 0;
+}
+
 static __always_inline int on_lookup_begin(void)
 {
 	int index;
 	struct op *o = op_here(&index);
-	u64 now, from;
 
-	if (!o || o->kind != KIND_READ || o->cached || o->nr_bios)
-		return 0;
-	now = bpf_ktime_get_ns();
-	from = op_claim(o, now);
-	if (from)
-		op_give_cpu(o, STAGE_OTHER, now - from);
-	return 0;
+	return look_begin(o && o->kind == KIND_READ ? o : NULL);
 }
 
 static __always_inline int on_lookup_end(void)
@@ -60,7 +60,7 @@ static __always_inline int on_lookup_end(void)
 	if (!o || o->kind != KIND_READ)
 		return 0;
 	o->lookups++;
-	op_cache_done(o, bpf_ktime_get_ns());
+	op_cache_done(o);
 	return 0;
 }
 
@@ -68,16 +68,8 @@ static __always_inline int on_lookup_end(void)
 static __always_inline int on_check_begin(void)
 {
 	int index;
-	struct op *o = op_here(&index);
-	u64 now, from;
 
-	if (!o || o->cached || o->nr_bios)
-		return 0;
-	now = bpf_ktime_get_ns();
-	from = op_claim(o, now);
-	if (from)
-		op_give_cpu(o, STAGE_OTHER, now - from);
-	return 0;
+	return look_begin(op_here(&index));
 }
 
 static __always_inline int on_check_end(void)
@@ -86,7 +78,7 @@ static __always_inline int on_check_end(void)
 	struct op *o = op_here(&index);
 
 	if (o)
-		op_cache_done(o, bpf_ktime_get_ns());
+		op_cache_done(o);
 	return 0;
 }
 
@@ -98,7 +90,6 @@ static __always_inline int on_check_end(void)
 static __always_inline int on_range_begin(const struct address_space *mapping)
 {
 	struct op *o;
-	u64 now, from;
 	int index;
 
 	if (!mapping->nrpages)
@@ -106,10 +97,7 @@ static __always_inline int on_range_begin(const struct address_space *mapping)
 	o = op_here(&index);
 	if (!o || o->in_range)
 		return 0;
-	now = bpf_ktime_get_ns();
-	from = op_claim(o, now);
-	if (from)
-		op_give_cpu(o, o->nr_bios ? STAGE_SUBMIT : STAGE_OTHER, now - from);
+	op_spent(o, o->nr_bios ? STAGE_SUBMIT : STAGE_OTHER);
 	o->in_range = 1;
 	return 0;
 }
@@ -117,7 +105,6 @@ static __always_inline int on_range_begin(const struct address_space *mapping)
 static __always_inline int on_range_end(const struct address_space *mapping)
 {
 	struct op *o;
-	u64 now, from;
 	int index;
 
 	if (!mapping->nrpages)
@@ -125,10 +112,7 @@ static __always_inline int on_range_end(const struct address_space *mapping)
 	o = op_here(&index);
 	if (!o || !o->in_range)
 		return 0;
-	now = bpf_ktime_get_ns();
-	from = op_claim(o, now);
-	if (from)
-		op_give_cpu(o, STAGE_WBWAIT, now - from);
+	op_spent(o, STAGE_WBWAIT);
 	o->in_range = 0;
 	return 0;
 }
@@ -182,7 +166,7 @@ static __always_inline int on_folio_added(struct folio *folio)
 		o->folios_added++;
 	/* the look-up that missed ends here; a write goes on without one */
 	if (o->kind == KIND_READ)
-		op_cache_done(o, bpf_ktime_get_ns());
+		op_cache_done(o);
 	return 0;
 }
 

@@ -211,6 +211,15 @@ static __always_inline void op_give_cpu(struct op *o, enum iop_stage stage, u64 
 	op_give(o, stage, ns);
 }
 
+/* What nobody has accounted for until now was @stage, on the CPU. */
+static __always_inline void op_spent(struct op *o, enum iop_stage stage)
+{
+	u64 now = bpf_ktime_get_ns(), from = op_claim(o, now);
+
+	if (from)
+		op_give_cpu(o, stage, now - from);
+}
+
 static __always_inline u64 clamp_ns(u64 t, u64 lo, u64 hi)
 {
 	return t < lo ? lo : t > hi ? hi : t;
@@ -249,26 +258,13 @@ static __always_inline void op_request_done(struct op *o, const struct rq_stamps
 	op_give(o, s->e ? STAGE_COMPLETE : STAGE_DEVICE, s->c - t);
 }
 
-/* The file system takes the operation over: what came before was the way to it. */
-static __always_inline void op_entered_fs(struct op *o, u64 now)
-{
-	u64 from = op_claim(o, now);
-
-	if (from)
-		op_give_cpu(o, STAGE_VFS, now - from);
-}
-
 /* The page-cache look-up of the operation has ended. */
-static __always_inline void op_cache_done(struct op *o, u64 now)
+static __always_inline void op_cache_done(struct op *o)
 {
-	u64 from;
-
 	if (o->cached || o->nr_bios)
 		return;
 	o->cached = 1;
-	from = op_claim(o, now);
-	if (from)
-		op_give_cpu(o, STAGE_CACHE, now - from);
+	op_spent(o, STAGE_CACHE);
 }
 
 /* The task runs again after having been off the CPU since o->off_ns. */

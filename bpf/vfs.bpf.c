@@ -308,7 +308,7 @@ static __always_inline int on_uring_issue(u64 req)
 	struct op *o = index < 0 ? NULL : ops_at(index);
 
 	if (o && o->t0 && !o->nr_bios)
-		op_entered_fs(o, bpf_ktime_get_ns());
+		op_spent(o, STAGE_VFS);
 	return 0;
 }
 
@@ -362,7 +362,7 @@ static __always_inline int on_fs_enter(void)
 	if (!o || o->in_fs || o->nr_bios)
 		return 0;
 	o->in_fs = 1;
-	op_entered_fs(o, bpf_ktime_get_ns());
+	op_spent(o, STAGE_VFS);
 	return 0;
 }
 
