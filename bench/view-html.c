@@ -109,19 +109,6 @@ static void print_top(const struct report *r, FILE *f)
 
 /* ---- scheduler x tier ---- */
 
-static bool same_place(const struct report_set *a, const struct report_set *b)
-{
-	return !strcmp(a->workload, b->workload) && !strcmp(a->device, b->device);
-}
-
-static bool comes_first(const struct report *r, unsigned int set)
-{
-	for (unsigned int i = 0; i < set; i++)
-		if (same_place(&r->set[i], &r->set[set]))
-			return false;
-	return true;
-}
-
 static void matrix_row(const struct report *r, const struct report_set *s, FILE *f)
 {
 	fputs("<tr><td>", f);
@@ -158,7 +145,7 @@ static void print_matrix(const struct report *r, unsigned int first, FILE *f)
 	}
 	fputs("</tr></thead><tbody>\n", f);
 	for (unsigned int i = first; i < r->nr_sets; i++)
-		if (same_place(&r->set[i], s) && !r->set[i].skipped)
+		if (view_same_place(&r->set[i], s) && !r->set[i].skipped)
 			matrix_row(r, &r->set[i], f);
 	fputs("</tbody></table></div></section>\n", f);
 }
@@ -169,8 +156,8 @@ static void print_matrices(const struct report *r, FILE *f)
 		unsigned int nr = 0;
 
 		for (unsigned int k = i; k < r->nr_sets; k++)
-			nr += same_place(&r->set[i], &r->set[k]) && !r->set[k].skipped;
-		if (nr > 1 && comes_first(r, i))
+			nr += view_same_place(&r->set[i], &r->set[k]) && !r->set[k].skipped;
+		if (nr > 1 && view_comes_first(r, i))
 			print_matrix(r, i, f);
 	}
 }

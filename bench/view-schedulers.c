@@ -9,19 +9,6 @@
 #include "bench/view.h"
 #include "tracer/base/parse.h"
 
-static bool same_place(const struct report_set *a, const struct report_set *b)
-{
-	return !strcmp(a->workload, b->workload) && !strcmp(a->device, b->device);
-}
-
-static bool comes_first(const struct report *r, unsigned int set)
-{
-	for (unsigned int i = 0; i < set; i++)
-		if (same_place(&r->set[i], &r->set[set]))
-			return false;
-	return true;
-}
-
 static const char *duration(double ns, char *buf, size_t len)
 {
 	return ns > 0 ? fmt_duration((uint64_t)ns, buf, len) : "-";
@@ -35,7 +22,7 @@ static void print_workload(const struct report *r, unsigned int first, FILE *f)
 		const struct table *t = &s->outcome.table;
 		char a[32], b[32], c[32], d[32];
 
-		if (!same_place(s, &r->set[first]))
+		if (!view_same_place(s, &r->set[first]))
 			continue;
 		if (s->skipped || !t->nr_rounds) {
 			fprintf(f, "| %s | %s | | | | |\n", s->scheduler, s->skipped ? s->failed ? "failed" : "not to be had here" :
@@ -59,7 +46,7 @@ static void print_cost(const struct report *r, unsigned int first, unsigned int 
 		const struct report_set *s = &r->set[i];
 		char thr[48], cpu[48];
 
-		if (!same_place(s, &r->set[first]) || s->skipped)
+		if (!view_same_place(s, &r->set[first]) || s->skipped)
 			continue;
 		view_interval(&s->outcome.decision[arm][METRIC_THROUGHPUT], thr, sizeof(thr));
 		view_interval(&s->outcome.decision[arm][METRIC_CPU_PER_IO], cpu, sizeof(cpu));
@@ -89,7 +76,7 @@ static void print_stages(const struct report *r, unsigned int first, unsigned in
 	const struct arm_figures *head = NULL;
 
 	for (unsigned int i = first; i < r->nr_sets && !head; i++)
-		if (same_place(&r->set[i], &r->set[first]))
+		if (view_same_place(&r->set[i], &r->set[first]))
 			head = with_stages(&r->set[i], arm);
 	if (!head)
 		return;
@@ -103,7 +90,7 @@ static void print_stages(const struct report *r, unsigned int first, unsigned in
 	for (unsigned int i = first; i < r->nr_sets; i++) {
 		const struct arm_figures *fig = with_stages(&r->set[i], arm);
 
-		if (!same_place(&r->set[i], &r->set[first]) || !fig)
+		if (!view_same_place(&r->set[i], &r->set[first]) || !fig)
 			continue;
 		fprintf(f, "| %s |", r->set[i].scheduler);
 		for (unsigned int k = 0; k < head->nr_stages; k++) {
@@ -122,7 +109,7 @@ void view_schedulers(const struct report *r, FILE *f)
 	fprintf(f, "# Schedulers\n\nKernel %s, seed %llu, budget %g%%.%s\n", r->kernel, (unsigned long long)r->seed,
 		r->budget, r->smoke ? " A smoke run: its figures are not for publishing." : "");
 	for (unsigned int i = 0; i < r->nr_sets; i++) {
-		if (!comes_first(r, i))
+		if (!view_comes_first(r, i))
 			continue;
 		fprintf(f, "\n## %s on %s\n", r->set[i].workload, r->set[i].device);
 		print_workload(r, i, f);

@@ -181,3 +181,16 @@ void view_cell_name(const struct report *r, const struct report_set *s, unsigned
 {
 	fprintf(f, "%s/%s/%s/%s", report_device(s), s->scheduler, s->workload, r->arms->v[arm].name);
 }
+
+bool view_same_place(const struct report_set *a, const struct report_set *b)
+{
+	return !strcmp(a->workload, b->workload) && !strcmp(a->device, b->device);
+}
+
+bool view_comes_first(const struct report *r, unsigned int set)
+{
+	for (unsigned int i = 0; i < set; i++)
+		if (view_same_place(&r->set[i], &r->set[set]))
+			return false;
+	return true;
+}

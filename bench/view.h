@@ -41,6 +41,10 @@ enum verdict view_worst(const struct set_outcome *o, unsigned int arm);
 /* "loop/none/randread-4k-qd1/full" */
 void view_cell_name(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f);
 
+/* Sets of one workload on one device, which differ by scheduler; and the first of them. */
+bool view_same_place(const struct report_set *a, const struct report_set *b);
+bool view_comes_first(const struct report *r, unsigned int set);
+
 /* Text into XML or HTML: "&lt;". */
 void xml_text(const char *s, FILE *f);
 
