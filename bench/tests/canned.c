@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "bench/file.h"
 #include "bench/stat.h"
@@ -140,4 +142,20 @@ int canned_write(const struct canned *c, const char *path)
 	_cleanup_free_ char *text = canned_text(c);
 
 	return file_replace(path, text);
+}
+
+void canned_place(const char *name, char dir[static 64])
+{
+	snprintf(dir, 64, "/tmp/%s.XXXXXX", name);
+	if (!mkdtemp(dir))
+		abort();
+}
+
+void canned_program(char path[static 512])
+{
+	static const char name[] = "/iopath-bench";
+	ssize_t n = readlink("/proc/self/exe", path, 512 - sizeof(name));
+
+	path[n > 0 ? n : 0] = '\0';
+	strcpy(strrchr(path, '/'), name);
 }

@@ -20,6 +20,10 @@ struct canned {
 	bool no_end;			/* the run crashed behind its last cell */
 };
 
+/* A new directory of the test NAME's own, into @dir; ends the test program when there can be none. */
+void canned_place(const char *name, char dir[static 64]);
+/* iopath-bench beside the test program, into @path. */
+void canned_program(char path[static 512]);
 /* off, off2, full: a smoke run of 8 rounds, nothing lost. */
 struct canned canned_default(void);
 /* *ret is malloc'd: the text of the file. */

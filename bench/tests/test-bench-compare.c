@@ -19,18 +19,12 @@ static char dir[64], file_a[96], file_b[96], program[512];
 
 static void setup(void)
 {
-	ssize_t n;
-
 	if (dir[0])
 		return;
-	strcpy(dir, "/tmp/test-bench-compare.XXXXXX");
-	if (!mkdtemp(dir))
-		abort();
+	canned_place("test-bench-compare", dir);
 	snprintf(file_a, sizeof(file_a), "%s/a.jsonl", dir);
 	snprintf(file_b, sizeof(file_b), "%s/b.jsonl", dir);
-	n = readlink("/proc/self/exe", program, sizeof(program) - 16);
-	program[n > 0 ? n : 0] = '\0';
-	strcpy(strrchr(program, '/'), "/iopath-bench");
+	canned_program(program);
 	stop_install();
 }
 

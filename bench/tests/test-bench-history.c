@@ -20,18 +20,12 @@ static char dir[64], file[96], db[96], program[512];
 
 static void setup(void)
 {
-	ssize_t n;
-
 	if (dir[0])
 		return;
-	strcpy(dir, "/tmp/test-bench-history.XXXXXX");
-	if (!mkdtemp(dir))
-		abort();
+	canned_place("test-bench-history", dir);
 	snprintf(file, sizeof(file), "%s/results.jsonl", dir);
 	snprintf(db, sizeof(db), "%s/history.db", dir);
-	n = readlink("/proc/self/exe", program, sizeof(program) - 16);
-	program[n > 0 ? n : 0] = '\0';
-	strcpy(strrchr(program, '/'), "/iopath-bench");
+	canned_program(program);
 	stop_install();
 }
 
