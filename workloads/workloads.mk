@@ -5,10 +5,30 @@ known-count_SRC := $(addprefix workloads/,known-count.c known-engine.c known-lib
 	known-mmap.c known-plan.c known-queue.c known-sync.c known-uring.c)
 known-count_LIBS := -luring -laio -lpthread
 
+# The load generator on io_uring; it includes nothing of ours either.
+PROGRAMS += iopath-uring
+INSTALL_PROGRAMS += iopath-uring
+URING_LIB := $(addprefix workloads/,uring-hist.c uring-job.c uring-loop.c uring-plan.c uring-report.c uring-ring.c uring-stream.c)
+iopath-uring_SRC := workloads/uring-main.c $(URING_LIB)
+iopath-uring_LIBS := -luring -ljansson -lm -lpthread
+
+# The man page: its text here, its options from the table of the program.
+INSTALL_MAN += $(O)/iopath-uring.8
+EXTRA_PROGRAMS += $(O)/iopath-uring.8
+$(O)/iopath-uring.8: workloads/iopath-uring.8.in $(O)/iopath-uring
+	$(call say,MAN,$@)
+	$(Q)$(O)/iopath-uring --mdoc > $@.options
+	$(Q)sed -e '/^@OPTIONS@$$/{' -e 'r $@.options' -e 'd' -e '}' $< > $@
+	$(Q)rm -f $@.options
+
 # What tests with a real kernel share: loop devices on memory, programs run, reports read.
 GROUND_SRC := $(addprefix tracer/tests/,ground-attempt.c ground-bpf.c ground-check.c ground-loop.c ground-place.c ground-run.c ground-trace.c)
 
-TESTS += test-known-count
+TESTS += test-known-count test-uring test-uring-loop
+test-uring_SRC := workloads/tests/test-uring.c bench/tests/schema.c $(GROUND_SRC)
+test-uring_LIBS := -ljansson
+test-uring-loop_SRC := workloads/tests/test-uring-loop.c workloads/uring-hist.c workloads/uring-loop.c workloads/uring-plan.c workloads/uring-stream.c
+test-uring-loop_LIBS := -lm
 test-known-count_SRC := workloads/tests/test-known-count.c $(GROUND_SRC)
 test-known-count_LIBS := -ljansson
 

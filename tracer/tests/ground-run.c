@@ -46,10 +46,12 @@ const char *proc_path(const char *name)
 /* A command begins the line, or comes after "--"; those of our own build go by path. */
 static char *word_of(const char *word, const char *before)
 {
+	static const char *const ours[] = { "iopath", "known-count", "iopath-uring" };
 	bool command = !before || !strcmp(before, "--");
 
-	if (command && (!strcmp(word, "iopath") || !strcmp(word, "known-count")))
-		return strdup(proc_path(word));
+	for (size_t i = 0; command && i < ARRAY_SIZE(ours); i++)
+		if (!strcmp(word, ours[i]))
+			return strdup(proc_path(word));
 	return strdup(word);
 }
 
