@@ -31,6 +31,7 @@ BENCH_LIB := \
 	bench/load-command.c \
 	bench/load-fio.c \
 	bench/load-sysbench.c \
+	bench/load-uring.c \
 	bench/load.c \
 	bench/machine.c \
 	bench/pass.c \
@@ -55,6 +56,7 @@ BENCH_LIB := \
 	bench/target.c \
 	bench/tracer.c \
 	bench/undo.c \
+	bench/uring.c \
 	bench/verdict.c \
 	bench/view-ci.c \
 	bench/view-data.c \
@@ -64,6 +66,8 @@ BENCH_LIB := \
 	bench/view-text.c \
 	bench/view.c \
 	bench/why.c \
+	bench/words.c \
+	bench/workload-settings.c \
 	bench/workload.c \
 	# EOL
 BENCH_LIBS := -ljansson -lsqlite3 -lm -lpthread
@@ -123,7 +127,7 @@ bench-schedulers: deps
 	$(Q)$(MAKE) programs
 	$(Q)O=$(O) OUT=$(OUT) TIER=$(TIER) bench/bench-schedulers $(bench_options)
 
-INSTALL_WORKLOADS += $(sort $(wildcard workloads/*.fio workloads/*.sysbench))
+INSTALL_WORKLOADS += $(sort $(wildcard workloads/*.fio workloads/*.sysbench workloads/*.uring))
 
 # What the tests of whole runs measure: a load of known size, a fio of known figures.
 PROGRAMS += bench-burn fake-fio
@@ -132,9 +136,9 @@ bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
 BENCH_TESTS := test-bench-compare test-bench-history test-bench-parse test-bench-past test-bench-report test-bench-run test-bench-stat test-bench-stop \
-	test-bench-verdict test-bench-view
+	test-bench-uring test-bench-verdict test-bench-view
 TESTS += $(BENCH_TESTS)
-BENCH_RUN_TESTS := test-bench-run test-bench-stop
+BENCH_RUN_TESTS := test-bench-run test-bench-stop test-bench-uring
 $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/canned.c bench/tests/schema.c \
 	$(if $(filter $(t),$(BENCH_RUN_TESTS)),bench/tests/bench-run.c) $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))

@@ -111,7 +111,7 @@ static int try_rate(struct pass_env *e, const struct fio_result *capacity, doubl
 
 	if (e->workload->kind == WORKLOAD_FIO)
 		err = plan(e, capacity, share, c, why);
-	else /* sysbench keeps a rate itself */
+	else /* sysbench and iopath-uring keep a rate themselves */
 		c->rate_iops = floor(c->capacity_iops * share);
 	if (err)
 		return err;

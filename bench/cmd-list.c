@@ -40,15 +40,15 @@ static int print_workloads(const char *given)
 			strerror(-err));
 		return EXIT_ENVIRONMENT;
 	}
-	printf("Workloads (--workload NAME, FILE.fio or FILE.sysbench; * without any)\n");
+	printf("Workloads (--workload NAME, FILE.fio, FILE.sysbench or FILE.uring; * without any)\n");
 	for (unsigned int i = 0; i < nr; i++) {
 		struct workload w = { 0 };
 		struct why why = { 0 };
 
 		if (workload_load(names[i], dir, &w, &why))
-			printf("  %-26s unusable: %s\n", names[i], why.text);
+			printf("  %-28s unusable: %s\n", names[i], why.text);
 		else
-			printf("%c %-26s %s\n", w.is_default ? '*' : ' ', w.name, w.purpose);
+			printf("%c %-28s %s\n", w.is_default ? '*' : ' ', w.name, w.purpose);
 		workload_free(&w);
 		free(names[i]);
 	}

@@ -154,7 +154,7 @@ json_t *fio_latency_json(const struct fio_result *r)
 	return o;
 }
 
-static int append(struct fio_series *s, struct fio_bucket b)
+int fio_series_put(struct fio_series *s, struct fio_bucket b)
 {
 	struct fio_bucket *bigger = realloc(s->bucket, (s->nr + 1) * sizeof(b));
 
@@ -184,7 +184,7 @@ int fio_series_add(struct fio_series *s, const char *text)
 
 			/* fio's value is I/Os per second over its own bucket length in ms */
 			if (ms > from) {
-				err = append(s, (struct fio_bucket){ from, ms,
+				err = fio_series_put(s, (struct fio_bucket){ from, ms,
 								     (double)iops * (double)(ms - from) /
 									     1000 });
 				if (err)

@@ -57,6 +57,7 @@ struct fio_series {
 	double ios;	/* all buckets */
 };
 
+int fio_series_put(struct fio_series *s, struct fio_bucket b);
 /* Add one log's text (one job). Lines: time_ms, IOPS, direction, ... */
 int fio_series_add(struct fio_series *s, const char *text);
 void fio_series_free(struct fio_series *s);

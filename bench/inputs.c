@@ -224,6 +224,19 @@ static bool wants(const struct inputs *in, enum workload_kind kind)
 	return false;
 }
 
+/* Ours: beside this program unless told. */
+static int check_uring(const struct run_config *c, struct inputs *in, struct why *why)
+{
+	_cleanup_free_ char *beside = NULL;
+	char dir[PATH_MAX], version[64];
+	int err = own_dir(dir, sizeof(dir));
+
+	if (!err && asprintf(&beside, "%s/iopath-uring", dir) < 0)
+		err = -ENOMEM;
+	return err ? err : check_program(c->uring ? c->uring : beside, "iopath-uring", &in->uring, version,
+					 sizeof(version), why);
+}
+
 static int check_programs(const struct run_config *c, struct inputs *in, struct why *why)
 {
 	int err = 0;
@@ -233,6 +246,8 @@ static int check_programs(const struct run_config *c, struct inputs *in, struct 
 	if (!err && wants(in, WORKLOAD_SYSBENCH))
 		err = check_program(c->sysbench, "sysbench", &in->sysbench, in->sysbench_version,
 				    sizeof(in->sysbench_version), why);
+	if (!err && wants(in, WORKLOAD_URING))
+		err = check_uring(c, in, why);
 	return err;
 }
 
@@ -313,6 +328,7 @@ void inputs_free(struct inputs *in)
 	free(in->iopath);
 	free(in->fio);
 	free(in->sysbench);
+	free(in->uring);
 	free(in->out);
 	*in = (struct inputs){ 0 };
 }

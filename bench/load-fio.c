@@ -143,26 +143,13 @@ static bool log_agrees(const struct fio_series *s, const struct fio_result *f)
 static void judge(struct pass_env *e, const struct load_run *run, const struct fio_series *s,
 		  struct pass_result *r)
 {
-	uint64_t startup_ms;
-
 	if (r->fault[0])
 		return;
-	if (!log_agrees(s, &r->fio)) {
+	if (!log_agrees(s, &r->fio))
 		pass_fault(r, "fio's log (%.0f I/Os) and its totals (%llu) disagree", s->ios,
 			   (unsigned long long)r->fio.ios);
-		return;
-	}
-	startup_ms = s->first_ms > run->started_ms ? s->first_ms - run->started_ms : 0;
-	if (s->first_ms + e->timing.discard_ns / NS_PER_MS / 2 > r->from_ms)
-		pass_fault(r, "fio was slow to start (%llu ms): nothing left to discard",
-			   (unsigned long long)startup_ms);
-	else if (s->last_ms + 100 < r->to_ms)
-		pass_fault(r, "fio ended %llu ms before the window",
-			   (unsigned long long)(r->to_ms - s->last_ms));
-	r->ios = fio_series_ios(s, r->from_ms, r->to_ms);
-	r->bytes = (uint64_t)(r->ios * (double)r->fio.bytes / (double)r->fio.ios);
-	if (fio_series_unsteady(s, r->from_ms, r->to_ms))
-		r->flags |= PASS_UNSTEADY;
+	else
+		load_count_series(e, run, s, r);
 }
 
 static int count(struct pass_env *e, const struct load_run *run, struct pass_result *r)

@@ -13,70 +13,27 @@
 #include "bench/load.h"
 #include "bench/stop.h"
 #include "bench/sysbench.h"
+#include "bench/words.h"
 #include "tracer/base/cleanup.h"
 
-#define WORDS_MAX 64
-
-struct words {
-	char *v[WORDS_MAX + 1];
-	unsigned int nr;
-};
-
-static int add(struct words *w, char *word)
-{
-	if (!word)
-		return -ENOMEM;
-	if (w->nr == WORDS_MAX) {
-		free(word);
-		return -E2BIG;
-	}
-	w->v[w->nr++] = word;
-	return 0;
-}
-
-static void free_words(struct words *w)
-{
-	for (unsigned int i = 0; i < w->nr; i++)
-		free(w->v[i]);
-}
-
 /* sysbench fileio --NAME=VALUE... of the file. */
-static int make_words(const struct pass_env *e, struct words *w)
+static void make_words(const struct pass_env *e, struct words *w)
 {
-	_cleanup_free_ char *copy = strdup(e->workload->text);
-	char *save = NULL, *option;
-	int err = copy ? 0 : -ENOMEM;
-
-	if (!err && e->cpus) {
-		err = add(w, strdup("taskset"));
-		if (!err)
-			err = add(w, strdup("-c"));
-		if (!err)
-			err = add(w, strdup(e->cpus));
-	}
-	if (!err)
-		err = add(w, strdup(e->sysbench));
-	if (!err)
-		err = add(w, strdup("fileio"));
-	for (char *l = err ? NULL : strtok_r(copy, "\r\n", &save); l && !err; l = strtok_r(NULL, "\r\n", &save)) {
-		l += strspn(l, " \t");
-		if (!*l || *l == '#' || *l == ';')
-			continue;
-		err = asprintf(&option, "--%s", l) < 0 ? -ENOMEM : add(w, option);
-	}
-	return err;
+	words_pin(w, e->cpus);
+	words_add(w, "%s", e->sysbench);
+	words_add(w, "fileio");
+	words_add_settings(w, e->workload->text);
 }
 
 static int run_step(struct pass_env *e, const char *step, struct why *why)
 {
 	struct words w = { .nr = 0 };
-	int err = make_words(e, &w);
+	int err;
 
-	if (!err)
-		err = add(&w, strdup(step));
-	if (!err)
-		err = load_run_whole(e, w.v, e->target->filename, why);
-	free_words(&w);
+	make_words(e, &w);
+	words_add(&w, "%s", step);
+	err = w.err ? w.err : load_run_whole(e, w.v, e->target->filename, why);
+	words_free(&w);
 	return err;
 }
 
@@ -92,24 +49,18 @@ static int start(struct pass_env *e, const struct job_params *p, double rate, st
 		 struct why *why)
 {
 	struct words w = { .nr = 0 };
-	char *option;
-	int err = make_words(e, &w);
+	int err;
 
+	make_words(e, &w);
 	/* whole seconds are all that 1.0 understands */
-	if (!err)
-		err = asprintf(&option, "--time=%llu", (unsigned long long)(p->runtime_ms + 999) / 1000) < 0 ?
-			      -ENOMEM : add(&w, option);
-	if (!err)
-		err = add(&w, strdup("--events=0"));
-	if (!err)
-		err = add(&w, strdup("--rand-seed=1"));
-	if (!err && rate > 0)
-		err = asprintf(&option, "--rate=%.0f", rate) < 0 ? -ENOMEM : add(&w, option);
-	if (!err)
-		err = add(&w, strdup("run"));
-	if (!err)
-		err = load_spawn(e, w.v, p->filename, run, why);
-	free_words(&w);
+	words_add(&w, "--time=%llu", (unsigned long long)(p->runtime_ms + 999) / 1000);
+	words_add(&w, "--events=0");
+	words_add(&w, "--rand-seed=1");
+	if (rate > 0)
+		words_add(&w, "--rate=%.0f", rate);
+	words_add(&w, "run");
+	err = w.err ? w.err : load_spawn(e, w.v, p->filename, run, why);
+	words_free(&w);
 	return err;
 }
 

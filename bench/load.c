@@ -17,14 +17,14 @@
 
 const struct load *load_of(const struct workload *w)
 {
-	switch (w->kind) {
-	case WORKLOAD_SYSBENCH:
-		return &load_sysbench;
-	case WORKLOAD_COMMAND:
-		return &load_command;
-	default:
-		return &load_fio;
-	}
+	static const struct load *const loads[] = {
+		[WORKLOAD_FIO] = &load_fio,
+		[WORKLOAD_SYSBENCH] = &load_sysbench,
+		[WORKLOAD_URING] = &load_uring,
+		[WORKLOAD_COMMAND] = &load_command,
+	};
+
+	return loads[w->kind];
 }
 
 static uint64_t wall_ms(void)
@@ -74,6 +74,26 @@ void load_keep_talk(const struct load_run *run, struct pass_result *r)
 	snprintf(r->fio_stderr, sizeof(r->fio_stderr), "%s",
 		 text + (len < sizeof(r->fio_stderr) ? 0 : len - sizeof(r->fio_stderr) + 1));
 	text_clean(r->fio_stderr);
+	for (len = strlen(r->fio_stderr); len && r->fio_stderr[len - 1] == ' ';)
+		r->fio_stderr[--len] = '\0';
+}
+
+void load_count_series(struct pass_env *e, const struct load_run *run, const struct fio_series *s,
+		       struct pass_result *r)
+{
+	const char *name = load_of(e->workload)->name;
+	uint64_t startup_ms = s->first_ms > run->started_ms ? s->first_ms - run->started_ms : 0;
+
+	if (s->first_ms + e->timing.discard_ns / NS_PER_MS / 2 > r->from_ms)
+		pass_fault(r, "%s was slow to start (%llu ms): nothing left to discard", name,
+			   (unsigned long long)startup_ms);
+	else if (s->last_ms + 100 < r->to_ms)
+		pass_fault(r, "%s ended %llu ms before the window", name,
+			   (unsigned long long)(r->to_ms - s->last_ms));
+	r->ios = fio_series_ios(s, r->from_ms, r->to_ms);
+	r->bytes = (uint64_t)(r->ios * (double)r->fio.bytes / (double)r->fio.ios);
+	if (fio_series_unsteady(s, r->from_ms, r->to_ms))
+		r->flags |= PASS_UNSTEADY;
 }
 
 int load_run_whole(struct pass_env *e, char *const argv[], const char *cwd, struct why *why)
@@ -89,7 +109,9 @@ int load_run_whole(struct pass_env *e, char *const argv[], const char *cwd, stru
 	if (!err) {
 		undo_drop(e->undo);
 		load_keep_talk(&run, &r);
-		if (end.status)
+		if (end.status == EXIT_SKIPPED)
+			err = why_fail(why, EXIT_SKIPPED, -EOPNOTSUPP, "%.300s", r.fio_stderr);
+		else if (end.status)
 			err = why_fail(why, EXIT_ENVIRONMENT, -EIO, "workload %s: %s failed (status %d): %.200s",
 				       e->workload->name, argv[0], end.status, r.fio_stderr);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The program that does the I/O of a pass: fio, sysbench, or any command. The
+ * The program that does the I/O of a pass: fio, sysbench, iopath-uring, or any command. The
  * pass starts it, takes both edges of the window, and asks what was done.
  */
 #ifndef BENCH_LOAD_H
@@ -28,7 +28,7 @@ struct load {
 	bool is_stopped;	/* by the harness behind the window; it does not end by itself */
 };
 
-extern const struct load load_fio, load_sysbench, load_command;
+extern const struct load load_fio, load_sysbench, load_uring, load_command;
 
 const struct load *load_of(const struct workload *w);
 
@@ -36,8 +36,14 @@ const struct load *load_of(const struct workload *w);
 int load_spawn(struct pass_env *e, char *const argv[], const char *cwd, struct load_run *run, struct why *why);
 /* End it if it still runs. */
 void load_abort(struct pass_env *e, struct load_run *run);
-/* Run @argv to its end in @cwd; a status that is not 0 is -EIO with the last of its talk. */
+/*
+ * Run @argv to its end in @cwd. Its status 77 is -EOPNOTSUPP with EXIT_SKIPPED and what it said;
+ * any other but 0 is -EIO with the last of its talk.
+ */
 int load_run_whole(struct pass_env *e, char *const argv[], const char *cwd, struct why *why);
+/* I/Os of the window out of its counts over time, or a fault; r->fio has the totals. */
+void load_count_series(struct pass_env *e, const struct load_run *run, const struct fio_series *s,
+		       struct pass_result *r);
 /* The end of its talk into r->fio_stderr. */
 void load_keep_talk(const struct load_run *run, struct pass_result *r);
 

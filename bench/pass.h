@@ -29,7 +29,7 @@ struct timing {
 
 /* What the passes of one set share. */
 struct pass_env {
-	const char *fio, *sysbench;
+	const char *fio, *sysbench, *uring;
 	const char *work_dir;
 	const struct device *device;
 	const struct target *target;

@@ -176,6 +176,7 @@ static void fill_set_config(struct run *r)
 		.iopath = r->in.iopath,
 		.fio = r->in.fio,
 		.sysbench = r->in.sysbench,
+		.uring = r->in.uring,
 		.work_dir = r->work_dir,
 		.rounds = choose_rounds(c),
 		.budget = c->budget,
@@ -278,15 +279,19 @@ static int skip_set(struct run *r, const struct report_set *s, struct why *why)
 			   why);
 }
 
-/* A workload that does not run here is no reason to lose the others. */
+/*
+ * A workload that does not run here is no reason to lose the others; one whose
+ * program says that this kernel or device lacks a feature is skipped.
+ */
 static int fail_set(struct run *r, struct report_set *s, struct why *why)
 {
 	unsigned int index = (unsigned int)(s - r->sets);
+	bool lacks = why->code == EXIT_SKIPPED;
 
 	r->reasons[index] = strdup(why->text);
 	if (!r->reasons[index])
 		return -ENOMEM;
-	s->failed = true;
+	s->failed = !lacks;
 	s->skipped = r->reasons[index];
 	*why = (struct why){ 0 };
 	set_outcome_free(&s->outcome);
@@ -318,15 +323,16 @@ static int run_workload(struct run *r, const struct device *d, const char *sched
 	return err;
 }
 
-/* A set that failed before the run was cut short has had its turn. */
-static void recall_failure(const struct run *r, struct report_set *s)
+/* A set that failed, or found a feature lacking, before the run was cut short has had its turn. */
+static void recall_failure(const struct run *r, struct report_set *s, const struct workload *w)
 {
 	unsigned int index = (unsigned int)(s - r->sets);
 	const struct past *past = r->c->past;
 
-	if (!past || index >= past->nr || !past->set[index].failed)
+	if (!past || index >= past->nr ||
+	    !(past->set[index].failed || (past->set[index].skipped && w->kind == WORKLOAD_URING)))
 		return;
-	s->failed = true;
+	s->failed = past->set[index].failed;
 	s->skipped = past->set[index].skipped;
 }
 
@@ -343,10 +349,10 @@ static int run_scheduler(struct run *r, const struct device *d, const char *sche
 		struct report_set *s = next_report_set(r, d, scheduler, &r->in.workload[i]);
 
 		s->skipped = skip;
-		recall_failure(r, s);
+		recall_failure(r, s, &r->in.workload[i]);
 		err = s->skipped ? skip_set(r, s, why) :
 			     run_workload(r, d, scheduler, &r->in.workload[i], s, why);
-		if (err == -EIO && inputs_nr_sets(&r->in) > 1)
+		if ((err == -EIO && inputs_nr_sets(&r->in) > 1) || (err == -EOPNOTSUPP && why->code == EXIT_SKIPPED))
 			err = fail_set(r, s, why);
 	}
 	return err;

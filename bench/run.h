@@ -16,7 +16,7 @@ struct run_config {
 	struct rounds rounds;
 	bool rounds_set;
 	double budget, max_steal_pct;
-	const char *out, *history, *iopath, *fio, *sysbench, *workload_dir, *state_dir;
+	const char *out, *history, *iopath, *fio, *sysbench, *uring, *workload_dir, *state_dir;
 	bool quick, long_cells;
 	uint64_t seed;		/* 0: made up */
 	const struct past *past;	/* of the run to be resumed, whose directory @out is; or NULL */

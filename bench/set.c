@@ -453,6 +453,7 @@ static void init_state(struct set_state *s, const struct target *target, char *c
 	s->env = (struct pass_env){
 		.fio = c->fio,
 		.sysbench = c->sysbench,
+		.uring = c->uring,
 		.work_dir = c->work_dir,
 		.device = s->key->device,
 		.target = target,

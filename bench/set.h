@@ -27,7 +27,7 @@
 /* What all sets of a run share; the run fills it once. */
 struct set_config {
 	const struct arm_list *arms;
-	const char *iopath, *fio, *sysbench, *work_dir;
+	const char *iopath, *fio, *sysbench, *uring, *work_dir;
 	struct rounds rounds;
 	double budget;
 	uint64_t seed;

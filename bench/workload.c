@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bench/file.h"
+#include "bench/workload-settings.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/parse.h"
 
@@ -84,25 +85,6 @@ static int parse_directive(const char *line, struct workload *w, struct why *why
 	return 0;
 }
 
-/* sysbench: "test-mode=rndrw"; *jobs counts the test modes. */
-static int parse_setting(const char *s, struct workload *w, unsigned int *modes, struct why *why)
-{
-	static const char *const owned[] = { "time", "max-time", "events", "max-requests", "rate", "rand-seed",
-					     "percentile", "report-interval", "warmup-time", "verbosity" };
-	size_t len = strcspn(s, "=\r\n");
-
-	if (!s[strspn(s, " \t\r\n")])
-		return 0;
-	if (!len || s[len] != '=' || strcspn(s, " \t") < len)
-		return why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: \"%s\": not NAME=VALUE", w->name, s);
-	for (size_t i = 0; i < ARRAY_SIZE(owned); i++)
-		if (strlen(owned[i]) == len && !strncmp(owned[i], s, len))
-			return why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: \"%s\" is the harness's to say",
-					w->name, s);
-	*modes += !strncmp(s, "file-test-mode=", 15);
-	return 0;
-}
-
 static int parse_line(const char *line, struct workload *w, unsigned int *jobs, struct why *why)
 {
 	const char *s = skip_blank(line);
@@ -113,8 +95,8 @@ static int parse_line(const char *line, struct workload *w, unsigned int *jobs, 
 			return parse_directive(s + 7, w, why);
 		return 0;
 	}
-	if (w->kind == WORKLOAD_SYSBENCH)
-		return parse_setting(s, w, jobs, why);
+	if (w->kind != WORKLOAD_FIO)
+		return workload_check_setting(s, w, why);
 	if (*s == '[' && strncmp(s, "[global]", 8))
 		(*jobs)++;
 	if (key_in(s, refused_keys, ARRAY_SIZE(refused_keys)))
@@ -155,9 +137,10 @@ int workload_parse(const char *name, enum workload_kind kind, const char *text, 
 	for (char *l = err ? NULL : strtok_r(copy, "\n", &save); l && !err;
 	     l = strtok_r(NULL, "\n", &save))
 		err = parse_line(l, &w, &jobs, why);
-	if (!err && !jobs)
-		err = why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: no %s in it", name,
-			       kind == WORKLOAD_SYSBENCH ? "file-test-mode" : "job section");
+	if (!err && kind != WORKLOAD_FIO)
+		err = workload_check_settings(&w, why);
+	else if (!err && !jobs)
+		err = why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: no job section in it", name);
 	if (err) {
 		workload_free(&w);
 		return err;
@@ -177,7 +160,7 @@ void workload_free(struct workload *w)
 static const struct {
 	const char *suffix;
 	enum workload_kind kind;
-} suffixes[] = { { ".fio", WORKLOAD_FIO }, { ".sysbench", WORKLOAD_SYSBENCH } };
+} suffixes[] = { { ".fio", WORKLOAD_FIO }, { ".sysbench", WORKLOAD_SYSBENCH }, { ".uring", WORKLOAD_URING } };
 
 /* The suffix of a file name that makes it a workload, or -1. */
 static int find_suffix(const char *base)

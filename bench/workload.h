@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A workload is a file: a fio job (.fio) or settings of sysbench fileio
- * (.sysbench). Its first line is a comment that says what it is for; a comment
+ * A workload is a file: a fio job (.fio), settings of sysbench fileio
+ * (.sysbench) or of iopath-uring (.uring). Its first line is a comment that says what it is for; a comment
  * line "# iopath: target=device|ext4|files cpus=N default" says where it runs
  * (on the device itself, in one file on an ext4, in many; default: the device,
  * with sysbench always many files), on how many cores it is pinned (default:
@@ -26,11 +26,11 @@
 #define PACER_JOB "iopath-pacer"
 #define WORKLOAD_MAX_JOBS 64
 
-enum workload_kind { WORKLOAD_FIO, WORKLOAD_SYSBENCH, WORKLOAD_COMMAND };
+enum workload_kind { WORKLOAD_FIO, WORKLOAD_SYSBENCH, WORKLOAD_URING, WORKLOAD_COMMAND };
 
 struct workload {
 	enum workload_kind kind;
-	char *name;	/* the file's, without .fio or .sysbench */
+	char *name;	/* the file's, without .fio, .sysbench or .uring */
 	char *purpose;
 	char *text;	/* of the file, or the command */
 	bool on_ext4;
@@ -67,7 +67,7 @@ struct job_params {
 	bool create_only;	/* lay out the file, no I/O */
 };
 
-/* A name in @dir, or a path to a .fio or .sysbench file. */
+/* A name in @dir, or a path to such a file. */
 int workload_load(const char *name, const char *dir, struct workload *ret, struct why *why);
 void workload_free(struct workload *w);
 /* NAME=COMMAND, in which {dev}, {disk} and {dir} are filled in; {dir} is an ext4 made for it. */
@@ -85,7 +85,7 @@ int workload_render(const struct workload *w, const struct job_params *p, char *
  */
 int pace_plan(const double *target, unsigned int nr, struct pace *ret, double *ret_total);
 
-/* Names of the .fio and .sysbench files in @dir, sorted; *ret is a malloc'd array of malloc'd strings. */
+/* Names of the workload files in @dir, sorted; *ret is a malloc'd array of malloc'd strings. */
 int workload_names(const char *dir, char ***ret, unsigned int *ret_nr);
 
 #endif

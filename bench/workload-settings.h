@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Workload files that are settings of a program, one a line: sysbench fileio, iopath-uring. */
+#ifndef BENCH_WORKLOAD_SETTINGS_H
+#define BENCH_WORKLOAD_SETTINGS_H
+
+#include "bench/workload.h"
+
+/* One line that is no comment. -EINVAL with *why: not a setting, or one that is the harness's to say. */
+int workload_check_setting(const char *line, const struct workload *w, struct why *why);
+/* All of the file @w is there: is anything missing that its program needs? */
+int workload_check_settings(const struct workload *w, struct why *why);
+
+#endif
