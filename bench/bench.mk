@@ -9,6 +9,7 @@ DEPS += libsqlite3-dev libxml2-utils
 # Without main(): the tests link it.
 BENCH_LIB := \
 	bench/arm.c \
+	bench/attribution.c \
 	bench/calibrate.c \
 	bench/cell.c \
 	bench/change.c \
@@ -22,8 +23,11 @@ BENCH_LIB := \
 	bench/compare.c \
 	bench/cpu.c \
 	bench/device.c \
+	bench/energy.c \
 	bench/file.c \
 	bench/fio.c \
+	bench/group.c \
+	bench/grid.c \
 	bench/guard.c \
 	bench/history.c \
 	bench/inputs.c \
@@ -34,9 +38,11 @@ BENCH_LIB := \
 	bench/load-uring.c \
 	bench/load.c \
 	bench/machine.c \
+	bench/meter.c \
 	bench/pass.c \
 	bench/past.c \
 	bench/plot.c \
+	bench/pmu.c \
 	bench/progress.c \
 	bench/reader.c \
 	bench/replay.c \
@@ -59,6 +65,7 @@ BENCH_LIB := \
 	bench/uring.c \
 	bench/verdict.c \
 	bench/view-ci.c \
+	bench/view-cpu.c \
 	bench/view-data.c \
 	bench/view-html.c \
 	bench/view-md.c \
@@ -135,7 +142,7 @@ bench-burn_SRC := bench/tests/burn.c
 bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
-BENCH_TESTS := test-bench-compare test-bench-history test-bench-parse test-bench-past test-bench-report test-bench-run test-bench-stat test-bench-stop \
+BENCH_TESTS := test-bench-compare test-bench-cpu test-bench-history test-bench-parse test-bench-past test-bench-report test-bench-run test-bench-stat test-bench-stop \
 	test-bench-uring test-bench-verdict test-bench-view
 TESTS += $(BENCH_TESTS)
 BENCH_RUN_TESTS := test-bench-run test-bench-stop test-bench-uring

@@ -154,6 +154,26 @@ int calibrate(struct pass_env *e, struct calibration *ret, struct why *why)
 			      e->workload->name, e->device->name, 100 * share, c.fault[0] ? "; " : "", c.fault);
 }
 
+void calibration_low(const struct calibration *c, const struct workload *w, struct calibration *ret)
+{
+	double share = LOW_SHARE / RATE_SHARE, target[WORKLOAD_MAX_JOBS], total, full = 0;
+	struct calibration low = { .nr_cores = c->nr_cores, .capacity_iops = c->capacity_iops };
+
+	if (w->kind != WORKLOAD_FIO) {
+		low.rate_iops = load_of(w)->has_rate ? floor(c->rate_iops * share) : 0;
+	} else {
+		for (unsigned int i = 0; i < c->pace.nr; i++) {
+			target[i] = share * c->pace.weight[i] * c->pace.pacer_iops;
+			full += (double)c->pace.weight[i] * c->pace.pacer_iops;
+		}
+		if (!pace_plan(target, c->pace.nr, &low.pace, &total)) {
+			memcpy(low.pace.clones, c->pace.clones, sizeof(low.pace.clones));
+			low.rate_iops = c->rate_iops * total / full;
+		}
+	}
+	*ret = low;
+}
+
 void calibration_put(const struct calibration *c, json_t *o)
 {
 	json_t *weights = json_array(), *clones = json_array();

@@ -23,6 +23,13 @@ struct calibration {
 void calibration_put(const struct calibration *c, json_t *set_line);
 int calibration_get(struct reader *r, const json_t *set_line, bool pace, struct calibration *ret);
 
+/*
+ * The rate for a look at light load, LOW_SHARE of the capacity if the fixed rate is
+ * 70 % of it. ret->rate_iops 0: the load knows no rate.
+ */
+#define LOW_SHARE .30
+void calibration_low(const struct calibration *c, const struct workload *w, struct calibration *ret);
+
 /* -EIO with *why when fio cannot run the workload or no rate holds; -EINTR. */
 int calibrate(struct pass_env *e, struct calibration *ret, struct why *why);
 

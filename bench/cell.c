@@ -22,7 +22,7 @@ static void set_fault(struct cell *c, bool by_tracer, const char *text)
 
 static void judge_tracer(struct cell *c, const struct arm *arm)
 {
-	uint64_t disk_ios = c->saturation.disk_ios + c->fixed.disk_ios;
+	uint64_t disk_ios = c->saturation.disk_ios + c->fixed.disk_ios + c->low.disk_ios;
 	char text[160];
 
 	if (!c->has_tracer)
@@ -51,8 +51,8 @@ int cell_take_core_pct(struct cell *c)
 	return 0;
 }
 
-static int both_passes(struct pass_env *e, const struct arm *arm, const struct pace *pace,
-		       double rate_iops, const struct tracer *t, struct cell *c, struct why *why)
+static int all_passes(struct pass_env *e, const struct arm *arm, const struct cell_rates *rates,
+		      const struct tracer *t, struct cell *c, struct why *why)
 {
 	int err = sleep_until(now_ns() + e->timing.settle_ns);
 
@@ -63,18 +63,20 @@ static int both_passes(struct pass_env *e, const struct arm *arm, const struct p
 	set_fault(c, false, c->saturation.fault);
 	if (c->fault[0]) /* the round is lost already: do not spend more on it */
 		return 0;
-	err = pass_run(e, pace, rate_iops, t, &c->fixed, why);
+	err = pass_run(e, rates->pace, rates->iops, t, &c->fixed, why);
 	if (err)
 		return err;
 	set_fault(c, false, c->fixed.fault);
 	/* an arm that cannot keep the rate has overhead; an empty machine that cannot is broken */
 	if (arm->kind == ARM_OFF && c->fixed.flags & PASS_RATE_MISSED)
 		set_fault(c, false, "without a tracer the fixed rate was not reached");
-	return cell_take_core_pct(c);
+	if (!c->fault[0] && rates->low_iops > 0)
+		err = pass_run(e, rates->low_pace, rates->low_iops, t, &c->low, why);
+	return err ? err : cell_take_core_pct(c);
 }
 
-int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath,
-	     const struct pace *pace, double rate_iops, struct cell *ret, struct why *why)
+int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath, const struct cell_rates *rates,
+	     struct cell *ret, struct why *why)
 {
 	struct tracer t = { .child.pidfd = -1 };
 	struct cell c = { 0 };
@@ -82,7 +84,9 @@ int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath,
 	int err = 0, stop_err;
 
 	if (arm->kind != ARM_OFF) {
-		err = tracer_start(arm, iopath, e->device, e->work_dir, e->undo, &t, why);
+		err = tracer_start(arm, iopath, e->device, e->work_dir,
+				   e->meter ? groups_dir(&e->meter->groups, GROUP_TRACER) : NULL, e->undo, &t,
+				   why);
 		if (err == -EPROTO) { /* the tracer's doing: a cell that does not count */
 			set_fault(&c, true, why->text);
 			*why = (struct why){ 0 };
@@ -94,7 +98,7 @@ int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath,
 			return err;
 		c.has_tracer = true;
 	}
-	err = both_passes(e, arm, pace, rate_iops, c.has_tracer ? &t : NULL, &c, why);
+	err = all_passes(e, arm, rates, c.has_tracer ? &t : NULL, &c, why);
 	if (c.has_tracer) {
 		stop_err = tracer_stop(&t, e->device, e->undo, &c.tracer);
 		if (!err)
@@ -124,6 +128,7 @@ void cell_free(struct cell *c)
 {
 	pass_result_free(&c->saturation);
 	pass_result_free(&c->fixed);
+	pass_result_free(&c->low);
 	tracer_report_free(&c->tracer);
 	free(c->core_pct);
 	*c = (struct cell){ 0 };

@@ -14,6 +14,7 @@
 
 struct cell {
 	struct pass_result saturation, fixed;
+	struct pass_result low;	/* reported, not judged; not in every cell */
 	struct tracer_report tracer;
 	bool has_tracer;
 	bool tracer_fault;	/* the fault is the tracer's own */
@@ -24,9 +25,14 @@ struct cell {
 	unsigned int nr_cores;
 };
 
+struct cell_rates {
+	const struct pace *pace, *low_pace;
+	double iops, low_iops;	/* low_iops 0: no pass at the low rate */
+};
+
 /* As pass_run(): 0 also for a cell that does not count. */
-int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath,
-	     const struct pace *pace, double rate_iops, struct cell *ret, struct why *why);
+int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath, const struct cell_rates *rates,
+	     struct cell *ret, struct why *why);
 /* Fill core_pct from the fixed-rate pass. -ENOMEM. */
 int cell_take_core_pct(struct cell *c);
 /* The answers of a valid cell; points into it. */

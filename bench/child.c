@@ -56,6 +56,19 @@ static int redirect(int fd, int to)
 	return fd < 0 || dup2(fd, to) < 0 ? -errno : 0;
 }
 
+/* Into cgroup @dir. One that cannot be entered is no reason not to run. */
+static void enter_cgroup(const char *dir)
+{
+	char path[560];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	n = fd >= 0 ? write(fd, "0", 1) : -1;
+	(void)n;
+}
+
 /* In the child, up to exec; only returns on failure. */
 static int become(char *const argv[], const struct child_io *io, pid_t parent, const char *mark)
 {
@@ -68,6 +81,8 @@ static int become(char *const argv[], const struct child_io *io, pid_t parent, c
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
+	if (io->cgroup)
+		enter_cgroup(io->cgroup);
 	err = redirect(-1, 0);
 	if (!err)
 		err = redirect(io->out_fd, 1);

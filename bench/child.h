@@ -30,6 +30,7 @@ struct child_end {
 struct child_io {
 	const char *cwd;	/* NULL: ours */
 	int out_fd, err_fd;	/* -1: /dev/null */
+	const char *cgroup;	/* directory to begin in; NULL: ours */
 };
 
 /* argv[0] is looked up in PATH. -errno of fork or exec (-ENOENT: no program). */

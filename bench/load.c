@@ -46,6 +46,7 @@ int load_spawn(struct pass_env *e, char *const argv[], const char *cwd, struct l
 	if (talk < 0)
 		return why_fail(why, EXIT_HARNESS, -errno, "cannot write %s: %s", run->talk, strerror(errno));
 	io.out_fd = io.err_fd = talk;
+	io.cgroup = e->meter ? groups_dir(&e->meter->groups, GROUP_WORKLOAD) : NULL;
 	run->started_ns = now_ns();
 	run->started_ms = wall_ms();
 	err = child_spawn(argv, &io, &run->child);

@@ -40,14 +40,16 @@ void pass_fault(struct pass_result *r, const char *fmt, ...)
 /* One end of the window. */
 struct edge {
 	struct cpu_snapshot cpu;
+	struct meter_edge meter;
 	uint64_t tracer_cpu_ns, tracer_rss_bytes;
 	uint64_t disk_ios;
 };
 
 /* Sleep to @at, then look; a fio that ended before is a fault. */
 static int take_edge(struct pass_env *e, struct load_run *run, const struct tracer *tracer,
-		     uint64_t at, struct edge *edge, struct pass_result *r)
+		     uint64_t at, bool last, struct edge *edge, struct pass_result *r)
 {
+	pid_t tracer_pid = tracer ? tracer->child.pid : 0;
 	uint64_t now = now_ns();
 	struct child_end end;
 	int err = child_wait(&run->child, at > now ? at - now : 0, false, &end);
@@ -61,10 +63,20 @@ static int take_edge(struct pass_env *e, struct load_run *run, const struct trac
 		pass_fault(r, "%s ended before the window did", load_of(e->workload)->name);
 		return 0;
 	}
-	if (tracer && tracer->child.pid)
-		session_usage(tracer->child.pid, &edge->tracer_cpu_ns, &edge->tracer_rss_bytes);
-	device_ios(e->device, &edge->disk_ios);
-	return cpu_snapshot_take(&edge->cpu);
+	err = 0;
+	if (last) { /* what the looking costs lies outside the window */
+		err = cpu_snapshot_take(&edge->cpu);
+		device_ios(e->device, &edge->disk_ios);
+	}
+	if (tracer_pid)
+		session_usage(tracer_pid, &edge->tracer_cpu_ns, &edge->tracer_rss_bytes);
+	if (!err && e->meter)
+		err = meter_edge_take(e->meter, run->child.pid, tracer_pid, last, &edge->meter);
+	if (!last && !err) {
+		device_ios(e->device, &edge->disk_ios);
+		err = cpu_snapshot_take(&edge->cpu);
+	}
+	return err;
 }
 
 static void judge_window(struct pass_result *r)
@@ -105,7 +117,7 @@ static void read_scheduler(const struct pass_env *e, char *buf, size_t len)
 
 /* From both edges and fio's end to the result. */
 static int evaluate(struct pass_env *e, struct load_run *run, const struct edge *a,
-		    const struct edge *b, struct pass_result *r)
+		    const struct edge *b, bool has_tracer, struct pass_result *r)
 {
 	int err = 0;
 
@@ -121,6 +133,10 @@ static int evaluate(struct pass_env *e, struct load_run *run, const struct edge 
 		r->tracer_cpu_ns = b->tracer_cpu_ns > a->tracer_cpu_ns ?
 					   b->tracer_cpu_ns - a->tracer_cpu_ns : 0;
 		r->tracer_rss_bytes = b->tracer_rss_bytes;
+		if (e->meter) {
+			r->has_usage = true;
+			r->usage = meter_between(e->meter, &a->meter, &b->meter, has_tracer);
+		}
 		r->window_disk_ios = b->disk_ios > a->disk_ios ? b->disk_ios - a->disk_ios : 0;
 	}
 	if (!err)
@@ -168,9 +184,9 @@ static int run_and_measure(struct pass_env *e, struct load_run *run, const struc
 	uint64_t from = now_ns() + e->timing.discard_ns;
 
 	if (!err && !r->fault[0])
-		err = take_edge(e, run, tracer, from, a, r);
+		err = take_edge(e, run, tracer, from, false, a, r);
 	if (!err && !r->fault[0])
-		err = take_edge(e, run, tracer, from + e->timing.window_ns, b, r);
+		err = take_edge(e, run, tracer, from + e->timing.window_ns, true, b, r);
 	if (err || r->fault[0])
 		return err;
 	if (load_of(e->workload)->is_stopped)
@@ -218,10 +234,12 @@ int pass_run(struct pass_env *e, const struct pace *pace, double target_iops,
 		device_ios(e->device, &after);
 		r.disk_ios = after - before;
 		read_scheduler(e, r.scheduler_after, sizeof(r.scheduler_after));
-		err = evaluate(e, &run, &a, &b, &r);
+		err = evaluate(e, &run, &a, &b, tracer && tracer->child.pid, &r);
 	}
 	cpu_snapshot_free(&a.cpu);
 	cpu_snapshot_free(&b.cpu);
+	meter_edge_free(&a.meter);
+	meter_edge_free(&b.meter);
 	if (err) {
 		pass_result_free(&r);
 		return err;
@@ -243,9 +261,14 @@ double pass_iops(const struct pass_result *r)
 
 double pass_cpu_ns_per_io(const struct pass_result *r)
 {
+	return pass_per_io(r, (double)r->cpu.busy_ns);
+}
+
+double pass_per_io(const struct pass_result *r, double v)
+{
 	double window = (double)r->cpu.window_ns / NS_PER_S;
 
-	return r->ios > 0 && window > 0 ? (double)r->cpu.busy_ns / (pass_iops(r) * window) : 0;
+	return r->ios > 0 && window > 0 ? v / (pass_iops(r) * window) : 0;
 }
 
 static json_t *flags_json(unsigned int flags)
@@ -267,7 +290,7 @@ json_t *pass_json(const struct pass_result *r)
 	bool measured = r->ios > 0;
 
 	return json_pack(
-		"{s:I, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I, s:I, s:s, s:s, s:o, s:o, s:s}",
+		"{s:I, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:I, s:s, s:s, s:o, s:o, s:s}",
 		"start_ms", (json_int_t)r->from_ms, "end_ms", (json_int_t)r->to_ms, "window_s",
 		r->window_s, "ios", measured ? json_integer((json_int_t)(r->ios + .5)) : json_null(),
 		"bytes", r->bytes ? json_integer((json_int_t)r->bytes) : json_null(), "iops",
@@ -275,7 +298,8 @@ json_t *pass_json(const struct pass_result *r)
 		r->target_iops > 0 ? json_real(r->target_iops) : json_null(), "cpu_ns_per_io",
 		measured ? json_real(pass_cpu_ns_per_io(r)) : json_null(), "disk_ios",
 		(json_int_t)r->disk_ios, "latency", fio_latency_json(&r->fio), "cpu",
-		r->cpu.nr ? cpu_usage_json(&r->cpu) : json_null(), "tracer_cpu_ns",
+		r->cpu.nr ? cpu_usage_json(&r->cpu) : json_null(), "usage",
+		r->has_usage ? meter_usage_json(&r->usage) : json_null(), "tracer_cpu_ns",
 		(json_int_t)r->tracer_cpu_ns, "tracer_rss_bytes", (json_int_t)r->tracer_rss_bytes,
 		"scheduler_before", r->scheduler_before, "scheduler_after", r->scheduler_after,
 		"fio", fio, "flags", flags_json(r->flags), "fault", r->fault);

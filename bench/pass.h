@@ -15,6 +15,7 @@
 #include "bench/cpu.h"
 #include "bench/device.h"
 #include "bench/fio.h"
+#include "bench/meter.h"
 #include "bench/target.h"
 #include "bench/tracer.h"
 #include "bench/undo.h"
@@ -42,6 +43,7 @@ struct pass_env {
 	int kmsg_fd;
 	double max_steal_pct;	/* of the window; more, and it does not count */
 	struct undo *undo;
+	const struct meter *meter;	/* NULL: nothing of it is measured */
 };
 
 enum pass_flag {
@@ -60,6 +62,8 @@ struct pass_result {
 	uint64_t disk_ios;	/* of the device, from before the load to after it */
 	uint64_t window_disk_ios;	/* in the window */
 	struct cpu_usage cpu;
+	bool has_usage;
+	struct meter_usage usage;
 	uint64_t tracer_cpu_ns, tracer_rss_bytes;	/* in the window; 0 without a tracer */
 	struct fio_result fio;
 	int fio_status;
@@ -79,5 +83,7 @@ json_t *pass_json(const struct pass_result *r);
 
 double pass_iops(const struct pass_result *r);
 double pass_cpu_ns_per_io(const struct pass_result *r);
+/* @v of the window, per I/O of it. */
+double pass_per_io(const struct pass_result *r, double v);
 
 #endif

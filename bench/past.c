@@ -221,6 +221,31 @@ static int load_cell(struct load *l, json_t *o)
 	return 0;
 }
 
+static int load_attribution(struct load *l, json_t *o)
+{
+	struct past *p = l->past;
+	int arm = find_arm(&p->arms, rd_name(&l->rd, o, "arm"));
+	uint64_t set = rd_count(&l->rd, o, "set");
+	struct past_attribution *bigger;
+	struct past_set *s;
+
+	if (l->rd.err)
+		return l->rd.err;
+	if (!p->nr || set != p->nr - 1 || !p->set[p->nr - 1].head || arm < 0)
+		return rd_fail(&l->rd, "an attribution of another set or arm");
+	s = &p->set[p->nr - 1];
+	if (s->nr_attributions == ARM_MAX)
+		return rd_fail(&l->rd, "more attributions than arms");
+	bigger = realloc(s->attribution, (s->nr_attributions + 1) * sizeof(*bigger));
+	if (!bigger)
+		return l->rd.err = -ENOMEM;
+	s->attribution = bigger;
+	s->attribution[s->nr_attributions].arm = (unsigned int)arm;
+	if (!attribution_get(&l->rd, o, &s->attribution[s->nr_attributions].a))
+		s->nr_attributions++;
+	return l->rd.err;
+}
+
 static int load_end(struct load *l, json_t *o)
 {
 	struct past *p = l->past;
@@ -244,7 +269,7 @@ static const struct {
 } line_types[] = {
 	{ "set", load_set },	     { "cell", load_cell },   { "set_end", load_set_end },
 	{ "skipped", load_skipped }, { "summary", load_end }, { "stopped", load_end },
-	{ "resumed", load_resumed },
+	{ "resumed", load_resumed },  { "attribution", load_attribution },
 };
 
 static int load_line(struct load *l, json_t *o)
@@ -366,6 +391,7 @@ void past_free(struct past *p)
 		for (unsigned int c = 0; c < s->nr; c++)
 			json_decref(s->cell[c].json);
 		free(s->cell);
+		free(s->attribution);
 		free(s->skipped);
 		json_decref(s->head);
 	}

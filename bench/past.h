@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "bench/arm.h"
+#include "bench/attribution.h"
 #include "bench/reader.h"
 #include "bench/verdict.h"
 #include "bench/why.h"
@@ -35,6 +36,11 @@ struct past_set {
 	bool over;		/* it came to its end, by its data or by the clock */
 	unsigned int nr;
 	struct past_cell *cell;
+	unsigned int nr_attributions;
+	struct past_attribution {
+		unsigned int arm;
+		struct attribution a;
+	} *attribution;
 };
 
 struct past {

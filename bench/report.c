@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench/result.h"
+#include "bench/view.h"
 
 bool report_counts(const struct report *r, unsigned int arm)
 {
@@ -82,7 +83,7 @@ const char *report_verdict_text(const struct report *r, int exit_code)
 
 json_t *report_verdict_json(const struct report *r, int exit_code)
 {
-	json_t *cells = json_array(), *skipped = json_array();
+	json_t *cells = json_array(), *skipped = json_array(), *cpu = json_array();
 
 	for (unsigned int i = 0; i < r->nr_sets; i++) {
 		const struct report_set *s = &r->set[i];
@@ -98,13 +99,15 @@ json_t *report_verdict_json(const struct report *r, int exit_code)
 		for (unsigned int a = 0; a < r->arms->nr; a++)
 			for (int m = 0; m < METRIC_NR && a != r->arms->off; m++)
 				json_array_append_new(cells, cell_json(r, s, a, (enum metric)m));
+		for (unsigned int a = 0; a < r->arms->nr; a++)
+			json_array_append_new(cpu, view_cpu_json(r, s, a));
 	}
-	return json_pack("{s:s, s:s, s:i, s:b, s:s?, s:b, s:I, s:f, s:o, s:o}", "schema",
+	return json_pack("{s:s, s:s, s:i, s:b, s:s?, s:b, s:I, s:f, s:o, s:o, s:o}", "schema",
 			 VERDICT_SCHEMA, "verdict",
 			 report_verdict_text(r, exit_code),
 			 "exit_code", exit_code, "complete", (int)r->complete, "reason", r->reason,
 			 "smoke", (int)r->smoke, "seed", (json_int_t)r->seed, "budget", r->budget,
-			 "cells", cells, "skipped", skipped);
+			 "cells", cells, "cpu", cpu, "skipped", skipped);
 }
 
 int report_exit(const struct report *r)

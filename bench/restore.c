@@ -68,6 +68,35 @@ static int restore_cpu(struct reader *r, const json_t *o, struct cpu_usage *u)
 	return r->err;
 }
 
+static bool restore_group(struct reader *r, const json_t *o, const char *key, struct group_time *t)
+{
+	const json_t *group;
+
+	if (!rd_has(o, key))
+		return false;
+	group = rd_object(r, o, key);
+	*t = (struct group_time){ rd_count(r, group, "user_ns"), rd_count(r, group, "system_ns") };
+	return true;
+}
+
+static void restore_usage(struct reader *r, const json_t *o, struct meter_usage *u)
+{
+	u->has_groups = restore_group(r, o, "workload", &u->group[GROUP_WORKLOAD]);
+	u->has_tracer = restore_group(r, o, "tracer", &u->group[GROUP_TRACER]);
+	u->has_pmu = rd_has(o, "cycles");
+	u->has_energy = rd_has(o, "energy_uj");
+	if (u->has_groups) {
+		u->by_cgroup = !strcmp(rd_text(r, o, "source"), "cgroup");
+		u->kthreads_ns = rd_count(r, o, "kthreads_ns");
+	}
+	if (u->has_pmu) {
+		u->pmu[PMU_CYCLES] = rd_count(r, o, "cycles");
+		u->pmu[PMU_INSTRUCTIONS] = rd_count(r, o, "instructions");
+	}
+	if (u->has_energy)
+		u->energy_uj = rd_count(r, o, "energy_uj");
+}
+
 static unsigned int restore_flags(struct reader *r, const json_t *o)
 {
 	unsigned int flags = 0;
@@ -110,6 +139,9 @@ static int restore_pass(struct reader *r, const json_t *cell, const char *key, s
 	restore_latency(r, latency, "sync", &p->fio.latency[FIO_SYNC]);
 	if (rd_has(o, "cpu"))
 		restore_cpu(r, rd_object(r, o, "cpu"), &p->cpu);
+	p->has_usage = rd_has(o, "usage");
+	if (p->has_usage)
+		restore_usage(r, rd_object(r, o, "usage"), &p->usage);
 	return r->err;
 }
 
@@ -169,6 +201,7 @@ int cell_restore(struct reader *r, const json_t *o, struct cell *ret)
 		rd_fail(r, "\"valid\" and \"fault\" contradict each other");
 	restore_pass(r, o, "saturation", &c.saturation);
 	restore_pass(r, o, "fixed_rate", &c.fixed);
+	restore_pass(r, o, "low_rate", &c.low);
 	restore_tracer(r, o, &c);
 	c.tracer_fault = is_arm_fault(r, o, &c);
 	if (!c.fault[0]) {

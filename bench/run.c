@@ -31,12 +31,15 @@
 #define QUICK_LIMIT_NS (78 * NS_PER_S)
 /* The rounds that a smoke run aims at; five are the fewest with a bound at one look. */
 #define QUICK_ROUNDS 7
+/* A light load is looked at in the first rounds only: it is reported, not judged. */
+#define LOW_ROUNDS 4
 #define QUICK_SETUP_NS (5 * NS_PER_S)
 
 struct run {
 	const struct run_config *c;
 	struct inputs in;
 	struct undo undo;
+	struct meter meter;
 	struct result result;
 	struct set_config set;
 	struct progress progress;
@@ -124,7 +127,7 @@ static json_t *header_json(const struct run *r)
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (cwd)
 		text_clean(cwd);
-	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o}",
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o}",
 			 "type", "header", "schema", RESULT_SCHEMA, "fingerprint",
 			 machine_fingerprint(r->in.fio_version, r->in.sysbench_version), "seed", (json_int_t)s->seed, "started_ms",
 			 (json_int_t)now.tv_sec * 1000, "cwd", cwd ? cwd : "/", "argv",
@@ -132,7 +135,8 @@ static json_t *header_json(const struct run *r)
 			 (int)s->rounds.min, (int)s->rounds.max, "arms", arms, "settle_ns",
 			 (json_int_t)s->timing.settle_ns, "discard_ns",
 			 (json_int_t)s->timing.discard_ns, "window_ns",
-			 (json_int_t)s->timing.window_ns, "preflight", notes);
+			 (json_int_t)s->timing.window_ns, "preflight", notes, "meters",
+			 meter_json(&r->meter));
 }
 
 static uint64_t make_seed(void)
@@ -186,6 +190,9 @@ static void fill_set_config(struct run *r)
 		.single_look = c->quick,
 		.live = true,
 		.kmsg_fd = kmsg_open(),
+		.low_rounds = c->quick ? 0 : LOW_ROUNDS,
+		.meter = &r->meter,
+		.attribute = !c->quick,
 		.max_steal_pct = c->max_steal_pct,
 		.undo = &r->undo,
 		.result = &r->result,
@@ -462,6 +469,8 @@ static int prepare(struct run *r, struct why *why)
 	err = undo_open(&r->undo, r->c->state_dir, say_recovered, why);
 	if (!err)
 		err = make_work_dir(r, why);
+	if (!err)
+		err = meter_open(&r->undo, &r->meter);
 	if (err)
 		return err;
 	r->sets = calloc(inputs_nr_sets(&r->in), sizeof(*r->sets));
@@ -506,6 +515,7 @@ int run_bench(const struct run_config *c, struct why *why)
 	}
 	if (r.set.kmsg_fd >= 0)
 		close(r.set.kmsg_fd);
+	meter_close(&r.meter);
 	undo_close(&r.undo);
 	result_close(&r.result);
 	inputs_free(&r.in);

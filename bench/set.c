@@ -39,7 +39,7 @@ struct set_state {
 	const struct set_config *c;
 	const struct set_key *key;
 	struct pass_env env;
-	struct calibration cal;
+	struct calibration cal, low;
 	unsigned int faults[ARM_MAX];
 	char last_fault[256];
 	uint64_t cell_ns_sum;
@@ -83,7 +83,7 @@ static json_t *cell_json(const struct set_state *s, const struct phase *p, const
 {
 	const struct set_key *k = s->key;
 
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:s, s:b, s:I, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:s, s:b, s:I, s:o, s:o, s:o, s:o}",
 			 "type", "cell", "set", (int)k->index, "workload", k->workload->name,
 			 "device", k->device->name, "scheduler", k->scheduler, "arm",
 			 s->c->arms->v[arm].name, "phase", p->name, "round", (int)p->table.nr_rounds,
@@ -94,6 +94,8 @@ static json_t *cell_json(const struct set_state *s, const struct phase *p, const
 					       pass_json(&c->saturation) : json_null(),
 			 "fixed_rate", c->fixed.window_s > 0 || c->fixed.fault[0] ?
 					       pass_json(&c->fixed) : json_null(),
+			 "low_rate", c->low.window_s > 0 || c->low.fault[0] ?
+					       pass_json(&c->low) : json_null(),
 			 "tracer", c->has_tracer ? tracer_report_json(&c->tracer) : json_null());
 }
 
@@ -193,6 +195,7 @@ static int past_is_short(const struct set_state *s, const struct phase *p, struc
 static int get_cell(struct set_state *s, struct phase *p, const struct past_cell *past,
 		    unsigned int arm, unsigned int position, struct cell *ret, struct why *why)
 {
+	struct cell_rates rates = { .pace = &s->cal.pace, .low_pace = &s->low.pace, .iops = s->cal.rate_iops };
 	int err;
 
 	if (past) {
@@ -201,9 +204,10 @@ static int get_cell(struct set_state *s, struct phase *p, const struct past_cell
 		s->past_next++;
 		return cell_restore(&r, past->json, ret);
 	}
+	if (s->c->low_rounds > p->table.nr_rounds && !p->is_confirm)
+		rates.low_iops = s->low.rate_iops;
 	tell(s, p, s->c->arms->v[arm].name, position);
-	err = cell_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &s->cal.pace, s->cal.rate_iops, ret,
-		       why);
+	err = cell_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &rates, ret, why);
 	if (!err)
 		err = result_line(s->c->result, cell_json(s, p, ret, arm, position), why);
 	return err;
@@ -409,6 +413,59 @@ static void fill_figures(struct set_state *s, const struct table *t)
 	}
 }
 
+static int keep_attribution(struct set_state *s, unsigned int arm, const struct attribution *a)
+{
+	struct attribution *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	*copy = *a;
+	free(s->out.attribution[arm]);
+	s->out.attribution[arm] = copy;
+	return 0;
+}
+
+static int attribute_arm(struct set_state *s, const struct phase *p, unsigned int arm, struct why *why)
+{
+	struct cell_rates rates = { .pace = &s->cal.pace, .iops = s->cal.rate_iops };
+	struct attribution a;
+	json_t *line;
+	int err;
+
+	tell(s, p, s->c->arms->v[arm].name, 0);
+	err = attribution_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &rates, &a, why);
+	if (err)
+		return err;
+	line = json_pack("{s:s, s:i, s:s}", "type", "attribution", "set", (int)s->key->index, "arm",
+			 s->c->arms->v[arm].name);
+	attribution_put(&a, line);
+	err = result_line(s->c->result, line, why);
+	return err ? err : keep_attribution(s, arm, &a);
+}
+
+/* What was attributed before, then what is missing: a tracer that does not work has nothing to attribute. */
+static int attribute(struct set_state *s, const struct phase *p, struct why *why)
+{
+	const struct past_set *past = s->key->past;
+	struct phase mine = { .name = "attribution", .rounds = { 1, 1 } };
+	int err = 0;
+
+	for (unsigned int i = 0; past && i < past->nr_attributions && !err; i++)
+		err = keep_attribution(s, past->attribution[i].arm, &past->attribution[i].a);
+	if (!s->c->live || !s->c->attribute || (past && past->over))
+		return err;
+	for (unsigned int a = 0; a < s->c->arms->nr && !err; a++) {
+		if (s->c->arms->v[a].kind == ARM_OFF || s->out.attribution[a] || !p->in[a])
+			continue;
+		if (out_of_time(s, p))
+			break;
+		mine.in[a] = true;
+		err = attribute_arm(s, &mine, a, why);
+		mine.in[a] = false;
+	}
+	return err;
+}
+
 /* Arms with a FAIL, and the twins, again with a fresh seed. */
 static int confirm(struct set_state *s, struct why *why)
 {
@@ -463,6 +520,7 @@ static void init_state(struct set_state *s, const struct target *target, char *c
 		.kmsg_fd = c->kmsg_fd,
 		.max_steal_pct = c->max_steal_pct,
 		.undo = c->undo,
+		.meter = c->meter,
 	};
 	machine_last_cpus(s->key->workload->cpus, cpus, len);
 	s->env.cpus = cpus[0] ? cpus : NULL;
@@ -528,12 +586,14 @@ static int begin(struct set_state *s, const struct phase *p, struct why *why)
 		tell(s, p, "calibration", 0);
 		err = load_of(s->key->workload)->prepare(&s->env, why);
 	}
-	if (err || (past && past->head))
-		return err;
-	if (!s->c->live)
-		return -EINTR;
-	err = calibrate(&s->env, &s->cal, why);
-	return err ? err : result_line(s->c->result, set_json(s), why);
+	if (!err && !(past && past->head)) {
+		err = s->c->live ? calibrate(&s->env, &s->cal, why) : -EINTR;
+		if (!err)
+			err = result_line(s->c->result, set_json(s), why);
+	}
+	if (!err && s->c->live)
+		calibration_low(&s->cal, s->key->workload, &s->low);
+	return err;
 }
 
 static int end(struct set_state *s, struct why *why)
@@ -557,6 +617,10 @@ static int end(struct set_state *s, struct why *why)
 void set_outcome_free(struct set_outcome *o)
 {
 	table_free(&o->table);
+	for (int a = 0; a < ARM_MAX; a++) {
+		free(o->attribution[a]);
+		o->attribution[a] = NULL;
+	}
 }
 
 int set_run(const struct set_config *c, const struct set_key *key, const struct target *target,
@@ -589,6 +653,8 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 	fill_figures(&s, &p.table);
 	if (!err && c->confirm && !p.fault[0])
 		err = confirm(&s, why);
+	if (!err)
+		err = attribute(&s, &p, why);
 	if (!err)
 		err = end(&s, why);
 	invalidate(&s, err == -EINTR ? "stopped before its first look" :

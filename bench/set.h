@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "bench/arm.h"
+#include "bench/attribution.h"
 #include "bench/pass.h"
 #include "bench/past.h"
 #include "bench/result.h"
@@ -32,13 +33,16 @@ struct set_config {
 	double budget;
 	uint64_t seed;
 	struct timing timing;
+	bool attribute;		/* an attribution pass per tracer behind the rounds */
 	bool confirm;		/* FAIL counts only when fresh rounds say so again */
 	bool single_look;	/* the number of rounds is set by the clock, not by the data */
+	unsigned int low_rounds;	/* of the main phase that have a pass at the low rate */
 	bool live;		/* false: what is not in the past is not measured */
 	uint64_t deadline_ns;	/* no round begins after it; 0: none */
 	int kmsg_fd;
 	double max_steal_pct;
 	struct undo *undo;
+	const struct meter *meter;
 	struct result *result;
 };
 
@@ -73,6 +77,7 @@ struct set_outcome {
 	char fault[256];	/* why the set could not be decided, or "" */
 	bool complete;		/* false: stopped before its last look */
 	struct table table;	/* the main rounds; set_outcome_free() */
+	struct attribution *attribution[ARM_MAX];	/* NULL: none */
 };
 
 void set_outcome_free(struct set_outcome *o);

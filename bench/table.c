@@ -24,7 +24,8 @@ int table_grow(struct table *t)
 	size_t at = (size_t)t->nr_rounds * t->nr_arms, n = at + t->nr_arms;
 
 	if (resize((void **)&t->response, n * sizeof(*t->response)) ||
-	    resize((void **)&t->core_pct, n * t->nr_cores * sizeof(*t->core_pct)))
+	    resize((void **)&t->core_pct, n * t->nr_cores * sizeof(*t->core_pct)) ||
+	    resize((void **)&t->kind_pct, n * t->nr_cores * KIND_NR * sizeof(*t->kind_pct)))
 		return -ENOMEM;
 	for (int c = 0; c < COLUMN_NR; c++) {
 		if (resize((void **)&t->column[c], n * sizeof(double)))
@@ -34,6 +35,8 @@ int table_grow(struct table *t)
 	}
 	memset(&t->response[at], 0, t->nr_arms * sizeof(*t->response));
 	memset(&t->core_pct[at * t->nr_cores], 0, t->nr_arms * t->nr_cores * sizeof(*t->core_pct));
+	for (size_t i = at * t->nr_cores * KIND_NR; i < n * t->nr_cores * KIND_NR; i++)
+		t->kind_pct[i] = NAN;
 	return 0;
 }
 
@@ -42,6 +45,42 @@ static const struct fio_latency *busier(const struct fio_result *f)
 	const struct fio_latency *l = f->latency;
 
 	return l[FIO_WRITE].count > l[FIO_READ].count ? &l[FIO_WRITE] : &l[FIO_READ];
+}
+
+static void put_kinds(struct table *t, size_t at, const struct cpu_usage *u)
+{
+	for (unsigned int i = 0; i < t->nr_cores && i < u->nr && u->window_ns; i++) {
+		const struct cpu_usage_core *c = &u->core[i];
+		const uint64_t ns[KIND_NR] = {
+			[KIND_USER] = c->user_ns,	[KIND_SYSTEM] = c->system_ns, [KIND_IRQ] = c->irq_ns,
+			[KIND_SOFTIRQ] = c->softirq_ns, [KIND_STEAL] = c->steal_ns,
+		};
+
+		for (int k = 0; k < KIND_NR; k++)
+			t->kind_pct[(at * t->nr_cores + i) * KIND_NR + k] =
+				(float)(100. * (double)ns[k] / (double)u->window_ns);
+	}
+}
+
+static double per_io(const struct pass_result *p, bool has, double v)
+{
+	return has && p->ios > 0 ? pass_per_io(p, v) : NAN;
+}
+
+/* Whose the CPU time was. */
+static void put_usage(struct table *t, size_t at, const struct pass_result *p)
+{
+	const struct meter_usage *u = &p->usage;
+	const struct group_time *w = &u->group[GROUP_WORKLOAD], *tr = &u->group[GROUP_TRACER];
+	bool groups = p->has_usage && u->has_groups, pmu = p->has_usage && u->has_pmu;
+
+	t->column[COLUMN_WORKLOAD_USER_NS][at] = per_io(p, groups, (double)w->user_ns);
+	t->column[COLUMN_WORKLOAD_SYSTEM_NS][at] = per_io(p, groups, (double)w->system_ns);
+	t->column[COLUMN_TRACER_NS][at] = per_io(p, groups && u->has_tracer, (double)(tr->user_ns + tr->system_ns));
+	t->column[COLUMN_KTHREADS_NS][at] = per_io(p, groups, (double)u->kthreads_ns);
+	t->column[COLUMN_CYCLES][at] = per_io(p, pmu, (double)u->pmu[PMU_CYCLES]);
+	t->column[COLUMN_INSTRUCTIONS][at] = per_io(p, pmu, (double)u->pmu[PMU_INSTRUCTIONS]);
+	t->column[COLUMN_ENERGY_NJ][at] = per_io(p, p->has_usage && u->has_energy, 1000. * (double)u->energy_uj);
 }
 
 void table_put(struct table *t, unsigned int arm, const struct cell *c)
@@ -57,6 +96,8 @@ void table_put(struct table *t, unsigned int arm, const struct cell *c)
 		[COLUMN_P99_NS] = (double)l->p99_ns,
 		[COLUMN_P999_NS] = (double)l->p999_ns,
 		[COLUMN_MAX_NS] = (double)l->max_ns,
+		[COLUMN_NS_PER_IO_LOW] = per_io(&c->low, !c->low.fault[0], (double)c->low.cpu.busy_ns),
+		[COLUMN_NS_PER_IO_FULL] = per_io(&c->saturation, true, (double)c->saturation.cpu.busy_ns),
 	};
 
 	t->response[at] = cell_response(c);
@@ -64,6 +105,8 @@ void table_put(struct table *t, unsigned int arm, const struct cell *c)
 		t->core_pct[at * t->nr_cores + i] = i < c->nr_cores ? c->core_pct[i] : 0;
 	for (int i = 0; i < COLUMN_NR; i++)
 		t->column[i][at] = value[i];
+	put_usage(t, at, &c->fixed);
+	put_kinds(t, at, &c->fixed.cpu);
 }
 
 struct series table_series(struct table *t, unsigned int off, unsigned int twin)
@@ -88,10 +131,12 @@ double table_value(const struct table *t, enum column c, unsigned int round, uns
 double table_median(const struct table *t, enum column c, unsigned int arm)
 {
 	double v[STAT_MAX_N];
+	unsigned int nr = 0;
 
 	for (unsigned int i = 0; i < t->nr_rounds && i < STAT_MAX_N; i++)
-		v[i] = table_value(t, c, i, arm);
-	return stat_median(v, t->nr_rounds);
+		if (!isnan(table_value(t, c, i, arm)))
+			v[nr++] = table_value(t, c, i, arm);
+	return nr ? stat_median(v, nr) : NAN;
 }
 
 double table_difference(const struct table *t, enum column c, unsigned int arm, unsigned int off)
@@ -105,10 +150,31 @@ double table_difference(const struct table *t, enum column c, unsigned int arm, 
 	return r.estimate;
 }
 
+double table_kind(const struct table *t, enum core_kind k, unsigned int arm, int core)
+{
+	double sum = 0;
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < t->nr_rounds; i++) {
+		size_t at = (size_t)i * t->nr_arms + arm;
+
+		for (unsigned int c = 0; c < t->nr_cores; c++) {
+			double v = t->kind_pct[(at * t->nr_cores + c) * KIND_NR + k];
+
+			if (isnan(v) || (core >= 0 && (unsigned int)core != c))
+				continue;
+			sum += v;
+			nr++;
+		}
+	}
+	return nr ? sum / nr : NAN;
+}
+
 void table_free(struct table *t)
 {
 	free(t->response);
 	free(t->core_pct);
+	free(t->kind_pct);
 	for (int c = 0; c < COLUMN_NR; c++)
 		free(t->column[c]);
 	*t = (struct table){ 0 };

@@ -16,13 +16,27 @@ enum column {
 	COLUMN_P99_NS,
 	COLUMN_P999_NS,
 	COLUMN_MAX_NS,
+	COLUMN_NS_PER_IO_LOW,	/* CPU time of the machine, at the low rate */
+	COLUMN_NS_PER_IO_FULL,	/* at saturation */
+	/* per I/O at the fixed rate; NAN where it was not measured */
+	COLUMN_WORKLOAD_USER_NS,
+	COLUMN_WORKLOAD_SYSTEM_NS,
+	COLUMN_TRACER_NS,
+	COLUMN_KTHREADS_NS,
+	COLUMN_CYCLES,
+	COLUMN_INSTRUCTIONS,
+	COLUMN_ENERGY_NJ,
 	COLUMN_NR,
 };
+
+/* Who used the CPU time of a core, by ticks; at the fixed rate. */
+enum core_kind { KIND_USER, KIND_SYSTEM, KIND_IRQ, KIND_SOFTIRQ, KIND_STEAL, KIND_NR };
 
 struct table {
 	unsigned int nr_rounds, nr_arms, nr_cores;
 	struct response *response;	/* [round * nr_arms + arm] */
 	double *core_pct;		/* nr_cores per response */
+	float *kind_pct;		/* nr_cores x KIND_NR per response */
 	double *column[COLUMN_NR];	/* like response; NAN where an arm took no part */
 };
 
@@ -36,6 +50,8 @@ double table_value(const struct table *t, enum column c, unsigned int round, uns
 /* The arm's median; its Hodges-Lehmann difference from @off. */
 double table_median(const struct table *t, enum column c, unsigned int arm);
 double table_difference(const struct table *t, enum column c, unsigned int arm, unsigned int off);
+/* The arm's mean over its rounds, percent of @core; -1: of the machine. NAN without rounds. */
+double table_kind(const struct table *t, enum core_kind k, unsigned int arm, int core);
 void table_free(struct table *t);
 
 #endif

@@ -128,9 +128,9 @@ void tracer_read_summary(const char *text, const char *device, bool floor, struc
 }
 
 static int spawn(struct tracer *t, const char *iopath, const struct device *d, const char *work_dir,
-		 int out)
+		 const char *cgroup, int out)
 {
-	struct child_io io = { .cwd = work_dir, .out_fd = out, .err_fd = out };
+	struct child_io io = { .cwd = work_dir, .out_fd = out, .err_fd = out, .cgroup = cgroup };
 	_cleanup_free_ char *command = NULL;
 	char *tier[] = { (char *)iopath, "trace", "--tier", (char *)t->arm->tier, "--json", "--dev",
 			 (char *)d->name, "-o", t->summary_path, t->arm->floor ? "--floor" : NULL,
@@ -194,7 +194,8 @@ static int wait_ready(struct tracer *t, struct undo *u, struct why *why)
 }
 
 int tracer_start(const struct arm *arm, const char *iopath, const struct device *d,
-		 const char *work_dir, struct undo *u, struct tracer *ret, struct why *why)
+		 const char *work_dir, const char *cgroup, struct undo *u, struct tracer *ret,
+		 struct why *why)
 {
 	struct tracer t = { .arm = arm, .child.pidfd = -1 };
 	_cleanup_close_ int out = -1;
@@ -207,7 +208,7 @@ int tracer_start(const struct arm *arm, const char *iopath, const struct device 
 	}
 	err = sink_open(arm->kind == ARM_TIER ? TRACER_READY : arm->ready, arm->proof, &t.sink, &out);
 	if (!err) {
-		err = spawn(&t, iopath, d, work_dir, out);
+		err = spawn(&t, iopath, d, work_dir, cgroup, out);
 		if (err)
 			why_fail(why, EXIT_ENVIRONMENT, err, "arm %s: cannot run %s: %s", arm->name,
 				 arm->kind == ARM_TIER ? iopath : "/bin/sh", strerror(-err));

@@ -52,10 +52,11 @@ struct tracer_report {
 
 /*
  * Returns when it is attached. A tracer that ends or stays silent is -EPROTO,
- * with its last line in *why. @iopath: the program of the tier arms.
+ * with its last line in *why. @iopath: the program of the tier arms. @cgroup: its, or NULL.
  */
 int tracer_start(const struct arm *arm, const char *iopath, const struct device *d,
-		 const char *work_dir, struct undo *u, struct tracer *ret, struct why *why);
+		 const char *work_dir, const char *cgroup, struct undo *u, struct tracer *ret,
+		 struct why *why);
 /* Always leaves nothing behind; -errno only for what the harness itself did wrong. */
 int tracer_stop(struct tracer *t, const struct device *d, struct undo *u,
 		struct tracer_report *ret);

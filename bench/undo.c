@@ -112,6 +112,21 @@ static int undo_dir(const json_t *step, bool *ret_was_there)
 	return rmdir(path) && errno != ENOENT ? -errno : 0;
 }
 
+/* What was killed in it takes a moment to be gone. */
+static int undo_cgroup(const json_t *step, bool *ret_was_there)
+{
+	for (int i = 0; i < RETRIES; i++) {
+		if (!rmdir(text_of(step, "path"))) {
+			*ret_was_there = true;
+			return 0;
+		}
+		if (errno != EBUSY)
+			return errno == ENOENT ? 0 : -errno;
+		pause_ns(RETRY_NS);
+	}
+	return -EBUSY;
+}
+
 static int undo_setting(const json_t *step, bool *ret_was_there)
 {
 	const char *path = text_of(step, "path"), *value = text_of(step, "value");
@@ -133,7 +148,7 @@ static const struct undo_kind {
 } kinds[] = {
 	{ "process", "pid", undo_process },   { "loop", "path", undo_loop },
 	{ "mount", "path", undo_mount },      { "dir", "path", undo_dir },
-	{ "setting", "path", undo_setting },
+	{ "setting", "path", undo_setting },  { "cgroup", "path", undo_cgroup },
 };
 
 static int save(struct undo *u)
@@ -236,6 +251,11 @@ int undo_push_mount(struct undo *u, const char *path)
 int undo_push_dir(struct undo *u, const char *path)
 {
 	return push(u, json_pack("{s:s, s:s}", "kind", "dir", "path", path));
+}
+
+int undo_push_cgroup(struct undo *u, const char *path)
+{
+	return push(u, json_pack("{s:s, s:s}", "kind", "cgroup", "path", path));
 }
 
 int undo_push_setting(struct undo *u, const char *path, const char *value)

@@ -42,6 +42,8 @@ int undo_push_process(struct undo *u, pid_t pid, const char *mark);
 /* Detach @path if its backing file still bears @tag. */
 int undo_push_loop(struct undo *u, const char *path, const char *tag);
 int undo_push_mount(struct undo *u, const char *path);
+/* A cgroup (v2) without others in it. */
+int undo_push_cgroup(struct undo *u, const char *path);
 /* A directory with plain files in it, no deeper. */
 int undo_push_dir(struct undo *u, const char *path);
 /* Write @value back into @path (a sysfs queue setting) unless it reads so. */

@@ -259,7 +259,9 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 	for (unsigned int a = 0; a < r->arms->nr; a++)
 		if (a != r->arms->off)
 			print_arm(r, s, a, f);
-	fputs("</tbody></table></div></section>\n", f);
+	fputs("</tbody></table></div>\n", f);
+	view_cpu_html(r, s, f);
+	fputs("</section>\n", f);
 }
 
 void view_html(const struct report *r, FILE *f)
@@ -277,6 +279,6 @@ void view_html(const struct report *r, FILE *f)
 	fprintf(f,
 		"<p class=\"soft\">[bounds] are one-sided, error %.3g each: PASS needs the upper one under the margin, FAIL the "
 		"lower one over it. All differences are against the off cell of the same round; off2 is no tracer again, so what it "
-		"shows is noise. Latency is fio's at saturation, reported and not judged.</p>\n</body></html>\n",
+		"shows is noise. Latency is fio's at saturation, reported and not judged. " VIEW_CPU_LEGEND "</p>\n</body></html>\n",
 		r->smoke ? .05 : rounds_alpha(&r->rounds));
 }

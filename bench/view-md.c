@@ -8,7 +8,7 @@
 #include "tracer/base/parse.h"
 
 /* A cell of a table must not hold its separator. */
-static void md_text(const char *s, FILE *f)
+void md_text(const char *s, FILE *f)
 {
 	for (; *s; s++) {
 		if (strchr("|<>*_`\\[]", *s))
@@ -88,6 +88,7 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 	for (unsigned int a = 0; a < r->arms->nr; a++)
 		if (a != r->arms->off)
 			print_arm(r, s, a, f);
+	view_cpu_md(r, s, f);
 	if (o->fault[0]) {
 		fprintf(f, "\nNot decided: ");
 		md_text(o->fault, f);
@@ -120,6 +121,7 @@ void view_md(const struct report *r, FILE *f)
 	fprintf(f,
 		"\nPositive is cost, against the off cell of the same round. Throughput at saturation; CPU time of the whole\n"
 		"machine per I/O, system and busiest core at a fixed rate. [bounds] are one-sided, error %.3g each: PASS needs\n"
-		"the upper one under the margin, FAIL the lower one over it. off2 is no tracer again: what it shows is noise.\n",
+		"the upper one under the margin, FAIL the lower one over it. off2 is no tracer again: what it shows is noise.\n"
+		"\n" VIEW_CPU_LEGEND "\n",
 		r->smoke ? .05 : rounds_alpha(&r->rounds));
 }

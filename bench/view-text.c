@@ -66,6 +66,7 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 	for (unsigned int a = 0; a < r->arms->nr; a++)
 		if (a != r->arms->off)
 			print_arm(r, s, a, f);
+	view_cpu_text(r, s, f);
 	if (s->outcome.fault[0])
 		fprintf(f, "not decided: %s\n", s->outcome.fault);
 }

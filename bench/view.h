@@ -47,5 +47,19 @@ bool view_comes_first(const struct report *r, unsigned int set);
 
 /* Text into XML or HTML: "&lt;". */
 void xml_text(const char *s, FILE *f);
+/* Escaped for a cell of a table in Markdown. */
+void md_text(const char *s, FILE *f);
+
+/* For a printf() format. */
+#define VIEW_CPU_LEGEND                                                                                    \
+	"CPU per I/O is that of the whole machine at 30 %% and 70 %% of what it does without a tracer, and at saturation; "  \
+	"whose it was, at 70 %%. Programs: in a pass of their own with the kernel's statistics on, which cost some 50 ns a run."
+
+/* The tables of view-cpu.c, each as its view has it; what was not measured is not there. */
+void view_cpu_text(const struct report *r, const struct report_set *s, FILE *f);
+void view_cpu_md(const struct report *r, const struct report_set *s, FILE *f);
+void view_cpu_html(const struct report *r, const struct report_set *s, FILE *f);
+/* NULL: no round counted. */
+json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsigned int arm);
 
 #endif

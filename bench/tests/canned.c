@@ -73,7 +73,10 @@ static void put_pass(const struct canned *c, struct rng *r, double iops, double 
 			"%s{\"cpu\":%d,\"busy_ns\":%.0f,\"user_ns\":0,\"system_ns\":%.0f,\"irq_ns\":0,\"softirq_ns\":0,"
 			"\"idle_ns\":1,\"iowait_ns\":0,\"steal_ns\":0}",
 			i ? "," : "", i, noisy(c, r, busy / 2), busy / 4);
-	fputs("]},\"tracer_cpu_ns\":0,\"tracer_rss_bytes\":0,\"scheduler_before\":\"none\",\"scheduler_after\":\"none\","
+	fprintf(f, "]},\"usage\":{\"source\":\"cgroup\",\"workload\":{\"user_ns\":%.0f,\"system_ns\":%.0f},\"tracer\":null,"
+		   "\"kthreads_ns\":%.0f,\"cycles\":null,\"instructions\":null,\"energy_uj\":%.0f},", busy / 8, busy / 4,
+		busy / 8, iops * 3);
+	fputs("\"tracer_cpu_ns\":0,\"tracer_rss_bytes\":0,\"scheduler_before\":\"none\",\"scheduler_after\":\"none\","
 	      "\"fio\":{\"version\":\"fio-3.33\",\"exit_status\":0,\"error\":0,\"prefix\":\"\",\"stderr\":\"\"},\"flags\":[],"
 	      "\"fault\":\"\"}", f);
 }
@@ -107,6 +110,8 @@ static void put_cells(const struct canned *c, unsigned int set, const char *sche
 	for (unsigned int i = 0; i < c->confirm_rounds; i++)
 		for (unsigned int a = 0; a < c->nr_arms; a++)
 			put_cell(c, set, scheduler, true, i, a, r, f);
+	fprintf(f, "{\"type\":\"attribution\",\"set\":%u,\"arm\":\"%s\",\"ios\":1000,\"programs\":[{\"name\":\"rq_complete\","
+		   "\"runs\":2000,\"run_time_ns\":300000,\"missed\":1}],\"fault\":\"\"}\n", set, c->arm[c->nr_arms - 1]);
 	if (!c->no_end)
 		fprintf(f, "{\"type\":\"set_end\",\"set\":%u,\"rounds\":%u,\"confirm_rounds\":%u,\"redone\":0}\n", set,
 			c->rounds, c->confirm_rounds);

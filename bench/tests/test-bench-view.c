@@ -354,19 +354,67 @@ TEST(a_cell_of_a_markdown_table_does_not_break_it)
 	struct canned c = all_kinds();
 	_cleanup_free_ char *text = render(&c, "md");
 	char *save = NULL;
-	int rows = 0;
+	int verdict_rows = 0, width = 0;
 
 	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
 		int bars = 0;
 
-		if (*l != '|')
+		if (*l != '|') {
+			width = 0;
 			continue;
+		}
 		for (const char *p = l; *p; p++)
 			bars += *p == '|' && (p == l || p[-1] != '\\');
-		ASSERT_EQ(bars, 10);
-		rows++;
+		if (!width)
+			width = bars;
+		ASSERT_EQ(bars, width);
+		verdict_rows += bars == 10;
 	}
-	ASSERT_EQ(rows, 2 * (2 + 3));
+	ASSERT_EQ(verdict_rows, 2 * (2 + 3));
+}
+
+/* ---- the CPU behind it ---- */
+
+TEST(whose_the_cpu_time_was_is_in_every_report_for_people)
+{
+	static const struct {
+		const char *format, *says[5];
+	} t[] = {
+		{ "text", { "CPU per I/O", "kernel threads", "absent", "CPU % at 70% load", "rq_complete" } },
+		{ "md", { "CPU per I/O:", "| kernel threads |", "| absent |", "| off, core 1 |", "| rq\\_complete | " } },
+		{ "html", { "CPU per I/O", "<th>kernel threads</th>", "<td>absent</td>", "<td>off, core 1</td>", "<td>rq_complete</td>" } },
+	};
+	struct canned c = canned_default();
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *text = render(&c, t[i].format);
+
+		for (size_t k = 0; k < ARRAY_SIZE(t[i].says); k++) {
+			if (!strstr(text, t[i].says[k]))
+				printf("    %s lacks %s\n", t[i].format, t[i].says[k]);
+			ASSERT_TRUE(strstr(text, t[i].says[k]) != NULL);
+		}
+	}
+}
+
+TEST(cpu_figures_are_null_where_nothing_was_measured)
+{
+	struct canned c = canned_default();
+	_cleanup_free_ char *text = render(&c, "json");
+	json_t *doc = json_loads(text, 0, NULL), *off = json_array_get(json_object_get(doc, "cpu"), 0);
+	json_t *full = json_array_get(json_object_get(doc, "cpu"), 2), *program;
+
+	ASSERT_STR(json_string_value(json_object_get(off, "arm")), "off");
+	ASSERT_TRUE(json_is_null(json_object_get(off, "cycles_per_io")));
+	ASSERT_TRUE(json_is_null(json_object_get(off, "cpu_ns_per_io_low")));
+	ASSERT_TRUE(json_is_null(json_object_get(off, "programs")));
+	ASSERT_TRUE(fabs(json_real_value(json_object_get(off, "energy_nj_per_io")) - 3000) < 1);
+	ASSERT_TRUE(fabs(json_real_value(json_object_get(off, "kthreads_ns_per_io")) - 2500) < 50);
+	ASSERT_EQ(json_array_size(json_object_get(off, "cores")), 3);
+	program = json_array_get(json_object_get(full, "programs"), 0);
+	ASSERT_TRUE(json_real_value(json_object_get(program, "runs_per_io")) == 2);
+	ASSERT_TRUE(json_real_value(json_object_get(program, "ns_per_io")) == 300);
+	json_decref(doc);
 }
 
 TEST(formats_are_named_once)
@@ -385,4 +433,5 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_i
 	  T(junit_is_valid_and_counts_right), T(a_partial_run_is_an_error_in_junit),
 	  T(html_is_well_formed_and_needs_nothing_from_elsewhere), T(csv_has_a_row_per_arm_and_metric),
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
-	  T(a_cell_of_a_markdown_table_does_not_break_it), T(formats_are_named_once))
+	  T(a_cell_of_a_markdown_table_does_not_break_it), T(whose_the_cpu_time_was_is_in_every_report_for_people),
+	  T(cpu_figures_are_null_where_nothing_was_measured), T(formats_are_named_once))

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The CPU behind the figures of a set: per I/O at three loads, whose it was, by
+ * kind and core, and which BPF program took it. Reported, not judged.
+ */
+#include <math.h>
+
+#include "bench/grid.h"
+#include "bench/view.h"
+#include "tracer/base/parse.h"
+
+/* At the end of the columns: what is left of COLUMN_NS_PER_IO. */
+#define OTHERS COLUMN_NR
+
+static const struct cpu_column {
+	const char *title, *key;
+	unsigned int column;
+	double unit;		/* 0: a duration in ns */
+	const char *none;	/* not measured */
+} columns[] = {
+	{ "30% load", "cpu_ns_per_io_low", COLUMN_NS_PER_IO_LOW, 0, "-" },
+	{ "70% load", "cpu_ns_per_io_fixed", COLUMN_NS_PER_IO, 0, "-" },
+	{ "saturated", "cpu_ns_per_io_saturation", COLUMN_NS_PER_IO_FULL, 0, "-" },
+	{ "workload user", "workload_user_ns_per_io", COLUMN_WORKLOAD_USER_NS, 0, "-" },
+	{ "system", "workload_system_ns_per_io", COLUMN_WORKLOAD_SYSTEM_NS, 0, "-" },
+	{ "tracer", "tracer_ns_per_io", COLUMN_TRACER_NS, 0, "-" },
+	{ "kernel threads", "kthreads_ns_per_io", COLUMN_KTHREADS_NS, 0, "-" },
+	{ "others", "others_ns_per_io", OTHERS, 0, "-" },
+	{ "cycles", "cycles_per_io", COLUMN_CYCLES, 1, "absent" },
+	{ "instructions", "instructions_per_io", COLUMN_INSTRUCTIONS, 1, "absent" },
+	{ "energy uJ", "energy_nj_per_io", COLUMN_ENERGY_NJ, 1000, "absent" },
+};
+#define NR_COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static const struct {
+	const char *title, *key;
+} kinds[KIND_NR] = {
+	[KIND_USER] = { "user", "user_pct" },		[KIND_SYSTEM] = { "system", "system_pct" },
+	[KIND_IRQ] = { "irq", "irq_pct" },		[KIND_SOFTIRQ] = { "softirq", "softirq_pct" },
+	[KIND_STEAL] = { "steal", "steal_pct" },
+};
+
+static double value(const struct table *t, const struct cpu_column *c, unsigned int arm)
+{
+	double tracer = table_median(t, COLUMN_TRACER_NS, arm), left;
+
+	if (c->column != OTHERS)
+		return table_median(t, c->column, arm);
+	left = table_median(t, COLUMN_NS_PER_IO, arm) - table_median(t, COLUMN_WORKLOAD_USER_NS, arm) -
+	       table_median(t, COLUMN_WORKLOAD_SYSTEM_NS, arm) - table_median(t, COLUMN_KTHREADS_NS, arm) -
+	       (isnan(tracer) ? 0 : tracer);
+	return left < 0 ? 0 : left; /* the parts are not read at the same instant */
+}
+
+static bool has_rounds(const struct report_set *s, unsigned int arm)
+{
+	return s->outcome.table.nr_rounds && !isnan(table_median(&s->outcome.table, COLUMN_NS_PER_IO, arm));
+}
+
+static struct grid per_io(const struct report *r, const struct report_set *s)
+{
+	struct grid g = { .caption = "CPU per I/O" };
+
+	grid_column(&g, "arm");
+	for (size_t c = 0; c < NR_COLUMNS; c++)
+		grid_column(&g, columns[c].title);
+	for (unsigned int a = 0; a < r->arms->nr; a++) {
+		if (!has_rounds(s, a))
+			continue;
+		grid_add(&g, "%s", r->arms->v[a].name);
+		for (size_t c = 0; c < NR_COLUMNS; c++) {
+			double v = value(&s->outcome.table, &columns[c], a);
+			char text[32];
+
+			if (isnan(v))
+				grid_add(&g, "%s", columns[c].none);
+			else if (columns[c].unit > 0)
+				grid_add(&g, "%.*f", columns[c].unit > 1 ? 1 : 0, v / columns[c].unit);
+			else
+				grid_add(&g, "%s", fmt_duration((uint64_t)v, text, sizeof(text)));
+		}
+	}
+	return g;
+}
+
+static void kind_row(struct grid *g, const struct table *t, unsigned int arm, int core)
+{
+	for (int k = 0; k < KIND_NR; k++) {
+		double v = table_kind(t, k, arm, core);
+
+		if (isnan(v))
+			grid_add(g, "-");
+		else
+			grid_add(g, "%.1f", v);
+	}
+}
+
+static struct grid by_kind(const struct report *r, const struct report_set *s, bool cores)
+{
+	const struct table *t = &s->outcome.table;
+	struct grid g = { .caption = "CPU % at 70% load" };
+
+	grid_column(&g, "arm");
+	for (int k = 0; k < KIND_NR; k++)
+		grid_column(&g, kinds[k].title);
+	for (unsigned int a = 0; a < r->arms->nr; a++) {
+		if (!has_rounds(s, a))
+			continue;
+		grid_add(&g, "%s", r->arms->v[a].name);
+		kind_row(&g, t, a, -1);
+		for (unsigned int c = 0; c < t->nr_cores && cores; c++) {
+			grid_add(&g, "%s, core %u", r->arms->v[a].name, c);
+			kind_row(&g, t, a, (int)c);
+		}
+	}
+	return g;
+}
+
+static struct grid programs(const struct report *r, const struct report_set *s)
+{
+	struct grid g = { .caption = "BPF programs" };
+
+	grid_column(&g, "program");
+	grid_column(&g, "arm");
+	grid_column(&g, "runs per I/O");
+	grid_column(&g, "ns per run");
+	grid_column(&g, "ns per I/O");
+	grid_column(&g, "missed");
+	for (unsigned int a = 0; a < r->arms->nr; a++) {
+		const struct attribution *at = s->outcome.attribution[a];
+
+		for (unsigned int i = 0; at && !at->fault[0] && i < at->nr; i++) {
+			const struct bpf_program *p = &at->program[i];
+
+			grid_add(&g, "%s", p->name);
+			grid_add(&g, "%s", r->arms->v[a].name);
+			grid_add(&g, "%.2f", (double)p->runs / (double)at->ios);
+			grid_add(&g, "%.0f", p->runs ? (double)p->run_ns / (double)p->runs : 0);
+			grid_add(&g, "%.0f", (double)p->run_ns / (double)at->ios);
+			grid_add(&g, "%llu", (unsigned long long)p->missed);
+		}
+	}
+	return g;
+}
+
+static void show(const struct report *r, const struct report_set *s, bool cores, void (*print)(const struct grid *, FILE *),
+		 FILE *f)
+{
+	struct grid all[] = { per_io(r, s), by_kind(r, s, cores), programs(r, s) };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i].nr_cells)
+			print(&all[i], f);
+		grid_free(&all[i]);
+	}
+}
+
+void view_cpu_text(const struct report *r, const struct report_set *s, FILE *f)
+{
+	show(r, s, false, grid_text, f);
+}
+
+void view_cpu_md(const struct report *r, const struct report_set *s, FILE *f)
+{
+	show(r, s, true, grid_md, f);
+}
+
+void view_cpu_html(const struct report *r, const struct report_set *s, FILE *f)
+{
+	show(r, s, true, grid_html, f);
+}
+
+static json_t *number_or_null(double v)
+{
+	return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *kinds_json(const struct table *t, unsigned int arm)
+{
+	json_t *cores = json_array();
+
+	for (int core = -1; core < (int)t->nr_cores; core++) {
+		json_t *o = json_pack("{s:o}", "core", core < 0 ? json_null() : json_integer(core));
+
+		for (int k = 0; k < KIND_NR; k++)
+			json_object_set_new(o, kinds[k].key, number_or_null(table_kind(t, k, arm, core)));
+		json_array_append_new(cores, o);
+	}
+	return cores;
+}
+
+static json_t *programs_json(const struct attribution *a)
+{
+	json_t *list;
+
+	if (!a || a->fault[0])
+		return json_null();
+	list = json_array();
+	for (unsigned int i = 0; i < a->nr; i++)
+		json_array_append_new(list, json_pack("{s:s, s:f, s:f, s:I}", "name", a->program[i].name, "runs_per_io",
+						      (double)a->program[i].runs / (double)a->ios, "ns_per_io",
+						      (double)a->program[i].run_ns / (double)a->ios, "missed",
+						      (json_int_t)a->program[i].missed));
+	return list;
+}
+
+json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsigned int arm)
+{
+	const struct table *t = &s->outcome.table;
+	json_t *o;
+
+	if (!has_rounds(s, arm))
+		return NULL;
+	o = json_pack("{s:s, s:s, s:s, s:s}", "workload", s->workload, "device", s->device, "scheduler", s->scheduler,
+		      "arm", r->arms->v[arm].name);
+	for (size_t c = 0; c < NR_COLUMNS; c++)
+		json_object_set_new(o, columns[c].key, number_or_null(value(t, &columns[c], arm)));
+	json_object_set_new(o, "cores", kinds_json(t, arm));
+	json_object_set_new(o, "programs", programs_json(s->outcome.attribution[arm]));
+	return o;
+}
