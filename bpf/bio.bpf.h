@@ -6,7 +6,7 @@
 #ifndef IOPATH_BIO_H
 #define IOPATH_BIO_H
 
-#include "op.bpf.h"
+#include "wanted.bpf.h"
 
 SLOT_TABLE(bios, struct bio_slot);
 
@@ -123,7 +123,8 @@ static __always_inline int on_bio_queue(struct bio *bio)
 	if (bop == BOP_WRITE && !bio->bi_iter.bi_size)
 		bop = BOP_FLUSH;
 	owner_get(&who);
-	if (!owner_wanted(&who) || !bop_wanted(bop) || !dev_wanted(dev, bio_part(bio, dev))) {
+	if (!bio_owner_wanted(bio, &who) || !bop_wanted(bop) || !dev_wanted(dev, bio_part(bio, dev)) ||
+	    (files_filtered() && !bio_of_wanted_file(bio, bio_kiocb(bio)))) {
 		count(COUNT_FILTERED);
 		return 0;
 	}

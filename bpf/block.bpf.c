@@ -406,7 +406,9 @@ static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_by
 	stamps_order(&r->s);
 	if (TIER(TIER_VFS))
 		op_bio_done(r->op, &r->s, r);
-	if (r->wanted) {
+	if (r->wanted && rq_begin(r) && too_short(r->s.c - rq_begin(r))) {
+		count(COUNT_SHORT_RQS);
+	} else if (r->wanted) {
 		if (r->row >= 0)
 			row_account(r);
 		/* one that belongs to an operation is told with it */
@@ -427,6 +429,10 @@ static __always_inline void bio_account(const struct bio_slot *b, u64 now, bool 
 	struct iop_block_stats *r = row < 0 ? NULL : block_stats_at((u32)row);
 
 	count(COUNT_RQ_SEEN);
+	if (too_short(now - b->q)) {
+		count(COUNT_SHORT_RQS);
+		return;
+	}
 	if (!r)
 		return;
 	hist_add(&r->h[BLOCK_HIST_TOTAL], now > b->q ? now - b->q : 0, ROW_ATOMIC(false));

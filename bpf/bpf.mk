@@ -10,8 +10,14 @@ $(O)/bpf/%.bpf.o: bpf/iopath.bpf.c $(wildcard bpf/*.bpf.c bpf/*.h) bpf/bpf.mk
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
-.SECONDARY: $(O)/bpf/iopath.bpf.o $(O)/bpf/iopath_old.bpf.o
+.SECONDARY: $(O)/bpf/iopath.bpf.o $(O)/bpf/iopath_old.bpf.o $(O)/bpf/look.bpf.o
 $(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen object $(O)/bpf/$*.linked.o $<
 	$(Q)$(BPFTOOL) gen skeleton $(O)/bpf/$*.linked.o name $*_bpf > $@
+
+# Asks the kernel about a file that user space has open (tracer/look.c).
+$(O)/bpf/look.bpf.o: bpf/look.bpf.c bpf/look.h bpf/config.h bpf/kernel.h bpf/wire.h bpf/bpf.mk
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@

@@ -6,7 +6,9 @@
 #ifndef IOPATH_CONFIG_H
 #define IOPATH_CONFIG_H
 
-#define MAX_DEV_FILTERS 16
+#define MAX_DEV_FILTERS 64
+#define MAX_CGROUP_FILTERS 8
+#define MAX_FILE_FILTERS 16
 #define NR_SYSCALLS 512
 #define NR_URING_OPS 64
 #define NR_REQ_OPS 64
@@ -28,6 +30,14 @@ struct iop_syscall {
 	u8 at_f_pos;
 };
 
+/* A cgroup as the kernel knows it; those below it are meant too. */
+struct iop_cgroup {
+	u64 id;		/* of its kernfs node: unique within the hierarchy */
+	s32 level;	/* below the root */
+	s32 hierarchy;	/* 0: the unified one (v2) */
+	s32 subsys;	/* of v1, one that is attached to the hierarchy */
+};
+
 struct iop_config {
 	u8 floor;	/* programs return at once: what the hooks alone cost */
 	u8 tier;
@@ -42,6 +52,12 @@ struct iop_config {
 	u32 devs[MAX_DEV_FILTERS];
 	u32 bop_mask;	/* wanted block operations; 0: all */
 	u32 kind_mask;	/* wanted kinds; 0: all */
+	u32 nr_cgroups;
+	struct iop_cgroup cgroups[MAX_CGROUP_FILTERS];
+	/* addresses of inodes: of files, and of directories that a file is below */
+	u32 nr_files, nr_dirs;
+	u64 files[MAX_FILE_FILTERS], dirs[MAX_FILE_FILTERS];
+	u64 min_lat_ns;	/* what took less is not counted; 0: none */
 	u64 threshold_ns;	/* 0: no records for that */
 	u32 sample;	/* a record for each Nth; 0: none */
 	u64 ring_wake_bytes;

@@ -267,7 +267,9 @@ static __always_inline void owner_get(struct owner *o)
 #endif
 }
 
-static __always_inline bool owner_wanted(const struct owner *o)
+#include "cgroup.bpf.h"
+
+static __always_inline bool task_wanted(const struct owner *o)
 {
 	if (cfg.tgid && o->tgid != cfg.tgid)
 		return false;
@@ -280,9 +282,29 @@ static __always_inline bool owner_wanted(const struct owner *o)
 	return true;
 }
 
+/* @o is the current task. */
+static __always_inline bool owner_wanted(const struct owner *o)
+{
+	return task_wanted(o) && (!cfg.nr_cgroups || task_in_cgroups());
+}
+
+/* A filter that only the submission of an I/O can answer. */
 static __always_inline bool owner_filtered(void)
 {
-	return cfg.tgid || cfg.tid || cfg.comm_on || cfg.tree_on;
+	return cfg.tgid || cfg.tid || cfg.comm_on || cfg.tree_on || cfg.nr_cgroups || cfg.nr_files ||
+	       cfg.nr_dirs;
+}
+
+/* A filter that an operation's file answers. */
+static __always_inline bool target_filtered(void)
+{
+	return cfg.nr_devs || cfg.nr_files || cfg.nr_dirs;
+}
+
+/* Too short to be counted (--min-lat). */
+static __always_inline bool too_short(u64 total_ns)
+{
+	return cfg.min_lat_ns && total_ns < cfg.min_lat_ns;
 }
 
 /* ---- over-threshold records ---- */

@@ -86,17 +86,30 @@ struct super_block {
 	dev_t s_dev;
 };
 
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct inode {
 	u16 i_mode;
 	dev_t i_rdev;
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	struct hlist_head i_dentry;
+	void *i_private;
 };
 
 struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	union {
+		struct hlist_node d_alias;
+	} d_u;
 };
 
 struct vfsmount {
@@ -144,6 +157,12 @@ struct folio {
 struct page {
 	struct address_space *mapping;
 	unsigned long index;
+	unsigned long compound_head;
+};
+
+/* from 7.1 */
+struct page___info {
+	unsigned long compound_info;
 };
 
 struct task_struct {
@@ -153,6 +172,7 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	void *worker_private;
+	struct css_set *cgroups;
 };
 
 /* until 5.16 */
@@ -192,6 +212,11 @@ struct gendisk {
 struct bvec_iter {
 	sector_t bi_sector;
 	unsigned int bi_size;
+	unsigned int bi_idx;
+};
+
+struct bio_vec {
+	struct page *bv_page;
 };
 
 struct bio {
@@ -202,6 +227,8 @@ struct bio {
 	struct bvec_iter bi_iter;
 	void *bi_end_io;
 	void *bi_private;
+	struct blkcg_gq *bi_blkg;
+	struct bio_vec *bi_io_vec;
 };
 
 /* until 5.11 */
@@ -281,6 +308,47 @@ struct io_sync {
 
 struct io_worker {
 	struct io_wq_work *cur_work;
+};
+
+struct kernfs_node {
+	u64 id;
+	void *priv;
+};
+
+struct cgroup;
+
+struct cgroup_root {
+	unsigned int subsys_mask;
+	int hierarchy_id;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+
+struct cgroup {
+	int level;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+	struct cgroup *ancestors[];
+};
+
+/* until 6.0 */
+struct cgroup___old {
+	u64 ancestor_ids[1];
+};
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[1];
+	struct cgroup *dfl_cgrp;
+};
+
+struct blkcg {
+	struct cgroup_subsys_state css;
+};
+
+struct blkcg_gq {
+	struct blkcg *blkcg;
 };
 
 struct bdi_writeback;

@@ -15,6 +15,7 @@
 #define IOPATH_OP_H
 
 #include "core.bpf.h"
+#include "file.bpf.h"
 
 SLOT_TABLE(ops, struct op);
 
@@ -343,9 +344,11 @@ static __always_inline bool op_set_file(struct op *o, u64 f)
 	return true;
 }
 
-/* The file is known: is the operation on a device of interest? */
+/* The file is known: is it, or the device that it is on, of interest? */
 static __always_inline bool op_on_wanted_dev(const struct op *o)
 {
+	if (files_filtered() && !file_is_wanted(o->file))
+		return false;
 	return !cfg.nr_devs || dev_listed(o->file_dev, o->file_dev);
 }
 
@@ -517,7 +520,9 @@ __global_fn int op_end(int index, u64 now, s64 result)
 	if (from)
 		op_give_cpu(o, o->nr_requests ? STAGE_RETURN : STAGE_OTHER, now - from);
 	total = o->cursor - o->t0;
-	if (o->dev_wanted) {
+	if (o->dev_wanted && too_short(total)) {
+		count(COUNT_SHORT_OPS);
+	} else if (o->dev_wanted) {
 		op_account(o, total, result);
 		if (cfg.threshold_ns || cfg.sample) {
 			int tell = to_tell(total);

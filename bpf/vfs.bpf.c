@@ -184,7 +184,7 @@ static __always_inline int on_sys_enter(struct pt_regs *regs, u64 nr)
 		o->offset = file_pos(o->file);
 	o->has_offset = sc.offset_arg || sc.at_f_pos;
 	/* without a file (sync, msync) its bios tell */
-	if (sc.fd_arg ? op_on_wanted_dev(o) : !cfg.nr_devs)
+	if (sc.fd_arg ? op_on_wanted_dev(o) : !target_filtered())
 		op_want(o);
 	return 0;
 }
@@ -269,7 +269,7 @@ static __always_inline int uring_begin(u64 req, u8 opcode, u64 *ret_handle)
 	o->owner = who;
 	if (kind == KIND_READ || kind == KIND_WRITE)
 		uring_set_offset(o, req);
-	if (!cfg.nr_devs)
+	if (!target_filtered())
 		op_want(o);
 	*ret_handle = op_handle(o, index);
 	return 0;

@@ -159,6 +159,8 @@ enum iop_count {
 	COUNT_MERGED_BIOS,
 	COUNT_EXCLUDED,	     /* bios and operations of the tracer itself */
 	COUNT_FILTERED,	     /* bios that a filter left out */
+	COUNT_SHORT_OPS,     /* shorter than asked for (--min-lat) */
+	COUNT_SHORT_RQS,
 	COUNT_RESCHED_STACK_IN,	 /* preempted switches with __cond_resched on the stack */
 	COUNT_RESCHED_STACK_OUT, /* ... without */
 	COUNT_SAMPLE_TURN,	 /* what finished since the last sample */

@@ -43,6 +43,7 @@ struct trace {
 	struct stats now, before, view;
 	u64 start_ns, interval_start_ns, cpu_at_start_ns, in_flight_at_start;
 	struct hung hung;
+	struct watch_list watched;
 	int write_error;	/* -errno of the first write that failed */
 	int stop_signal;
 };
@@ -60,8 +61,8 @@ static void trace_finish(struct trace *t)
 	stats_free(&t->now);
 	stats_free(&t->before);
 	stats_free(&t->view);
-	opt_list_free(&t->cfg.devs);
-	opt_list_free(&t->cfg.ops);
+	watch_free(&t->watched);
+	trace_cfg_free(&t->cfg);
 }
 
 static u64 now_ns(void)
@@ -124,6 +125,8 @@ static struct report make_report(struct trace *t, const char *type, u64 start_ns
 		.window_ns = end_ns - start_ns,
 		.stats = &t->view,
 		.session = t->session,
+		.watched = &t->watched,
+		.min_lat_ns = t->cfg.min_lat_ns,
 		.program_stats = t->cfg.stats,
 		.floor = t->cfg.floor,
 	};
@@ -309,20 +312,19 @@ static int open_output(struct trace *t)
 }
 
 /* A filter that this kernel's bios cannot answer. */
-static int refuse_partitions(struct trace *t)
+static int refuse_partitions(const struct trace *t, const struct session_opts *o)
 {
-	for (size_t i = 0; t->kernel.no_partitions && i < t->cfg.devs.nr; i++) {
-		u32 dev;
+	char name[DISK_NAME_LEN];
 
-		if (!disk_resolve(t->cfg.devs.v[i], &dev) && disk_is_partition(dev))
+	for (u32 i = 0; t->kernel.no_partitions && i < o->nr_devs; i++)
+		if (disk_is_lone_partition(o->devs[i], o->devs, o->nr_devs))
 			return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
-					"--dev %s: kernel %s does not tell partitions apart where bios are queued; name the disk",
-					t->cfg.devs.v[i], t->kernel.release);
-	}
+					"partition %s: kernel %s does not tell partitions apart where bios are queued; name the disk",
+					disk_name(o->devs[i], name), t->kernel.release);
 	return -1;
 }
 
-static int probe(struct trace *t)
+static int probe(struct trace *t, const struct session_opts *o)
 {
 	u32 missing;
 	int r = cmd_probe(&trace_table, &t->kernel);
@@ -344,7 +346,7 @@ static int probe(struct trace *t)
 	if (t->cfg.kernel_io && t->plan.chosen[POINT_VFS_READ] < 0)
 		return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
 				"--kernel-io: no hook for it on kernel %s; see `iopath doctor'", t->kernel.release);
-	return refuse_partitions(t);
+	return refuse_partitions(t, o);
 }
 
 static int attach(struct trace *t, struct session_opts *o)
@@ -445,9 +447,9 @@ static int trace_main(struct trace *t, int argc, char **argv)
 					argv[operand]);
 		command = argv + operand;
 	}
-	r = trace_set_filters(&t->cfg, &o);
+	r = trace_set_filters(&t->cfg, &o, &t->watched);
 	if (r < 0)
-		r = probe(t);
+		r = probe(t, &o);
 	if (r < 0)
 		r = open_output(t);
 	if (r >= 0)

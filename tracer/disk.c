@@ -109,6 +109,35 @@ static u64 read_in_flight(const char *dir)
 	return f && fscanf(f, "%llu %llu", &r, &w) == 2 ? r + w : 0;
 }
 
+/* Of a partition the disk; 0: it is none. */
+static u32 disk_of(u32 dev)
+{
+	char path[64];
+	_cleanup_fclose_ FILE *f = NULL;
+	unsigned int major, minor;
+
+	if (!disk_is_partition(dev))
+		return 0;
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", dev >> 20, dev & 0xfffff);
+	f = fopen(path, "re");
+	return f && fscanf(f, "%u:%u", &major, &minor) == 2 ? (u32)major << 20 | minor : 0;
+}
+
+static bool listed(u32 dev, const u32 *devs, u32 nr)
+{
+	for (u32 i = 0; i < nr; i++)
+		if (devs[i] == dev)
+			return true;
+	return false;
+}
+
+bool disk_is_lone_partition(u32 dev, const u32 *devs, u32 nr)
+{
+	u32 disk = disk_of(dev);
+
+	return disk && !listed(disk, devs, nr);
+}
+
 u64 disk_in_flight(const u32 *devs, u32 nr)
 {
 	_cleanup_(closedirp) DIR *d = NULL;
@@ -118,6 +147,9 @@ u64 disk_in_flight(const u32 *devs, u32 nr)
 	for (u32 i = 0; i < nr; i++) {
 		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", devs[i] >> 20,
 			 devs[i] & 0xfffff);
+		/* the disk's number has what its partitions have */
+		if (listed(disk_of(devs[i]), devs, nr))
+			continue;
 		sum += read_in_flight(path);
 	}
 	if (nr)

@@ -19,6 +19,8 @@
 int disk_resolve(const char *name, u32 *ret_dev);
 
 bool disk_is_partition(u32 dev);
+/* A partition whose disk is not among @devs. */
+bool disk_is_lone_partition(u32 dev, const u32 *devs, u32 nr);
 
 /* Name as under /sys/block, else "major:minor". Always fills @buf. */
 const char *disk_name(u32 dev, char buf[static DISK_NAME_LEN]);

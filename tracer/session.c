@@ -262,6 +262,13 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 	memcpy(c->devs, o->devs, sizeof(c->devs));
 	c->bop_mask = o->bop_mask;
 	c->kind_mask = o->kind_mask;
+	c->nr_cgroups = o->nr_cgroups;
+	memcpy(c->cgroups, o->cgroups, sizeof(c->cgroups));
+	c->nr_files = o->nr_files;
+	c->nr_dirs = o->nr_dirs;
+	memcpy(c->files, o->files, sizeof(c->files));
+	memcpy(c->dirs, o->dirs, sizeof(c->dirs));
+	c->min_lat_ns = o->min_lat_ns;
 	c->threshold_ns = o->threshold_ns;
 	c->sample = o->sample;
 	c->ring_wake_bytes = z->ring_bytes / 2;
@@ -370,6 +377,8 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 	if (err)
 		return err;
 	err = size_maps(&s->object, &z);
+	if (!err && !opts->nr_dirs)
+		err = bpf_map__set_max_entries(object_map(&s->object, "verdicts"), 1);
 	if (err)
 		return fail(why, err, "sizing the maps");
 	configure(s->object.cfg, opts, k, &z);

@@ -31,6 +31,12 @@ struct session_opts {
 	u32 devs[MAX_DEV_FILTERS];
 	u32 nr_devs;
 	u32 bop_mask, kind_mask;	/* 0: all */
+	struct iop_cgroup cgroups[MAX_CGROUP_FILTERS];
+	u32 nr_cgroups;
+	/* addresses of inodes, which the caller keeps open */
+	u64 files[MAX_FILE_FILTERS], dirs[MAX_FILE_FILTERS];
+	u32 nr_files, nr_dirs;
+	u64 min_lat_ns;		/* what took less is not counted; 0: all is */
 	FILE *debug;		/* gets what libbpf and the verifier say; NULL: nobody */
 };
 

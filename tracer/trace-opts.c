@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "disk.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/parse.h"
 #include "view.h"
@@ -65,12 +64,23 @@ static const struct opt trace_opts[] = {
 	  "how much of the path to see: block, vfs, filemap or full, each with those before it (default full)",
 	  0, 0, parse_tier },
 	{ "dev", 'd', OPT_LIST, F(devs), "DEV", "only this disk or partition; repeatable", 0, 0, NULL },
+	{ "dev-stack", 0, OPT_LIST, F(stacks), "DEV",
+	  "only this device, what stands on it (partitions, dm, md) and what it stands on; repeatable", 0, 0, NULL },
 	{ "pid", 'p', OPT_U64, F(pid), "PID", "only this process", 1, 4194304, NULL },
 	{ "tid", 0, OPT_U64, F(tid), "TID", "only this thread", 1, 4194304, NULL },
 	{ "comm", 'c', OPT_STR, F(comm), "NAME", "only tasks of this name", 0, 0, NULL },
+	{ "cgroup", 0, OPT_APPEND, F(cgroups), "PATH",
+	  "only tasks in this cgroup or below it, of v2 or of a v1 controller; without a leading / below the mount of v2; repeatable",
+	  0, 0, NULL },
+	{ "file", 0, OPT_APPEND, F(files), "PATH",
+	  "only I/O of this file, whatever its name becomes (from tier vfs); repeatable", 0, 0, NULL },
+	{ "dir", 0, OPT_APPEND, F(dirs), "PATH", "only I/O of files below this directory (from tier vfs); repeatable",
+	  0, 0, NULL },
 	{ "op", 0, OPT_LIST, F(ops), "OP,...",
 	  "only these operations: read, write, flush, flush_command, discard, write_zeroes, other, and from tier vfs fsync, fdatasync, sync_file_range, sync, msync, copy, fallocate",
 	  0, 0, NULL },
+	{ "min-lat", 0, OPT_DURATION, F(min_lat_ns), "DUR",
+	  "count only operations and requests that took this long or longer", 1, 1e15, NULL },
 	{ "threshold", 'w', OPT_DURATION, F(threshold_ns), "DUR",
 	  "print each operation (tier block: request) that took this long or longer", 1, 1e15, NULL },
 	{ "hung", 0, OPT_DURATION, F(hung_ns), "DUR",
@@ -102,6 +112,14 @@ const struct opt_table trace_table = {
 	"iopath trace", "follow storage I/O through the kernel and say in which stage the time went",
 	"[-- COMMAND...]", trace_opts, ARRAY_SIZE(trace_opts)
 };
+
+void trace_cfg_free(struct trace_cfg *cfg)
+{
+	struct opt_list *lists[] = { &cfg->devs, &cfg->stacks, &cfg->ops, &cfg->cgroups, &cfg->files, &cfg->dirs };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		opt_list_free(lists[i]);
+}
 
 #define NONE_OF_THEM (1u << 31)
 
@@ -149,25 +167,6 @@ static int set_ops(const struct trace_cfg *cfg, struct session_opts *o)
 	return -1;
 }
 
-static int set_devs(const struct trace_cfg *cfg, struct session_opts *o)
-{
-	if (cfg->devs.nr > MAX_DEV_FILTERS)
-		return cmd_fail(&trace_table, EXIT_USAGE, "--dev: more than %d devices",
-				MAX_DEV_FILTERS);
-	for (size_t i = 0; i < cfg->devs.nr; i++) {
-		int err = disk_resolve(cfg->devs.v[i], &o->devs[o->nr_devs]);
-
-		if (err == -ENOTBLK)
-			return cmd_fail(&trace_table, EXIT_USAGE, "--dev %s: not a block device",
-					cfg->devs.v[i]);
-		if (err)
-			return cmd_fail(&trace_table, EXIT_USAGE, "--dev %s: %s", cfg->devs.v[i],
-					strerror(-err));
-		o->nr_devs++;
-	}
-	return -1;
-}
-
 static bool task_exists(uint64_t id)
 {
 	char path[32];
@@ -176,7 +175,7 @@ static bool task_exists(uint64_t id)
 	return !access(path, F_OK);
 }
 
-int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o)
+int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o, struct watch_list *watched)
 {
 	int r;
 
@@ -196,6 +195,7 @@ int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o)
 	o->tgid = (u32)cfg->pid;
 	o->tid = (u32)cfg->tid;
 	o->comm = cfg->comm;
-	r = set_devs(cfg, o);
+	o->min_lat_ns = cfg->min_lat_ns;
+	r = trace_set_places(cfg, o, watched);
 	return r >= 0 ? r : set_ops(cfg, o);
 }

@@ -7,24 +7,32 @@
 #define IOPATH_TRACE_OPTS_H
 
 #include "session.h"
+#include "watch.h"
 #include "tracer/base/opt.h"
 
 struct trace_cfg {
 	enum iop_tier tier;
-	struct opt_list devs, ops;
+	struct opt_list devs, stacks, ops, cgroups, files, dirs;
 	uint64_t pid, tid, sample;
 	const char *comm;
-	uint64_t threshold_ns, hung_ns, interval_ns, duration_ns;
+	uint64_t threshold_ns, min_lat_ns, hung_ns, interval_ns, duration_ns;
 	bool json, stats, floor, debug, has_interval, probe_resched, kernel_io;
 	const char *output;
 };
 
 extern const struct opt_table trace_table;
 
+/* Frees what the options hold, not @cfg. */
+void trace_cfg_free(struct trace_cfg *cfg);
+
 /*
- * Filters of @cfg into @o. -1 to go on, or the exit status after a complaint:
- * a device or task that does not exist, a filter that the tier cannot honour.
+ * Filters of @cfg into @o; files and directories among them are held open in
+ * @watched, which must outlive the session. -1 to go on, or the exit status
+ * after a complaint: a device, task, file or cgroup that does not exist, a
+ * filter that the tier cannot honour.
  */
-int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o);
+int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o, struct watch_list *watched);
+/* Those of them that name places (trace-places.c): devices, cgroups, files, directories. */
+int trace_set_places(const struct trace_cfg *cfg, struct session_opts *o, struct watch_list *watched);
 
 #endif

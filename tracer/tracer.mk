@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 TRACER_SRC := \
 	tracer/disk.c \
+	tracer/disk-tree.c \
 	tracer/hist.c \
 	tracer/hook.c \
 	tracer/kernel.c \
+	tracer/look.c \
 	tracer/object.c \
 	tracer/session.c \
 	tracer/stats.c \
@@ -14,9 +16,10 @@ TRACER_LIBS := -lbpf -ljansson -lm
 
 PROGRAMS += iopath
 iopath_SRC := tracer/main.c tracer/cmd-doctor.c tracer/cmd-trace.c tracer/view.c tracer/view-json.c \
-	tracer/view-text.c tracer/child.c tracer/hung.c tracer/trace-opts.c $(TRACER_SRC) $(BASE_SRC)
+	tracer/view-text.c tracer/child.c tracer/hung.c tracer/trace-opts.c tracer/trace-places.c tracer/watch.c $(TRACER_SRC) $(BASE_SRC)
 iopath_LIBS := $(TRACER_LIBS)
 $(O)/tracer/object.o: $(O)/bpf/iopath.skel.h $(O)/bpf/iopath_old.skel.h
+$(O)/tracer/look.o: $(O)/bpf/look.skel.h
 
 # The man page: its text here, its options from the tables of the program.
 $(O)/iopath.8: tracer/iopath.8.in $(O)/iopath
@@ -35,9 +38,10 @@ test-hist_SRC := tracer/tests/test-hist.c tracer/hist.c tracer/stats.c
 test-hist_LIBS := -lm
 test-hook_SRC := tracer/tests/test-hook.c tracer/hook.c
 
-TESTS += test-view
+TESTS += test-disk-tree test-view
+test-disk-tree_SRC := tracer/tests/test-disk-tree.c tracer/disk-tree.c
 TESTS += test-unfinished
 test-unfinished_SRC := tracer/tests/test-unfinished.c tracer/unfinished.c
 test-view_SRC := tracer/tests/test-view.c tracer/view.c tracer/view-json.c tracer/view-text.c \
-	tracer/stats.c tracer/hist.c tracer/hook.c tracer/disk.c bench/tests/schema.c $(BASE_SRC)
+	tracer/stats.c tracer/hist.c tracer/hook.c tracer/disk.c tracer/watch.c bench/tests/schema.c $(BASE_SRC)
 test-view_LIBS := -ljansson -lm

@@ -25,7 +25,7 @@ static json_t *name_json(const char *s)
 {
 	/* a comm or file name need not be UTF-8 */
 	json_t *j = json_string(s);
-	char clean[1024];
+	char clean[4096];
 	size_t i;
 
 	if (j)
@@ -175,6 +175,7 @@ static void set_tally(json_t *o, const struct view_requests *v)
 	set_num(o, "seen", v->seen);
 	set_num(o, "finished", v->finished);
 	set_num(o, "in_flight", v->in_flight);
+	set_num(o, "too_short", v->too_short);
 }
 
 static json_t *coverage_json(const struct coverage *c)
@@ -182,7 +183,8 @@ static json_t *coverage_json(const struct coverage *c)
 	json_t *o = json_object(), *lost = json_object(), *part;
 	const struct view_requests sum = { c->requests.seen + c->operations.seen,
 					   c->requests.finished + c->operations.finished,
-					   c->requests.in_flight + c->operations.in_flight };
+					   c->requests.in_flight + c->operations.in_flight,
+					   c->requests.too_short + c->operations.too_short };
 
 	set_tally(o, &sum);
 	part = json_object();
@@ -248,6 +250,23 @@ int view_json_start(FILE *out, const struct report *r, u32 nr_programs)
 	return put_line(out, o);
 }
 
+static json_t *watched_json(const struct watch_list *l)
+{
+	json_t *list = json_array();
+
+	for (u32 i = 0; l && i < l->nr; i++) {
+		json_t *o = json_object();
+		struct watch_now now;
+
+		watch_look(&l->v[i], &now);
+		json_object_set_new(o, "path", name_json(l->v[i].path));
+		json_object_set_new(o, "path_now", now.path[0] ? name_json(now.path) : json_null());
+		json_object_set_new(o, "replaced", json_boolean(now.replaced));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 int view_json_report(FILE *out, const struct report *r)
 {
 	_cleanup_json_ json_t *o = head(r->type, r->tier);
@@ -261,6 +280,7 @@ int view_json_report(FILE *out, const struct report *r)
 			    r->tier >= TIER_FULL ? json_string(resched_names[r->resched]) :
 						   json_null());
 	json_object_set_new(o, "coverage", coverage_json(&r->coverage));
+	json_object_set_new(o, "followed", watched_json(r->watched));
 	json_object_set_new(o, "cost", cost_json(r));
 	return put_line(out, o);
 }

@@ -88,6 +88,16 @@ static void put_losses(FILE *out, const struct coverage *c)
 	fprintf(out, "%s\n", any ? "" : "lost      nothing");
 }
 
+static void put_too_short(FILE *out, const struct report *r)
+{
+	char d[W];
+
+	if (r->min_lat_ns)
+		fprintf(out, "          not counted, as they took less than %s: requests %llu, operations %llu\n",
+			dur(r->min_lat_ns, d), (unsigned long long)r->coverage.requests.too_short,
+			(unsigned long long)r->coverage.operations.too_short);
+}
+
 static void put_coverage(FILE *out, const struct report *r)
 {
 	const struct coverage *c = &r->coverage;
@@ -108,7 +118,27 @@ static void put_coverage(FILE *out, const struct report *r)
 			(unsigned long long)c->begun_before, (unsigned long long)c->gone,
 			(unsigned long long)c->untied_bios, (unsigned long long)c->merged_bios,
 			(unsigned long long)c->excluded, (unsigned long long)c->filtered_bios);
+	put_too_short(out, r);
 	put_losses(out, c);
+}
+
+/* What happened to the names of the files that are followed; nothing when nothing did. */
+static void put_watched(FILE *out, const struct report *r)
+{
+	for (u32 i = 0; r->watched && i < r->watched->nr; i++) {
+		const struct watch *w = &r->watched->v[i];
+		struct watch_now now;
+
+		watch_look(w, &now);
+		if (watch_is_same(&now))
+			continue;
+		fprintf(out, "followed  %s", w->path);
+		if (now.deleted)
+			fprintf(out, " has been deleted");
+		else if (now.renamed)
+			fprintf(out, " is now %s", now.path);
+		fprintf(out, "%s\n", now.replaced ? "; another file has its name, which is not followed" : "");
+	}
 }
 
 static void put_cost(FILE *out, const struct report *r)
@@ -163,6 +193,7 @@ int view_text_report(FILE *out, const struct report *r)
 		fprintf(out, "\npreempted switches inside operations are: %s\n",
 			resched_names[r->resched]);
 	put_coverage(out, r);
+	put_watched(out, r);
 	put_cost(out, r);
 	errno = 0;
 	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;

@@ -64,11 +64,14 @@ void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion
 	const u64 *c = st->counts;
 	u64 rqs = finished(st, 0, NR_BLOCK_ROWS), ops = finished(st, NR_BLOCK_ROWS, NR_ROWS);
 	u64 no_end = c[COUNT_LOSS_FIRST + LOSS_NO_END];
+	u64 short_rqs = c[COUNT_SHORT_RQS], short_ops = c[COUNT_SHORT_OPS];
 
+	rqs += short_rqs;
+	ops += short_ops;
 	*ret = (struct coverage){
-		.requests = { c[COUNT_RQ_SEEN], rqs, less(c[COUNT_RQ_SEEN], rqs + no_end) },
+		.requests = { c[COUNT_RQ_SEEN], rqs, less(c[COUNT_RQ_SEEN], rqs + no_end), short_rqs },
 		.operations = { c[COUNT_OP_SEEN], ops,
-				less(c[COUNT_OP_SEEN], ops + c[COUNT_OP_GONE]) },
+				less(c[COUNT_OP_SEEN], ops + c[COUNT_OP_GONE]), short_ops },
 		.in_flight_at_start = in_flight_at_start,
 		.begun_before = c[COUNT_RQ_AT_START],
 		.gone = c[COUNT_OP_GONE],

@@ -11,12 +11,14 @@
 #include "hook.h"
 #include "session.h"
 #include "stats.h"
+#include "watch.h"
 
 /* Version of every JSON line; the fields are described in tracer/SCHEMA.md. */
 #define VIEW_SCHEMA 1
 
 struct view_requests {
 	u64 seen, finished, in_flight;
+	u64 too_short;	/* finished, and not counted: --min-lat */
 };
 
 struct coverage {
@@ -55,6 +57,8 @@ struct report {
 	enum resched_meaning resched;
 	const struct session *session;	/* programs, with program_stats */
 	bool program_stats, floor;
+	const struct watch_list *watched;	/* NULL: none */
+	u64 min_lat_ns;		/* 0: all is counted */
 };
 
 /* Derive coverage from counters. */

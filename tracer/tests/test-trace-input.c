@@ -75,6 +75,17 @@ TEST(what_no_option_means)
 		{ "trace --interval 5", USAGE, "--interval" },
 		{ "trace --duration nan", USAGE, "--duration" },
 		{ "trace --comm 0123456789abcdef", USAGE, "--comm" },
+		{ "trace --min-lat 5", USAGE, "--min-lat" },
+		{ "trace --cgroup /no/such/cgroup", USAGE, "/no/such/cgroup" },
+		{ "trace --cgroup /proc", USAGE, "not a directory of a cgroup file system" },
+		{ "trace --cgroup no-such-cgroup", USAGE, "no-such-cgroup" },
+		{ "trace --file /no/such/file", USAGE, "/no/such/file" },
+		{ "trace --file /proc", USAGE, "--dir" },
+		{ "trace --file /dev/zero", USAGE, "not a regular file" },
+		{ "trace --dir /proc/version", USAGE, "not a directory" },
+		{ "trace --tier block --file /proc/version", USAGE, "--file: needs --tier vfs" },
+		{ "trace --tier block --dir /proc", USAGE, "--dir: needs --tier vfs" },
+		{ "trace --dev-stack nosuchdisk", USAGE, "nosuchdisk" },
 		{ "trace stray", USAGE, "stray" },
 	};
 

@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Filters by place: cgroup, file, directory, partition; by how long it took;
+ * and all of them together. Who and where is decided when the I/O is
+ * submitted: on a loop device every completion runs in a kernel worker.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/blkpg.h>
+#include <linux/fs.h>
+#include <linux/loop.h>
+#include <mntent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "ground-attempt.h"
+#include "ground-check.h"
+#include "ground-loop.h"
+#include "ground-place.h"
+#include "ground-trace.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+enum { N = 211, M = 307, SIZE = 4096, DEVICE_BYTES = 128 << 20 };
+
+static struct loop loop = { .fd = -1 };
+
+static const char *need_loop(void)
+{
+	return loop_need(&loop, DEVICE_BYTES);
+}
+
+/* ---- cgroups ---- */
+
+static char made[2][256];	/* parent, child */
+
+/* Also runs in a signal handler: system calls alone. */
+static void cgroup_remove(void)
+{
+	for (int i = 1; i >= 0; i--)
+		if (made[i][0] && !rmdir(made[i]))
+			made[i][0] = '\0';
+}
+
+/* A cgroup below the first mount of @type that has @option, and one in it. NULL, or the reason to skip. */
+static const char *cgroup_make(const char *type, const char *option)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent *m;
+	const char *why = "no such cgroup hierarchy is mounted";
+
+	made[0][0] = made[1][0] = '\0';
+	while (f && (m = getmntent(f)))
+		if (!strcmp(m->mnt_type, type) && (!option || hasmntopt(m, option))) {
+			snprintf(made[0], sizeof(made[0]), "%s/iopath-test-%d", m->mnt_dir, getpid());
+			snprintf(made[1], sizeof(made[1]), "%.200s/child", made[0]);
+			why = mkdir(made[0], 0755) || mkdir(made[1], 0755) ? "cgroups cannot be made" : NULL;
+			break;
+		}
+	if (f)
+		endmntent(f);
+	place_at_end(cgroup_remove);
+	return why;
+}
+
+static bool cgroup_enter(const char *cgroup, pid_t pid)
+{
+	char path[300];
+	_cleanup_fclose_ FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+	f = fopen(path, "we");
+	return f && fprintf(f, "%d\n", pid) > 0 && !fflush(f);
+}
+
+/* @a runs in @cgroup, @b does not; both on the same device at the same time. */
+static void cgroup_case(const char *tier, const char *cgroup, const char *filter, const char *words)
+{
+	struct proc a = {}, b = {};
+	struct trace t = {};
+
+	check_case("tier %s: --cgroup %s, %s", tier, filter, words);
+	proc_start(&a, "known-count --target %s --count %d --direct --wait %s", loop.path, N, words);
+	proc_start(&b, "known-count --target %s --count %d --direct --wait %s", loop.path, M, words);
+	if (proc_until(&a, "ready", 5000) && proc_until(&b, "ready", 5000) &&
+	    check_true("moved into the cgroup", cgroup_enter(cgroup, a.pid)) &&
+	    trace_begin(&t, "--tier %s --dev %s --cgroup %s", tier, loop.name, filter)) {
+		proc_signal(&a, SIGUSR1);
+		proc_signal(&b, SIGUSR1);
+		check_same("status of the generators", proc_wait(&a, 20000) | proc_wait(&b, 20000), 0);
+		if (trace_end(&t, SIGINT)) {
+			check_device(&t, loop.name, "read", N, N * SIZE);
+			check_coverage(&t);
+		}
+	}
+	proc_free(&a);
+	proc_free(&b);
+	trace_free(&t);
+}
+
+/*
+ * bcc's biolatency and biosnoop -c ask for the cgroup of the task that a
+ * completion happens to interrupt: I/O is dropped at random.
+ */
+TRACE_TEST(peer_defect_1_cgroup_is_decided_at_submission)
+{
+	const char *why = need_loop();
+
+	if (!why)
+		why = cgroup_make("cgroup2", NULL);
+	if (why)
+		TEST_SKIP(why);
+	cgroup_case("block", made[1], made[1], "");
+	cgroup_case("block", made[1], made[0], "--engine libaio --depth 8");
+	cgroup_case("full", made[1], made[0], "--engine io_uring --depth 8");
+	cgroup_case("vfs", made[1], made[0], "--engine io_uring_punt --depth 8");
+	cgroup_case("vfs", made[1], strstr(made[0], "iopath-test"), "--threads 3");
+	cgroup_remove();
+}
+
+TRACE_TEST(cgroups_of_a_v1_controller)
+{
+	const char *why = need_loop();
+
+	if (!why)
+		why = cgroup_make("cgroup", "blkio");
+	if (why)
+		TEST_SKIP(why);
+	cgroup_case("block", made[1], made[0], "--engine libaio --depth 8");
+	cgroup_case("full", made[1], made[1], "");
+	cgroup_remove();
+}
+
+/* bcc's biotop -p compares the task that a completion interrupts, and forgets what is not its own. */
+TRACE_TEST(peer_defect_2_pid_is_decided_at_submission)
+{
+	static const char *const tiers[] = { "block", "full" };
+	const char *why = need_loop();
+
+	if (why)
+		TEST_SKIP(why);
+	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
+		struct proc a = {}, b = {};
+		struct trace t = {};
+
+		check_case("tier %s: --pid, another in flight all the time", tiers[i]);
+		proc_start(&a, "known-count --target %s --count %d --direct --wait --engine libaio --depth 16", loop.path, N);
+		proc_start(&b, "known-count --target %s --count 4001 --direct --wait --engine libaio --depth 16", loop.path);
+		if (proc_until(&a, "ready", 5000) && proc_until(&b, "ready", 5000) &&
+		    trace_begin(&t, "--tier %s --dev %s --pid %d", tiers[i], loop.name, (int)a.pid)) {
+			proc_signal(&b, SIGUSR1);
+			proc_signal(&a, SIGUSR1);
+			check_same("status of the generators", proc_wait(&a, 20000) | proc_wait(&b, 20000), 0);
+			if (trace_end(&t, SIGINT)) {
+				check_device(&t, loop.name, "read", N, N * SIZE);
+				check_coverage(&t);
+			}
+		}
+		proc_free(&a);
+		proc_free(&b);
+		trace_free(&t);
+	}
+}
+
+/* ---- files ---- */
+
+static bool run_on(const char *file, int count, const char *words)
+{
+	struct proc p = {};
+	int status = proc_line(&p, "known-count --target %s --count %d %s", place_path("ext4/%s", file), count, words);
+
+	proc_free(&p);
+	return check_same(file, status, 0);
+}
+
+/* Three files: in one directory, deep below it, and elsewhere. */
+static const char *need_files(void)
+{
+	static const char *const dirs[] = { "in", "in/deep", "in/deep/er", "out" };
+	static const char *const files[] = { "in/a", "in/deep/er/b", "out/c" };
+	const char *why = need_loop();
+	int err;
+
+	if (why)
+		return why;
+	err = place_mount_ext4("ext4", loop.path, "");
+	if (!check_same("mount", err, 0))
+		return "no file system";
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		mkdir(place_path("ext4/%s", dirs[i]), 0755);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		run_on(files[i], 500, "--op write --fsync-every 500 --contiguous");
+	return NULL;
+}
+
+static void file_case(const char *tier, const char *filter, const char *words, int64_t want)
+{
+	struct trace t;
+
+	check_case("tier %s: %s, %s", tier, filter, words);
+	if (trace_begin(&t, "--tier %s --dev %s %s", tier, loop.name, filter)) {
+		run_on("in/a", 101, words);
+		run_on("in/deep/er/b", 103, words);
+		run_on("out/c", 107, words);
+		if (trace_end(&t, SIGINT)) {
+			check_device(&t, loop.name, "read", want, want * SIZE);
+			check_coverage(&t);
+			check_same("operations seen", number_at(t.summary, "coverage.operations.seen"), want);
+		}
+	}
+	trace_free(&t);
+}
+
+TRACE_TEST(by_file)
+{
+	static const char *const words[] = { "--direct", "--direct --engine io_uring --depth 8",
+					     "--direct --engine libaio --depth 8", "--cold --no-readahead",
+					     "--direct --engine io_uring_punt --depth 4" };
+	const char *why = need_files();
+	char filter[600];
+
+	if (why)
+		TEST_SKIP(why);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		snprintf(filter, sizeof(filter), "--file %s", place_path("ext4/in/a"));
+		file_case(i % 2 ? "full" : "vfs", filter, words[i], 101);
+	}
+	snprintf(filter, sizeof(filter), "--file %s --file %s", place_path("ext4/in/a"), place_path("ext4/out/c"));
+	file_case("full", filter, words[0], 208);
+	place_umount("ext4");
+}
+
+TRACE_TEST(by_directory)
+{
+	static const char *const words[] = { "--direct", "--cold --no-readahead",
+					     "--direct --engine io_uring --depth 8" };
+	const char *why = need_files();
+	char filter[600];
+
+	if (why)
+		TEST_SKIP(why);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		snprintf(filter, sizeof(filter), "--dir %s", place_path("ext4/in"));
+		file_case(i % 2 ? "full" : "vfs", filter, words[i], 204);
+	}
+	snprintf(filter, sizeof(filter), "--dir %s", place_path("ext4/in/deep"));
+	file_case("vfs", filter, words[0], 103);
+	snprintf(filter, sizeof(filter), "--dir %s --file %s", place_path("ext4/in/deep"), place_path("ext4/out/c"));
+	file_case("vfs", filter, words[0], 210);
+	/* the directory that the file system is mounted on */
+	snprintf(filter, sizeof(filter), "--dir %s", place_path("."));
+	file_case("vfs", filter, words[0], 311);
+	place_umount("ext4");
+}
+
+/* Writeback is done by a kernel thread, which has no file open: its pages tell. */
+static void writeback_case(const char *filter, int64_t want)
+{
+	struct trace t;
+
+	check_case("%s: writeback", filter);
+	if (trace_begin(&t, "--tier vfs --dev %s %s", loop.name, filter)) {
+		run_on("in/a", 101, "--op write");
+		run_on("in/deep/er/b", 103, "--op write");
+		run_on("out/c", 107, "--op write");
+		sync();
+		if (trace_end(&t, SIGINT)) {
+			json_t *row = trace_device_op(&t, loop.name, "write");
+
+			check_same("bytes written", number_at(row, "bytes"), want * SIZE);
+			check_same("operations seen", number_at(t.summary, "coverage.operations.seen"),
+				   want + (trace_operation_count(&t, "sync", "syscall") > 0));
+			check_coverage(&t);
+		}
+	}
+	trace_free(&t);
+}
+
+TRACE_TEST(writeback_belongs_to_its_file)
+{
+	const char *why = need_files();
+	char filter[600];
+
+	if (why)
+		TEST_SKIP(why);
+	snprintf(filter, sizeof(filter), "--file %s", place_path("ext4/in/a"));
+	writeback_case(filter, 101);
+	snprintf(filter, sizeof(filter), "--dir %s", place_path("ext4/in"));
+	writeback_case(filter, 204);
+	place_umount("ext4");
+}
+
+/* A file is followed, not its name; the report says what became of that. */
+TRACE_TEST(renamed_files_are_followed_and_told)
+{
+	const char *why = need_files();
+	struct trace t;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("--file, renamed and replaced");
+	if (trace_begin(&t, "--tier vfs --dev %s --file %s", loop.name, place_path("ext4/in/a"))) {
+		run_on("in/a", 101, "--direct");
+		check_same("rename", rename(place_path("ext4/in/a"), place_path("ext4/out/moved")), 0);
+		check_same("replace", rename(place_path("ext4/out/c"), place_path("ext4/in/a")), 0);
+		run_on("out/moved", 103, "--direct");
+		run_on("in/a", 107, "--direct");
+		if (trace_end(&t, SIGINT)) {
+			json_t *followed = json_array_get(json_at(t.summary, "followed"), 0);
+
+			check_device(&t, loop.name, "read", 204, 204 * SIZE);
+			check_text("path", text_at(followed, "path"), place_path("ext4/in/a"));
+			check_text("path_now", text_at(followed, "path_now"), place_path("ext4/out/moved"));
+			check_true("replaced", json_is_true(json_at(followed, "replaced")));
+		}
+	}
+	trace_free(&t);
+	check_case("--dir, a file moved out of it");
+	if (trace_begin(&t, "--tier vfs --dev %s --dir %s", loop.name, place_path("ext4/in"))) {
+		run_on("in/a", 101, "--direct");
+		check_same("rename", rename(place_path("ext4/in/a"), place_path("ext4/out/c")), 0);
+		run_on("out/c", 103, "--direct");
+		check_same("rename", rename(place_path("ext4/out/moved"), place_path("ext4/in/a")), 0);
+		run_on("in/a", 107, "--direct");
+		if (trace_end(&t, SIGINT)) {
+			check_device(&t, loop.name, "read", 208, 208 * SIZE);
+			check_true("the directory itself is as it was",
+				   json_is_false(json_at(json_array_get(json_at(t.summary, "followed"), 0), "replaced")));
+		}
+	}
+	trace_free(&t);
+	place_umount("ext4");
+}
+
+/* ---- partitions ---- */
+
+static struct loop parted = { .fd = -1 };
+
+/* A partition of @len bytes on the device without a table on it. 0 or -errno. */
+static int partition_add(int nr, long long start, long long len)
+{
+	struct blkpg_partition p = { .start = start, .length = len, .pno = nr };
+	struct blkpg_ioctl_arg a = { .op = BLKPG_ADD_PARTITION, .datalen = sizeof(p), .data = &p };
+
+	return ioctl(parted.fd, BLKPG, &a) ? -errno : 0;
+}
+
+static int partitions_make(void)
+{
+	struct loop_info64 info;
+	int err;
+
+	if (ioctl(parted.fd, LOOP_GET_STATUS64, &info))
+		return -errno;
+	info.lo_flags |= LO_FLAGS_PARTSCAN;
+	if (ioctl(parted.fd, LOOP_SET_STATUS64, &info))
+		return -errno;
+	err = partition_add(1, 1 << 20, 16 << 20);
+	return err ? err : partition_add(2, 32 << 20, 16 << 20);
+}
+
+static void run_part(int nr, int count)
+{
+	struct proc p = {};
+
+	check_same("status of the generator",
+		   proc_line(&p, "known-count --target %sp%d --count %d --direct", parted.path, nr, count), 0);
+	proc_free(&p);
+}
+
+TRACE_TEST(by_partition)
+{
+	static const char *const tiers[] = { "block", "full" };
+	const char *why = need_loop();
+	int err;
+
+	if (!why)
+		why = loop_need(&parted, 64 << 20);
+	if (why)
+		TEST_SKIP(why);
+	err = partitions_make();
+	if (err)
+		TEST_SKIP("loop devices take no partitions here");
+	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
+		struct trace t;
+
+		check_case("tier %s: --dev %sp1", tiers[i], parted.name);
+		if (trace_begin(&t, "--tier %s --dev %sp1", tiers[i], parted.name)) {
+			run_part(1, N);
+			run_part(2, M);
+			if (trace_end(&t, SIGINT)) {
+				check_device(&t, parted.name, "read", N, N * SIZE);
+				check_coverage(&t);
+			}
+		}
+		trace_free(&t);
+		check_case("tier %s: --dev-stack %s", tiers[i], parted.name);
+		if (trace_begin(&t, "--tier %s --dev-stack %s", tiers[i], parted.name)) {
+			run_part(1, N);
+			run_part(2, M);
+			if (trace_end(&t, SIGINT)) {
+				check_device(&t, parted.name, "read", N + M, (N + M) * SIZE);
+				check_coverage(&t);
+			}
+		}
+		trace_free(&t);
+	}
+}
+
+/* ---- device mapper ---- */
+
+static bool run_script(const char *text)
+{
+	const char *path = place_path("script.sh");
+	FILE *f = fopen(path, "we");
+	struct proc p = {};
+	int status;
+
+	if (f) {
+		fprintf(f, "%s\n", text);
+		fclose(f);
+	}
+	status = proc_line(&p, "sh %s", path);
+	proc_free(&p);
+	return !status;
+}
+
+static void read_word(const char *path, char *buf, size_t len)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+
+	if (!f || !fgets(buf, (int)len, f))
+		*buf = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+}
+
+static void stack_case(const char *filter, const char *dm, bool upper, bool lower)
+{
+	struct trace t;
+	struct proc p = {};
+
+	check_case("%s", filter);
+	if (trace_begin(&t, "--tier vfs %s", filter)) {
+		check_same("status of the generator",
+			   proc_line(&p, "known-count --target /dev/%s --count %d --direct", dm, N), 0);
+		if (trace_end(&t, SIGINT)) {
+			check_same("requests below", trace_device_count(&t, loop.name, "read"), lower ? N : 0);
+			check_same("bios above", trace_device_count(&t, dm, "read"), upper ? N : 0);
+			check_operation(&t, "read", "syscall", N, N * SIZE);
+			check_coverage(&t);
+		}
+	}
+	proc_free(&p);
+	trace_free(&t);
+}
+
+/* Of a device and what is made of it: one level, the other, and both. */
+TRACE_TEST(by_dm_stack)
+{
+	const char *why = need_loop();
+	char text[512], name[64], filter[128], dm[64];
+
+	if (why)
+		TEST_SKIP(why);
+	snprintf(name, sizeof(name), "iopath-test-%d", getpid());
+	snprintf(text, sizeof(text), "dmsetup create %s --noudevsync --table '0 65536 linear %s 0'", name, loop.path);
+	if (!run_script(text))
+		TEST_SKIP("no device mapper, or no dmsetup");
+	snprintf(text, sizeof(text), "dmsetup info -c --noheadings -o blkdevname %s > %s", name, place_path("dm"));
+	run_script(text);
+	read_word(place_path("dm"), dm, sizeof(dm));
+	snprintf(filter, sizeof(filter), "--dev %s", dm);
+	stack_case(filter, dm, true, false);
+	snprintf(filter, sizeof(filter), "--dev %s", loop.name);
+	stack_case(filter, dm, false, true);
+	snprintf(filter, sizeof(filter), "--dev-stack %s", loop.name);
+	stack_case(filter, dm, true, true);
+	snprintf(filter, sizeof(filter), "--dev-stack %s", dm);
+	stack_case(filter, dm, true, true);
+	snprintf(text, sizeof(text), "dmsetup remove --noudevsync %s", name);
+	check_true("removed", run_script(text));
+}
+
+/* ---- how long it took ---- */
+
+TRACE_TEST(by_latency)
+{
+	static const char *const tiers[] = { "block", "full" };
+	const char *why = need_loop();
+
+	if (why)
+		TEST_SKIP(why);
+	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
+		struct trace t;
+
+		check_case("tier %s: --min-lat that nothing takes", tiers[i]);
+		if (trace_begin(&t, "--tier %s --dev %s --min-lat 1h", tiers[i], loop.name)) {
+			struct proc p = {};
+
+			proc_line(&p, "known-count --target %s --count %d --direct", loop.path, N);
+			proc_free(&p);
+			if (trace_end(&t, SIGINT)) {
+				check_same("counted", trace_device_count(&t, loop.name, "read"), 0);
+				check_same("too short", number_at(t.summary, "coverage.requests.too_short"), N);
+				check_same("operations", number_at(t.summary, "coverage.operations.too_short"),
+					   i ? N : 0);
+				check_coverage(&t);
+			}
+		}
+		trace_free(&t);
+		check_case("tier %s: --min-lat that all take", tiers[i]);
+		if (trace_command(&t, "--tier %s --dev %s --min-lat 1ns -- known-count --target %s --count %d --direct",
+				  tiers[i], loop.name, loop.path, N)) {
+			check_device(&t, loop.name, "read", N, N * SIZE);
+			check_same("too short", number_at(t.summary, "coverage.too_short"), 0);
+			check_coverage(&t);
+		}
+		trace_free(&t);
+	}
+}
+
+/* ---- together ---- */
+
+TRACE_TEST(all_filters_at_once)
+{
+	const char *why = need_files();
+	struct proc a = {};
+	struct trace t = {};
+
+	if (!why)
+		why = cgroup_make("cgroup2", NULL);
+	if (why)
+		TEST_SKIP(why);
+	check_case("device, cgroup, directory, process, name, operation and latency");
+	proc_start(&a, "known-count --target %s --count %d --op randrw --direct --wait", place_path("ext4/in/a"), N);
+	if (proc_until(&a, "ready", 5000) && check_true("in the cgroup", cgroup_enter(made[1], a.pid)) &&
+	    trace_begin(&t, "--tier full --dev %s --cgroup %s --dir %s --pid %d --comm known-count --op read --min-lat 1ns",
+			loop.name, made[0], place_path("ext4/in"), (int)a.pid)) {
+		run_on("in/a", 107, "--direct");
+		proc_signal(&a, SIGUSR1);
+		check_same("status of the generator", proc_wait(&a, 20000), 0);
+		if (trace_end(&t, SIGINT)) {
+			json_t *manifest = json_loads(a.out.text, 0, NULL);
+			int64_t reads = manifest_number(manifest, "read", "count");
+
+			check_between("reads", reads, 1, N - 1);
+			check_device(&t, loop.name, "read", reads, reads * SIZE);
+			check_operation(&t, "read", "syscall", reads, reads * SIZE);
+			check_coverage(&t);
+			json_decref(manifest);
+		}
+	}
+	proc_free(&a);
+	trace_free(&t);
+	cgroup_remove();
+	place_umount("ext4");
+}
+
+TEST_MAIN("trace-place", T(peer_defect_1_cgroup_is_decided_at_submission), T(cgroups_of_a_v1_controller),
+	  T(peer_defect_2_pid_is_decided_at_submission), T(by_file), T(by_directory),
+	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(by_partition), T(by_dm_stack), T(by_latency),
+	  T(all_filters_at_once))
