@@ -17,6 +17,7 @@ BENCH_LIB := \
 	bench/cmd-compare.c \
 	bench/cmd-history.c \
 	bench/cmd-list.c \
+	bench/cmd-merge.c \
 	bench/cmd-report.c \
 	bench/cmd-run.c \
 	bench/cmd.c \
@@ -38,6 +39,7 @@ BENCH_LIB := \
 	bench/load-uring.c \
 	bench/load.c \
 	bench/machine.c \
+	bench/merge.c \
 	bench/meter.c \
 	bench/pass.c \
 	bench/past.c \
@@ -50,6 +52,7 @@ BENCH_LIB := \
 	bench/restore.c \
 	bench/result.c \
 	bench/resume.c \
+	bench/run-sets.c \
 	bench/run.c \
 	bench/set.c \
 	bench/setting.c \
@@ -61,6 +64,7 @@ BENCH_LIB := \
 	bench/table.c \
 	bench/target.c \
 	bench/tracer.c \
+	bench/turns.c \
 	bench/undo.c \
 	bench/uring.c \
 	bench/verdict.c \
@@ -117,7 +121,7 @@ ifneq ($(filter-out 0,$(QUICK)),)
 	4) grep -q '"complete": true' "$$out/verdict.json" 2>/dev/null || exit 4 ;; \
 	*) exit $$? ;; esac
 else
-	$(Q)$(bench_run) $(if $(filter-out 0,$(LONG)),,--time-limit 14m) --history results/history.db \
+	$(Q)$(bench_run) $(if $(filter-out 0,$(LONG)),,--time 14m) --history results/history.db \
 		$(ARGS) $(if $(OUT),--out $(OUT))
 endif
 
@@ -142,7 +146,7 @@ bench-burn_SRC := bench/tests/burn.c
 bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
-BENCH_TESTS := test-bench-compare test-bench-cpu test-bench-history test-bench-parse test-bench-past test-bench-report test-bench-run test-bench-stat test-bench-stop \
+BENCH_TESTS := test-bench-compare test-bench-cpu test-bench-history test-bench-merge test-bench-parse test-bench-past test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \
 	test-bench-uring test-bench-verdict test-bench-view
 TESTS += $(BENCH_TESTS)
 BENCH_RUN_TESTS := test-bench-run test-bench-stop test-bench-uring

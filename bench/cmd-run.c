@@ -8,6 +8,7 @@
 #include "bench/run.h"
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
+#include "tracer/base/parse.h"
 
 struct rounds_arg {
 	struct rounds rounds;
@@ -29,6 +30,25 @@ static int parse_rounds(const char *arg, void *field, struct opt_err *err)
 		snprintf(err->msg, sizeof(err->msg), "not MIN:MAX with 1 <= MIN <= MAX <= 32");
 	r->set = !e;
 	return e;
+}
+
+static int parse_shard(const char *arg, void *field, struct opt_err *err)
+{
+	char index[16];
+	const char *slash = strchr(arg, '/');
+	uint64_t i = 0, of = 0;
+
+	if (slash && (size_t)(slash - arg) < sizeof(index)) {
+		snprintf(index, sizeof(index), "%.*s", (int)(slash - arg), arg);
+		if (parse_u64(index, &i) || parse_u64(slash + 1, &of))
+			i = 0;
+	}
+	if (!i || i > of || of > SHARDS_MAX) {
+		snprintf(err->msg, sizeof(err->msg), "not I/N with 1 <= I <= N <= %d", SHARDS_MAX);
+		return -EINVAL;
+	}
+	*(struct shard *)field = (struct shard){ (unsigned int)i, (unsigned int)of };
+	return 0;
 }
 
 #define AT(f) offsetof(struct run_args, c.f)
@@ -74,8 +94,13 @@ static const struct opt run_opts[] = {
 	  "cells for figures to publish: 1 s settle, 3 s discarded, 10 s measured", 0, 0, NULL },
 	{ "window", 0, OPT_DURATION, AT(window_ns), "DUR",
 	  "measured part of a pass (default 1.5s; 10s with --long)", 200e6, 3600e9, NULL },
-	{ "time-limit", 0, OPT_DURATION, AT(time_limit_ns), "DUR",
-	  "begin no round that would end after it (default none)", 1e9, 0x1p62, NULL },
+	{ "time", 0, OPT_DURATION, AT(time_limit_ns), "DUR",
+	  "begin no round that would end after it; behind the first look of each set it goes to those that are undecided",
+	  1e9, 0x1p62, NULL },
+	{ "time-limit", 0, OPT_DURATION, AT(time_limit_ns), "DUR", "the same as --time", 1e9, 0x1p62, NULL },
+	{ "shard", 0, OPT_PARSE, AT(shard), "I/N",
+	  "only each Nth set, from the Ith: one part of a run over N machines (merge puts them together)", 0, 0,
+	  parse_shard },
 	{ "seed", 0, OPT_U64, AT(seed), "N",
 	  "order of the arms (default random; it is in every result)", 1, 0x1p53, NULL },
 	{ "max-steal", 0, OPT_DOUBLE, AT(max_steal_pct), "PCT",

@@ -2,6 +2,7 @@
 #include "past.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,7 @@ static int load_header(struct load *l, json_t *o)
 	rd_name(&l->rd, fingerprint, "kernel");
 	p->seed = rd_count(&l->rd, o, "seed");
 	p->smoke = rd_bool(&l->rd, o, "smoke");
+	p->staged = rd_has(o, "staged") && rd_bool(&l->rd, o, "staged");
 	p->budget = rd_number(&l->rd, o, "budget");
 	if (!l->rd.err && !(p->budget > 0 && p->budget < 100))
 		rd_fail(&l->rd, "a budget of %g%%", p->budget);
@@ -119,8 +121,9 @@ static int add_set(struct load *l, const json_t *o, struct past_set **ret)
 	if (!bigger)
 		return l->rd.err = -ENOMEM;
 	p->set = bigger;
-	if (p->nr)
+	if (p->nr && !p->staged)
 		p->set[p->nr - 1].over = true;
+	p->current = p->nr;
 	s = &p->set[p->nr++];
 	*s = (struct past_set){ .path = p->path, .line = l->rd.line };
 	copy_name(l, o, "workload", s->workload, sizeof(s->workload));
@@ -142,6 +145,7 @@ static int load_set(struct load *l, json_t *o)
 	copy_name(l, device, "driver", s->driver, sizeof(s->driver));
 	s->scratch = rd_bool(&l->rd, device, "scratch");
 	s->head = json_incref(o);
+	s->seed = rd_has(o, "seed") ? rd_count(&l->rd, o, "seed") : l->past->seed;
 	return l->rd.err;
 }
 
@@ -156,6 +160,7 @@ static int load_skipped(struct load *l, json_t *o)
 	s->scratch = rd_bool(&l->rd, o, "scratch");
 	s->failed = rd_has(o, "failed") && rd_bool(&l->rd, o, "failed");
 	s->over = true;
+	s->skip_line = json_incref(o);
 	s->skipped = strdup(rd_text(&l->rd, o, "reason"));
 	if (!s->skipped)
 		return l->rd.err = -ENOMEM;
@@ -168,11 +173,15 @@ static int load_set_end(struct load *l, json_t *o)
 	struct past *p = l->past;
 	uint64_t index = rd_count(&l->rd, o, "set");
 
-	if (!l->rd.err && (!p->nr || index != p->nr - 1))
+	if (!l->rd.err && (!p->nr || index != p->current))
 		rd_fail(&l->rd, "the end of set %llu, which is not the one before",
 			(unsigned long long)index);
-	if (!l->rd.err)
-		p->set[p->nr - 1].over = true;
+	if (!l->rd.err && p->set[p->current].over)
+		rd_fail(&l->rd, "set %llu ends twice", (unsigned long long)index);
+	if (!l->rd.err) {
+		p->set[p->current].over = true;
+		p->set[p->current].end_line = json_incref(o);
+	}
 	return l->rd.err;
 }
 
@@ -202,12 +211,12 @@ static int load_cell(struct load *l, json_t *o)
 
 	if (l->rd.err)
 		return l->rd.err;
-	if (!p->nr || set != p->nr - 1 || !p->set[p->nr - 1].head)
+	if (!p->nr || set != p->current || !p->set[p->current].head)
 		return rd_fail(&l->rd, "a cell of set %llu, which has not begun",
 			       (unsigned long long)set);
-	s = &p->set[p->nr - 1];
+	s = &p->set[p->current];
 	if (s->over)
-		return rd_fail(&l->rd, "a cell of set %u, which is over", p->nr - 1);
+		return rd_fail(&l->rd, "a cell of set %u, which is over", p->current);
 	if (index < 0)
 		return rd_fail(&l->rd, "a cell of arm %.63s, which the header does not have", arm);
 	if (!c.confirm && strcmp(phase, "main"))
@@ -231,9 +240,9 @@ static int load_attribution(struct load *l, json_t *o)
 
 	if (l->rd.err)
 		return l->rd.err;
-	if (!p->nr || set != p->nr - 1 || !p->set[p->nr - 1].head || arm < 0)
+	if (!p->nr || set != p->current || !p->set[p->current].head || arm < 0)
 		return rd_fail(&l->rd, "an attribution of another set or arm");
-	s = &p->set[p->nr - 1];
+	s = &p->set[p->current];
 	if (s->nr_attributions == ARM_MAX)
 		return rd_fail(&l->rd, "more attributions than arms");
 	bigger = realloc(s->attribution, (s->nr_attributions + 1) * sizeof(*bigger));
@@ -242,7 +251,7 @@ static int load_attribution(struct load *l, json_t *o)
 	s->attribution = bigger;
 	s->attribution[s->nr_attributions].arm = (unsigned int)arm;
 	if (!attribution_get(&l->rd, o, &s->attribution[s->nr_attributions].a))
-		s->nr_attributions++;
+		s->attribution[s->nr_attributions++].json = json_incref(o);
 	return l->rd.err;
 }
 
@@ -251,9 +260,21 @@ static int load_end(struct load *l, json_t *o)
 	struct past *p = l->past;
 	bool complete = rd_bool(&l->rd, o, "complete");
 
-	if (!l->rd.err && complete && p->nr)
+	if (!l->rd.err && complete && p->nr && !p->staged)
 		p->set[p->nr - 1].over = true;
 	p->end = json_incref(o);
+	return l->rd.err;
+}
+
+static int load_again(struct load *l, json_t *o)
+{
+	struct past *p = l->past;
+	uint64_t set = rd_count(&l->rd, o, "set");
+
+	if (!l->rd.err && (!p->staged || set >= p->nr || p->set[set].over))
+		rd_fail(&l->rd, "set %llu again, which has not begun or is over", (unsigned long long)set);
+	if (!l->rd.err)
+		p->current = (unsigned int)set;
 	return l->rd.err;
 }
 
@@ -270,6 +291,7 @@ static const struct {
 	{ "set", load_set },	     { "cell", load_cell },   { "set_end", load_set_end },
 	{ "skipped", load_skipped }, { "summary", load_end }, { "stopped", load_end },
 	{ "resumed", load_resumed },  { "attribution", load_attribution },
+	{ "again", load_again },
 };
 
 static int load_line(struct load *l, json_t *o)
@@ -351,7 +373,7 @@ static int find_file(const char *path, char **ret)
 int past_load(const char *path, unsigned int flags, struct past *ret, struct why *why)
 {
 	_cleanup_free_ char *text = NULL;
-	struct past p = { 0 };
+	struct past p = { .current = UINT_MAX };
 	struct load l = { .past = &p, .rd = { .why = why } };
 	struct stat st;
 	int err = find_file(path, &p.path);
@@ -391,7 +413,11 @@ void past_free(struct past *p)
 		for (unsigned int c = 0; c < s->nr; c++)
 			json_decref(s->cell[c].json);
 		free(s->cell);
+		for (unsigned int a = 0; a < s->nr_attributions; a++)
+			json_decref(s->attribution[a].json);
 		free(s->attribution);
+		json_decref(s->skip_line);
+		json_decref(s->end_line);
 		free(s->skipped);
 		json_decref(s->head);
 	}

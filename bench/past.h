@@ -33,6 +33,8 @@ struct past_set {
 	char *skipped;		/* why it was not run, or NULL */
 	bool failed;		/* it was tried */
 	json_t *head;		/* the set line; NULL: skipped */
+	json_t *skip_line, *end_line;	/* as they stand there, or NULL */
+	uint64_t seed;		/* of the run that measured it */
 	bool over;		/* it came to its end, by its data or by the clock */
 	unsigned int nr;
 	struct past_cell *cell;
@@ -40,6 +42,7 @@ struct past_set {
 	struct past_attribution {
 		unsigned int arm;
 		struct attribution a;
+		json_t *json;
 	} *attribution;
 };
 
@@ -51,8 +54,10 @@ struct past {
 	double budget;
 	uint64_t seed;
 	bool smoke;
+	bool staged;		/* sets have more than one turn; only a set_end is their end */
 	unsigned int nr;
 	struct past_set *set;
+	unsigned int current;	/* the set of the last line */
 	json_t *end;		/* the summary or "stopped" line; NULL: a crash */
 	size_t whole_bytes;	/* of the lines before @end */
 	unsigned int whole_lines;

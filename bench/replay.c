@@ -69,7 +69,7 @@ static int decide(struct replay *r, unsigned int index, struct why *why)
 		.arms = &r->past.arms,
 		.rounds = r->past.rounds,
 		.budget = r->past.budget,
-		.seed = r->past.seed,
+		.seed = past->seed,
 		.single_look = r->past.smoke,
 		.confirm = !r->past.smoke,
 		.kmsg_fd = -1,

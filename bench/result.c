@@ -2,6 +2,7 @@
 #include "result.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,7 +15,7 @@ static const char *const old_files[] = { "verdict.json", "report.md", "results.j
 
 int result_open(const char *dir, struct result *ret, struct why *why)
 {
-	struct result r = { .dir = strdup(dir) };
+	struct result r = { .dir = strdup(dir), .set = UINT_MAX };
 	_cleanup_free_ char *path = NULL;
 	int err = file_make_dirs(dir);
 
@@ -53,7 +54,7 @@ static int drop(const char *dir, const char *name)
 
 int result_resume(const char *dir, const struct past *past, struct result *ret, struct why *why)
 {
-	struct result r = { .dir = strdup(dir) };
+	struct result r = { .dir = strdup(dir), .set = past->current };
 	struct timespec now;
 	int err = r.dir ? 0 : -ENOMEM;
 
@@ -95,6 +96,20 @@ int result_line(struct result *r, json_t *line, struct why *why)
 	if (fprintf(r->lines, "%s\n", text) < 0 || fflush(r->lines) || fsync(fileno(r->lines)))
 		return cannot_write(r, "results.jsonl", errno ? -errno : -EIO, why);
 	return 0;
+}
+
+int result_set_line(struct result *r, unsigned int set, json_t *line, struct why *why)
+{
+	int err = 0;
+
+	if (r->set != set)
+		err = result_line(r, json_pack("{s:s, s:i}", "type", "again", "set", (int)set), why);
+	if (err) {
+		json_decref(line);
+		return err;
+	}
+	r->set = set;
+	return result_line(r, line, why);
 }
 
 int result_write_text(const struct result *r, const char *name, const char *text, struct why *why)

@@ -20,6 +20,7 @@
 struct result {
 	char *dir;
 	FILE *lines;
+	unsigned int set;	/* whose lines these are now; UINT_MAX: none yet */
 };
 
 int result_open(const char *dir, struct result *ret, struct why *why);
@@ -28,6 +29,8 @@ int result_open(const char *dir, struct result *ret, struct why *why);
  * line that said "stopped", are dropped, and so are the reports of the first try.
  */
 int result_resume(const char *dir, const struct past *past, struct result *ret, struct why *why);
+/* Append one line of set @set; where another one's went before, it says "again" first. Takes @line. */
+int result_set_line(struct result *r, unsigned int set, json_t *line, struct why *why);
 /* Append one line and flush it; takes @line. A full disk is an error here. */
 int result_line(struct result *r, json_t *line, struct why *why);
 int result_write_json(const struct result *r, const char *name, json_t *doc, struct why *why);

@@ -37,6 +37,8 @@ int resume_open(const char *dir, struct resume *ret, struct why *why)
 	if (err)
 		return why_fail(why, EXIT_USAGE, err, "--resume %s: %s", dir, strerror(-err));
 	err = past_load(r.dir, PAST_ALLOW_CUT_OFF, &r.past, why);
+	if (!err && json_object_get(r.past.header, "merged_from"))
+		err = why_fail(why, EXIT_USAGE, -EINVAL, "--resume %s: it was merged from others; resume those", dir);
 	if (!err && json_is_true(json_object_get(r.past.end, "complete")))
 		err = why_fail(why, EXIT_USAGE, -EALREADY, "--resume %s: that run is complete", dir);
 	if (!err)

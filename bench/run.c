@@ -14,16 +14,10 @@
 
 #include "bench/file.h"
 #include "bench/history.h"
-#include "bench/inputs.h"
 #include "bench/kmsg.h"
-#include "bench/progress.h"
-#include "bench/report.h"
-#include "bench/result.h"
 #include "bench/resume.h"
-#include "bench/set.h"
-#include "bench/setting.h"
+#include "bench/run-state.h"
 #include "bench/stop.h"
-#include "bench/undo.h"
 #include "bench/view.h"
 #include "tracer/base/cleanup.h"
 
@@ -35,23 +29,6 @@
 #define LOW_ROUNDS 4
 #define QUICK_SETUP_NS (5 * NS_PER_S)
 
-struct run {
-	const struct run_config *c;
-	struct inputs in;
-	struct undo undo;
-	struct meter meter;
-	struct result result;
-	struct set_config set;
-	struct progress progress;
-	struct report_set *sets;
-	char **reasons;		/* of the sets that failed */
-	struct report report;
-	json_t *header;
-	struct utsname uts;
-	char *work_dir;
-	uint64_t deadline_ns;
-};
-
 static struct progress *talk; /* undo_say has no argument */
 
 static void say_recovered(const char *line)
@@ -59,7 +36,7 @@ static void say_recovered(const char *line)
 	progress_say(talk, "a run that crashed left something: %s", line);
 }
 
-static void say_cleanup(const char *line)
+void run_say_cleanup(const char *line)
 {
 	if (!strncmp(line, "cannot", 6))
 		progress_say(talk, "%s", line);
@@ -127,11 +104,13 @@ static json_t *header_json(const struct run *r)
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (cwd)
 		text_clean(cwd);
-	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:b, s:o, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o}",
 			 "type", "header", "schema", RESULT_SCHEMA, "fingerprint",
 			 machine_fingerprint(r->in.fio_version, r->in.sysbench_version), "seed", (json_int_t)s->seed, "started_ms",
 			 (json_int_t)now.tv_sec * 1000, "cwd", cwd ? cwd : "/", "argv",
-			 argv_json(r->c), "smoke", (int)r->c->quick, "budget", s->budget, "rounds",
+			 argv_json(r->c), "smoke", (int)r->c->quick, "staged", (int)r->staged, "shard",
+			 !r->c->shard.of ? json_null() : json_pack("{s:i, s:i}", "index", (int)r->c->shard.index, "of",
+								   (int)r->c->shard.of), "budget", s->budget, "rounds",
 			 (int)s->rounds.min, (int)s->rounds.max, "arms", arms, "settle_ns",
 			 (json_int_t)s->timing.settle_ns, "discard_ns",
 			 (json_int_t)s->timing.discard_ns, "window_ns",
@@ -173,7 +152,7 @@ static int make_work_dir(struct run *r, struct why *why)
 static void fill_set_config(struct run *r)
 {
 	const struct run_config *c = r->c;
-	unsigned int sets = inputs_nr_sets(&r->in);
+	unsigned int sets = run_nr_sets(r);
 
 	r->set = (struct set_config){
 		.arms = &r->in.arms,
@@ -189,6 +168,7 @@ static void fill_set_config(struct run *r)
 		.confirm = !c->quick,
 		.single_look = c->quick,
 		.live = true,
+		.staged = r->staged,
 		.kmsg_fd = kmsg_open(),
 		.low_rounds = c->quick ? 0 : LOW_ROUNDS,
 		.meter = &r->meter,
@@ -212,173 +192,6 @@ static void fill_report(struct run *r)
 	r->report.seed = r->set.seed;
 	r->report.smoke = r->c->quick;
 	r->report.kernel = r->uts.release;
-}
-
-/* ---- device, scheduler, workload ---- */
-
-static int remember_settings(struct run *r, const struct device *d)
-{
-	char path[160], value[SETTING_MAX];
-
-	/* the scheduler on top: its switch back resets the others, which come after it */
-	for (int i = 0; setting_side_effects[i]; i++) {
-		int err;
-
-		snprintf(path, sizeof(path), "/sys/block/%s/queue/%s", d->disk, setting_side_effects[i]);
-		if (setting_read(path, value, sizeof(value)))
-			continue;
-		err = undo_push_setting(&r->undo, path, value);
-		if (err)
-			return err;
-	}
-	snprintf(path, sizeof(path), "/sys/block/%s/queue/scheduler", d->disk);
-	return setting_read(path, value, sizeof(value)) ?
-		       0 : undo_push_setting(&r->undo, path, value);
-}
-
-/* 1: not to be had here, *ret_reason says why. */
-static int switch_scheduler(const struct device *d, const char *name, const char **ret_reason,
-			    struct why *why)
-{
-	char path[160], list[256];
-	int err;
-
-	snprintf(path, sizeof(path), "/sys/block/%s/queue/scheduler", d->disk);
-	err = file_read_line(path, list, sizeof(list));
-	if (err || !scheduler_offered(list, name)) {
-		*ret_reason = "the kernel does not offer this scheduler for the device";
-		return 1;
-	}
-	err = setting_write(path, name);
-	if (err == -EINVAL) { /* listed, but its module does not load */
-		*ret_reason = "the kernel refuses this scheduler for the device";
-		return 1;
-	}
-	if (err)
-		return why_fail(why, EXIT_ENVIRONMENT, err, "cannot switch %s to %s: %s", d->disk,
-				name, strerror(-err));
-	return 0;
-}
-
-static struct report_set *next_report_set(struct run *r, const struct device *d,
-					  const char *scheduler, const struct workload *w)
-{
-	struct report_set *s = &r->sets[r->report.nr_sets++];
-
-	report_set_name(s, &(struct set_key){ .workload = w, .device = d, .scheduler = scheduler });
-	return s;
-}
-
-static int skip_set(struct run *r, const struct report_set *s, struct why *why)
-{
-	const struct past_set *past;
-	int err = resume_set(r->c->past, (unsigned int)(s - r->sets), s, NULL, NULL, &past, why);
-
-	if (err || past)
-		return err;
-	progress_say(&r->progress, "%s on %s under %s: %s: %s", s->workload, s->device, s->scheduler,
-		     s->failed ? "failed" : "skipped", s->skipped);
-	return result_line(&r->result,
-			   json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:s, s:s, s:b}", "type", "skipped", "set",
-				     (int)(s - r->sets), "workload", s->workload, "device", s->device,
-				     "driver", s->driver, "scratch", (int)s->scratch, "scheduler",
-				     s->scheduler, "reason", s->skipped, "failed", (int)s->failed),
-			   why);
-}
-
-/*
- * A workload that does not run here is no reason to lose the others; one whose
- * program says that this kernel or device lacks a feature is skipped.
- */
-static int fail_set(struct run *r, struct report_set *s, struct why *why)
-{
-	unsigned int index = (unsigned int)(s - r->sets);
-	bool lacks = why->code == EXIT_SKIPPED;
-
-	r->reasons[index] = strdup(why->text);
-	if (!r->reasons[index])
-		return -ENOMEM;
-	s->failed = !lacks;
-	s->skipped = r->reasons[index];
-	*why = (struct why){ 0 };
-	set_outcome_free(&s->outcome);
-	return skip_set(r, s, why);
-}
-
-static int run_workload(struct run *r, const struct device *d, const char *scheduler,
-			const struct workload *w, struct report_set *out, struct why *why)
-{
-	struct set_key key = { r->report.nr_sets - 1, w, d, scheduler, NULL };
-	bool done = false;
-	unsigned int left = inputs_nr_sets(&r->in) - key.index;
-	uint64_t now = now_ns();
-	struct target target;
-	int err = resume_set(r->c->past, key.index, out, d, w, &key.past, why);
-
-	if (!err && key.past)
-		err = resume_replay(&r->set, &key, &out->outcome, &done, why);
-	if (err || done)
-		return err;
-	if (r->deadline_ns)
-		r->set.deadline_ns = r->deadline_ns > now ? now + (r->deadline_ns - now) / left : now;
-	err = target_open(d, w, r->c->span_bytes, &r->undo, &target, why);
-	if (err)
-		return err;
-	err = set_run(&r->set, &key, &target, progress_cell, &r->progress, &out->outcome, why);
-	progress_clear(&r->progress);
-	target_close(&target, &r->undo);
-	return err;
-}
-
-/* A set that failed, or found a feature lacking, before the run was cut short has had its turn. */
-static void recall_failure(const struct run *r, struct report_set *s, const struct workload *w)
-{
-	unsigned int index = (unsigned int)(s - r->sets);
-	const struct past *past = r->c->past;
-
-	if (!past || index >= past->nr ||
-	    !(past->set[index].failed || (past->set[index].skipped && w->kind == WORKLOAD_URING)))
-		return;
-	s->failed = past->set[index].failed;
-	s->skipped = past->set[index].skipped;
-}
-
-static int run_scheduler(struct run *r, const struct device *d, const char *scheduler,
-			 struct why *why)
-{
-	const char *skip = NULL;
-	int err = switch_scheduler(d, scheduler, &skip, why);
-
-	if (err < 0)
-		return err;
-	err = 0;
-	for (unsigned int i = 0; i < r->in.nr_workloads && !err; i++) {
-		struct report_set *s = next_report_set(r, d, scheduler, &r->in.workload[i]);
-
-		s->skipped = skip;
-		recall_failure(r, s, &r->in.workload[i]);
-		err = s->skipped ? skip_set(r, s, why) :
-			     run_workload(r, d, scheduler, &r->in.workload[i], s, why);
-		if ((err == -EIO && inputs_nr_sets(&r->in) > 1) || (err == -EOPNOTSUPP && why->code == EXIT_SKIPPED))
-			err = fail_set(r, s, why);
-	}
-	return err;
-}
-
-static int run_device(struct run *r, const struct device_spec *spec, struct why *why)
-{
-	size_t mark = undo_mark(&r->undo);
-	struct device d = { .fd = -1 };
-	int err = device_open(spec, &r->c->overwrite, &r->undo, &d, why);
-
-	if (err)
-		return err;
-	err = remember_settings(r, &d);
-	for (unsigned int i = 0; i < r->in.nr_schedulers && !err; i++)
-		err = run_scheduler(r, &d, r->in.scheduler[i], why);
-	device_close(&d); /* a scratch device goes with its last user */
-	undo_back_to(&r->undo, mark, say_cleanup);
-	return err;
 }
 
 /* ---- the end ---- */
@@ -454,14 +267,13 @@ static int measure(struct run *r, struct why *why)
 		if (!r->c->past)
 			err = result_line(&r->result, json_incref(r->header), why);
 	}
-	for (unsigned int i = 0; i < r->in.nr_devices && !err; i++)
-		err = run_device(r, &r->in.device[i], why);
-	return err;
+	return err ? err : run_sets(r, why);
 }
 
 static int prepare(struct run *r, struct why *why)
 {
 	int err = inputs_check(r->c, &r->in, why);
+	unsigned int nr;
 	json_t *header;
 
 	if (err)
@@ -473,10 +285,17 @@ static int prepare(struct run *r, struct why *why)
 		err = meter_open(&r->undo, &r->meter);
 	if (err)
 		return err;
-	r->sets = calloc(inputs_nr_sets(&r->in), sizeof(*r->sets));
-	r->reasons = calloc(inputs_nr_sets(&r->in), sizeof(*r->reasons));
-	if (!r->sets || !r->reasons)
+	nr = run_nr_sets(r);
+	if (!nr)
+		return why_fail(why, EXIT_SKIPPED, -ENOENT, "--shard %u/%u: there are only %u sets", r->c->shard.index,
+				r->c->shard.of, inputs_nr_sets(&r->in));
+	r->sets = calloc(nr, sizeof(*r->sets));
+	r->reasons = calloc(nr, sizeof(*r->reasons));
+	r->stuck = calloc(nr, sizeof(*r->stuck));
+	if (!r->sets || !r->reasons || !r->stuck)
 		return -ENOMEM;
+	/* a smoke run has one look; a set alone has all the time anyway */
+	r->staged = r->deadline_ns && !r->c->quick && nr > 1;
 	fill_set_config(r);
 	fill_report(r);
 	if (!r->c->past)
@@ -489,7 +308,7 @@ static int prepare(struct run *r, struct why *why)
 
 int run_bench(const struct run_config *c, struct why *why)
 {
-	struct run r = { .c = c, .undo.lock_fd = -1, .set.kmsg_fd = -1 };
+	struct run r = { .c = c, .undo.lock_fd = -1, .set.kmsg_fd = -1, .past = c->past, .only = -1 };
 	int err = stop_install(), code;
 
 	talk = &r.progress;
@@ -507,7 +326,7 @@ int run_bench(const struct run_config *c, struct why *why)
 		if (err && err != -EINTR && !why->text[0])
 			why_fail(why, EXIT_HARNESS, err, "%s", strerror(-err));
 		/* first take down, then write: a full disk must not keep a loop device alive */
-		undo_all(&r.undo, say_cleanup);
+		undo_all(&r.undo, run_say_cleanup);
 		code = finish(&r, err, why);
 		progress_say(&r.progress, "results in %s%s%s", r.in.out,
 			     err == -EINTR ? "; to go on: iopath-bench run --resume " : "",
@@ -525,6 +344,7 @@ int run_bench(const struct run_config *c, struct why *why)
 		free(r.reasons[i]);
 	}
 	free(r.reasons);
+	free(r.stuck);
 	free(r.sets);
 	json_decref(r.header);
 	return code;

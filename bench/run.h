@@ -11,6 +11,8 @@
 #include "bench/why.h"
 #include "tracer/base/opt.h"
 
+#define SHARDS_MAX 1000
+
 struct run_config {
 	struct opt_list arms, commands, ready, proof, workloads, workload_commands, devices, schedulers, overwrite;
 	struct rounds rounds;
@@ -18,6 +20,9 @@ struct run_config {
 	double budget, max_steal_pct;
 	const char *out, *history, *iopath, *fio, *sysbench, *uring, *workload_dir, *state_dir;
 	bool quick, long_cells;
+	struct shard {
+		unsigned int index, of;	/* 1..of; of 0: all sets */
+	} shard;
 	uint64_t seed;		/* 0: made up */
 	const struct past *past;	/* of the run to be resumed, whose directory @out is; or NULL */
 	uint64_t arm_delay_ns, time_limit_ns, window_ns, span_bytes;

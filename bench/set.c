@@ -45,6 +45,7 @@ struct set_state {
 	uint64_t cell_ns_sum;
 	unsigned int cells;
 	unsigned int past_next;	/* of the cells in key->past */
+	unsigned int live_cells;	/* measured now */
 	set_progress_fn *progress;
 	void *progress_arg;
 	struct set_outcome out;
@@ -209,7 +210,8 @@ static int get_cell(struct set_state *s, struct phase *p, const struct past_cell
 	tell(s, p, s->c->arms->v[arm].name, position);
 	err = cell_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &rates, ret, why);
 	if (!err)
-		err = result_line(s->c->result, cell_json(s, p, ret, arm, position), why);
+		err = result_set_line(s->c->result, s->key->index, cell_json(s, p, ret, arm, position), why);
+	s->live_cells++;
 	return err;
 }
 
@@ -318,6 +320,8 @@ static bool out_of_time(const struct set_state *s, const struct phase *p)
 	uint64_t round = s->cells ? s->cell_ns_sum / s->cells * arms_in(s, p) : 0;
 	enum past_state past = past_state(s, p);
 
+	if (past == PAST_NONE && s->c->closing)
+		return true;
 	if (past != PAST_NONE || !s->c->live)
 		return past == PAST_LEFT;
 	return s->c->deadline_ns && now_ns() + round >= s->c->deadline_ns;
@@ -339,6 +343,19 @@ static void give_up(struct set_state *s, struct phase *p)
 }
 
 /*
+ * Where others wait: this one goes on later, at a look that decided nothing (of
+ * its first turn, or behind rounds of this one), or when its share of the time
+ * is used up.
+ */
+static bool yields(const struct set_state *s, const struct phase *p, bool first_turn, bool out_of_share)
+{
+	if (!s->c->staged || !s->c->live || p->is_confirm || p->fault[0] || past_state(s, p) != PAST_NONE ||
+	    no_arm_left(s, p))
+		return false;
+	return out_of_share || first_turn || s->live_cells;
+}
+
+/*
  * Rounds until every cell of the phase is decided, the last look, the time
  * limit, or too many rounds that do not count. -EINTR leaves d[] as of the
  * last look.
@@ -352,7 +369,8 @@ static int run_phase(struct set_state *s, struct phase *p, struct decision d[ARM
 	int err = 0;
 
 	while (open && (next = single ? p->rounds.max : rounds_next_look(&p->rounds, p->table.nr_rounds))) {
-		bool stop_here = past_state(s, p) == PAST_LEFT;
+		enum past_state past = past_state(s, p);
+		bool stop_here = past == PAST_LEFT || (past == PAST_NONE && s->c->closing), late = false;
 
 		while (p->table.nr_rounds < next && !stop_here && !err) {
 			bool valid = false;
@@ -362,18 +380,27 @@ static int run_phase(struct set_state *s, struct phase *p, struct decision d[ARM
 				p->table.nr_rounds++;
 			else if (!err && ++p->redone > redone_limit)
 				give_up(s, p);
-			stop_here = p->fault[0] || out_of_time(s, p) || no_arm_left(s, p);
+			late = out_of_time(s, p);
+			stop_here = p->fault[0] || late || no_arm_left(s, p);
 		}
 		if (err || p->fault[0])
 			break;
+		if (late && p->table.nr_rounds < next && yields(s, p, false, true)) {
+			s->out.yielded = true;
+			break;
+		}
 		if (!p->table.nr_rounds)
 			break;
-		stop_here |= next >= p->rounds.max || no_arm_left(s, p);
+		stop_here = (stop_here && !(late && yields(s, p, false, true))) || next >= p->rounds.max || no_arm_left(s, p);
 		err = look(s, p, stop_here, alpha, d, &open);
 		if (!err && !open && !stop_here) /* what nobody waited for has its last look too */
 			err = look(s, p, stop_here = true, alpha, d, &open);
 		if (err || stop_here)
 			break;
+		if (open && yields(s, p, !s->c->late_turn, late)) {
+			s->out.yielded = true;
+			break;
+		}
 	}
 	s->out.redone += p->redone;
 	return err;
@@ -439,7 +466,7 @@ static int attribute_arm(struct set_state *s, const struct phase *p, unsigned in
 	line = json_pack("{s:s, s:i, s:s}", "type", "attribution", "set", (int)s->key->index, "arm",
 			 s->c->arms->v[arm].name);
 	attribution_put(&a, line);
-	err = result_line(s->c->result, line, why);
+	err = result_set_line(s->c->result, s->key->index, line, why);
 	return err ? err : keep_attribution(s, arm, &a);
 }
 
@@ -496,6 +523,7 @@ static int confirm(struct set_state *s, struct why *why)
 				continue;
 			d->verdict = VERDICT_INCONCLUSIVE;
 			d->reason = p.fault[0] ? "over the budget, but too few rounds counted to confirm it" :
+				    !s->out.confirm_rounds ? "over the budget, but there was no time to confirm it" :
 						 "over the budget once, but not in the rounds that were to confirm it";
 		}
 	}
@@ -588,8 +616,10 @@ static int begin(struct set_state *s, const struct phase *p, struct why *why)
 	}
 	if (!err && !(past && past->head)) {
 		err = s->c->live ? calibrate(&s->env, &s->cal, why) : -EINTR;
-		if (!err)
+		if (!err) {
+			s->c->result->set = s->key->index;
 			err = result_line(s->c->result, set_json(s), why);
+		}
 	}
 	if (!err && s->c->live)
 		calibration_low(&s->cal, s->key->workload, &s->low);
@@ -605,9 +635,9 @@ static int end(struct set_state *s, struct why *why)
 
 		return rd_fail(&r, "a cell when all of its set was decided");
 	}
-	if (!s->c->live || (past && past->over))
+	if ((!s->c->live && !s->c->closing) || (past && past->over))
 		return 0;
-	return result_line(s->c->result,
+	return result_set_line(s->c->result, s->key->index,
 			   json_pack("{s:s, s:i, s:i, s:i, s:i}", "type", "set_end", "set",
 				     (int)s->key->index, "rounds", (int)s->out.rounds, "confirm_rounds",
 				     (int)s->out.confirm_rounds, "redone", (int)s->out.redone),
@@ -651,15 +681,16 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 		snprintf(s.out.fault, sizeof(s.out.fault), "no round counted; the last one: %.200s",
 			 s.last_fault);
 	fill_figures(&s, &p.table);
-	if (!err && c->confirm && !p.fault[0])
+	if (!err && c->confirm && !p.fault[0] && !s.out.yielded)
 		err = confirm(&s, why);
 	if (!err)
 		err = attribute(&s, &p, why);
-	if (!err)
+	if (!err && !s.out.yielded)
 		err = end(&s, why);
 	invalidate(&s, err == -EINTR ? "stopped before its first look" :
 		       s.out.fault[0] ? s.out.fault : "no round that counts");
-	s.out.complete = !err;
+	s.out.complete = !err && !s.out.yielded;
+	s.out.round_ns = s.cells ? s.cell_ns_sum / s.cells * arms_in(&s, &p) : 0;
 	s.out.table = p.table;
 	*ret = s.out;
 	/* reasons point into the outcome itself */

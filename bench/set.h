@@ -37,6 +37,9 @@ struct set_config {
 	bool confirm;		/* FAIL counts only when fresh rounds say so again */
 	bool single_look;	/* the number of rounds is set by the clock, not by the data */
 	unsigned int low_rounds;	/* of the main phase that have a pass at the low rate */
+	bool staged;		/* other sets wait for their turn: let go at a look that does not decide */
+	bool late_turn;		/* of a staged set: not its first one, so it goes on from its last look */
+	bool closing;		/* no turn will come: what is undecided has its last look, none of it live */
 	bool live;		/* false: what is not in the past is not measured */
 	uint64_t deadline_ns;	/* no round begins after it; 0: none */
 	int kmsg_fd;
@@ -76,6 +79,8 @@ struct set_outcome {
 	double capacity_iops, rate_iops;
 	char fault[256];	/* why the set could not be decided, or "" */
 	bool complete;		/* false: stopped before its last look */
+	bool yielded;		/* it waits for another turn; nothing is wrong with it */
+	uint64_t round_ns;	/* what one took in the mean; 0: not known */
 	struct table table;	/* the main rounds; set_outcome_free() */
 	struct attribution *attribution[ARM_MAX];	/* NULL: none */
 };

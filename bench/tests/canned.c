@@ -38,7 +38,10 @@ static void put_header(const struct canned *c, FILE *f)
 		c->max_rounds);
 	for (unsigned int a = 0; a < c->nr_arms; a++)
 		fprintf(f, "%s\"%s\"", a ? "," : "", c->arm[a]);
-	fputs("],\"settle_ns\":1,\"discard_ns\":1,\"window_ns\":1000000000,\"preflight\":[\"a note\"]}\n", f);
+	fputc(']', f);
+	if (c->shards)
+		fprintf(f, ",\"shard\":{\"index\":%u,\"of\":%u}", c->shard, c->shards);
+	fputs(",\"settle_ns\":1,\"discard_ns\":1,\"window_ns\":1000000000,\"preflight\":[\"a note\"]}\n", f);
 }
 
 static void put_set(const struct canned *c, unsigned int set, const char *scheduler, FILE *f)

@@ -17,6 +17,7 @@ struct canned {
 	double budget;
 	const char *kernel, *key, *workload, *scheduler, *second_scheduler;
 	const char *skipped;		/* scheduler of a set that was not run */
+	unsigned int shard, shards;	/* 0: none */
 	bool no_end;			/* the run crashed behind its last cell */
 };
 

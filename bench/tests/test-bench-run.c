@@ -306,6 +306,48 @@ TEST(any_command_is_a_workload)
 	expect_clean();
 }
 
+/* ---- time that is short ---- */
+
+TEST(time_goes_to_what_is_undecided_and_shards_make_one_run)
+{
+	_cleanup_free_ char *lines = NULL;
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	unlink(fmt("%s/out/results.jsonl", base));
+	r = run_new("--arms off,off2 --time 24s --rounds 2:12 --window 200ms --workload randread-4k-qd1,randwrite-4k-qd1 --seed 3");
+	run_fake(&r);
+	run_start(&r);
+	run_end(&r);
+	if (r.status != EXIT_INCONCLUSIVE && r.status != EXIT_ENVIRONMENT && r.status != EXIT_PASS)
+		show(&r);
+	check_files("summary");
+	/* both sets came to an end of their own, each once */
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"set_end\""), 2);
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"set\","), 2);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"again\"") >= 1);
+	expect_same_report(&r);
+	run_free(&r);
+	r = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1,randwrite-4k-qd1 --shard 2/2");
+	run_fake(&r);
+	run_start(&r);
+	run_end(&r);
+	check_files("summary");
+	ASSERT_EQ(file_read(fmt("%s/out/results.jsonl", base), &lines), 0);
+	ASSERT_TRUE(strstr(lines, "\"shard\":{\"index\":2,\"of\":2}") && strstr(lines, "\"set\":0,\"workload\":\"randwrite-4k-qd1\""));
+	ASSERT_TRUE(!strstr(lines, "\"workload\":\"randread-4k-qd1\""));
+	run_free(&r);
+	r = run_new("--arms off,off2 --quick --workload randread-4k-qd1 --shard 2/2");
+	run_fake(&r);
+	run_start(&r);
+	run_end(&r);
+	ASSERT_EQ(r.status, EXIT_SKIPPED);
+	ASSERT_TRUE(strstr(r.text, "there are only 1 sets") != NULL);
+	run_free(&r);
+	expect_clean();
+}
+
 /* ---- bad input ---- */
 
 TEST(bad_input_is_one_line_and_the_right_code)
@@ -326,6 +368,9 @@ TEST(bad_input_is_one_line_and_the_right_code)
 		{ "--rounds 9:3", EXIT_USAGE, "9:3" },
 		{ "--budget 0", EXIT_USAGE, "--budget" },
 		{ "--quick --long", EXIT_USAGE, "--long" },
+		{ "--shard 0/2", EXIT_USAGE, "--shard 0/2: not I/N" },
+		{ "--shard 3/2", EXIT_USAGE, "--shard 3/2: not I/N" },
+		{ "--shard 2", EXIT_USAGE, "--shard 2: not I/N" },
 		{ "surprise", EXIT_USAGE, "surprise" },
 		{ "--fio /nowhere/fio --arms off,off2", EXIT_ENVIRONMENT, "/nowhere/fio is not installed" },
 		{ "--fio /bin/false --arms off,off2", EXIT_ENVIRONMENT, "/bin/false" },
@@ -383,6 +428,7 @@ TEST_MAIN("test-bench-run", T(bad_input_is_one_line_and_the_right_code),
 	  T(fio_that_fails_is_named),
 	  T(fio_with_talk_before_its_json_is_understood),
 	  T(any_command_is_a_workload),
+	  T(time_goes_to_what_is_undecided_and_shards_make_one_run),
 	  T(an_arm_that_shows_no_event_is_invalid),
 	  T(a_tracer_that_does_not_trace_is_invalid),
 	  T(a_loss_of_ten_percent_fails_and_is_confirmed),

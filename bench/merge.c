@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "merge.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/replay.h"
+#include "bench/result.h"
+#include "bench/run.h"
+#include "bench/view.h"
+#include "tracer/base/cleanup.h"
+
+/* Of the header: what must be equal in all parts of a group. */
+static const char *const alike[] = { "arms", "budget", "rounds", "smoke", "settle_ns", "discard_ns", "window_ns" };
+
+static const char *fingerprint(const struct past *p, const char *key)
+{
+	const char *s = json_string_value(json_object_get(json_object_get(p->header, "fingerprint"), key));
+
+	return s ? s : "?";
+}
+
+static int check_alike(const struct past *a, const struct past *b, struct why *why)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(alike); i++)
+		if (!json_equal(json_object_get(a->header, alike[i]), json_object_get(b->header, alike[i])))
+			return why_fail(why, EXIT_USAGE, -EINVAL, "%s:1: \"%s\" is not that of %s", b->path, alike[i], a->path);
+	return 0;
+}
+
+static int different_machine(const struct past *a, const struct past *b, struct why *why)
+{
+	static const char *const names[] = { "kernel", "cpu_model", "arch", "fio" };
+	const char *name = "key";
+
+	for (size_t i = ARRAY_SIZE(names); i-- > 0;)
+		if (strcmp(fingerprint(a, names[i]), fingerprint(b, names[i])))
+			name = names[i];
+	return why_fail(why, EXIT_USAGE, -EINVAL, "%s:1: another machine than %s: %s is %.60s, there %.60s (--apart keeps them apart)",
+			b->path, a->path, name, fingerprint(b, name), fingerprint(a, name));
+}
+
+/* Scratch devices have a number by chance: their driver names them. */
+static bool same_set(const struct past_set *a, const struct past_set *b)
+{
+	const char *x = a->scratch ? a->driver : a->device, *y = b->scratch ? b->driver : b->device;
+
+	return !strcmp(a->workload, b->workload) && !strcmp(a->scheduler, b->scheduler) && !strcmp(x, y);
+}
+
+static int check_twice(const struct past *a, const struct past *b, struct why *why)
+{
+	for (unsigned int i = 0; i < a->nr; i++)
+		for (unsigned int k = 0; k < b->nr; k++)
+			if (same_set(&a->set[i], &b->set[k]))
+				return why_fail(why, EXIT_USAGE, -EEXIST, "%s:%u: %s on %s under %s is in %s:%u too", b->path,
+						b->set[k].line, b->set[k].workload, b->set[k].device, b->set[k].scheduler,
+						a->path, a->set[i].line);
+	return 0;
+}
+
+static int add_part(struct merge_group *g, const struct past *p, struct why *why)
+{
+	const struct past **bigger = realloc(g->part, (g->nr + 1) * sizeof(*g->part));
+	int err = 0;
+
+	if (!bigger)
+		return -ENOMEM;
+	g->part = bigger;
+	for (unsigned int i = 0; i < g->nr && !err; i++) {
+		err = check_alike(g->part[i], p, why);
+		if (!err)
+			err = check_twice(g->part[i], p, why);
+	}
+	if (!err)
+		g->part[g->nr++] = p;
+	return err;
+}
+
+static struct merge_group *group_of(struct merge *m, const char *key)
+{
+	struct merge_group *bigger;
+
+	for (unsigned int i = 0; i < m->nr; i++)
+		if (!strcmp(m->group[i].key, key))
+			return &m->group[i];
+	bigger = realloc(m->group, (m->nr + 1) * sizeof(*m->group));
+	if (!bigger)
+		return NULL;
+	m->group = bigger;
+	m->group[m->nr] = (struct merge_group){ 0 };
+	snprintf(m->group[m->nr].key, sizeof(m->group[0].key), "%s", key);
+	return &m->group[m->nr++];
+}
+
+static void count_shard(struct merge *m, const struct past *p)
+{
+	json_int_t of = json_integer_value(json_object_get(json_object_get(p->header, "shard"), "of"));
+
+	if (of < 1 || of > SHARDS_MAX)
+		return;
+	m->shards++;
+	if ((unsigned int)of > m->shards_of)
+		m->shards_of = (unsigned int)of;
+}
+
+int merge_sort(const struct past *past, unsigned int nr, bool apart, struct merge *ret, struct why *why)
+{
+	struct merge m = { 0 };
+	int err = 0;
+
+	for (unsigned int i = 0; i < nr && !err; i++) {
+		const char *key = fingerprint(&past[i], "key");
+		struct merge_group *g;
+
+		if (!apart && m.nr && strcmp(m.group[0].key, key)) {
+			err = different_machine(m.group[0].part[0], &past[i], why);
+			break;
+		}
+		if (strlen(key) >= sizeof(g->key) || strchr(key, '/') || key[0] == '.') { /* it names a directory */
+			err = why_fail(why, EXIT_USAGE, -EPROTO, "%s:1: a strange \"key\"", past[i].path);
+			break;
+		}
+		count_shard(&m, &past[i]);
+		g = group_of(&m, key);
+		err = g ? add_part(g, &past[i], why) : -ENOMEM;
+	}
+	if (err) {
+		merge_free(&m);
+		return err;
+	}
+	*ret = m;
+	return 0;
+}
+
+void merge_free(struct merge *m)
+{
+	for (unsigned int i = 0; i < m->nr; i++)
+		free(m->group[i].part);
+	free(m->group);
+	*m = (struct merge){ 0 };
+}
+
+/* ---- one file ---- */
+
+/* What is not there: a part that stopped, a shard. Into @buf, or "". */
+static void find_gaps(const struct merge *m, const struct merge_group *g, char *buf, size_t len)
+{
+	buf[0] = '\0';
+	for (unsigned int i = 0; i < g->nr; i++) {
+		if (!json_is_true(json_object_get(g->part[i]->end, "complete"))) {
+			snprintf(buf, len, "%s is not complete", g->part[i]->path);
+			return;
+		}
+	}
+	if (m->shards < m->shards_of)
+		snprintf(buf, len, "of %u shards %u are here", m->shards_of, m->shards);
+}
+
+static json_t *merged_header(const struct merge_group *g)
+{
+	json_t *h = json_deep_copy(g->part[0]->header), *from = json_array();
+
+	for (unsigned int i = 0; i < g->nr; i++)
+		json_array_append_new(from, json_string(g->part[i]->path));
+	json_object_set_new(h, "merged_from", from);
+	json_object_set_new(h, "staged", json_true()); /* a part may have stopped inside a set */
+	json_object_set_new(h, "shard", json_null());
+	return h;
+}
+
+/* @line with the number that its set has now. */
+static int put(struct result *out, unsigned int set, const json_t *line, struct why *why)
+{
+	json_t *copy = json_deep_copy(line);
+
+	if (!copy || json_object_set_new(copy, "set", json_integer(set)))
+		return -ENOMEM;
+	return result_set_line(out, set, copy, why);
+}
+
+static int put_set(struct result *out, unsigned int set, const struct past *p, const struct past_set *s, struct why *why)
+{
+	int err = 0;
+
+	out->set = set;
+	if (s->skipped)
+		return put(out, set, s->skip_line, why);
+	if (s->over && !s->end_line)
+		return why_fail(why, EXIT_USAGE, -EPROTO, "%s:%u: a set without its end: made by an older version", p->path, s->line);
+	json_object_set_new(s->head, "seed", json_integer((json_int_t)p->seed));
+	err = put(out, set, s->head, why);
+	for (unsigned int i = 0; i < s->nr && !err; i++)
+		err = put(out, set, s->cell[i].json, why);
+	for (unsigned int i = 0; i < s->nr_attributions && !err; i++)
+		err = put(out, set, s->attribution[i].json, why);
+	if (!err && s->end_line)
+		err = put(out, set, s->end_line, why);
+	return err;
+}
+
+static json_t *last_line(bool complete, const char *verdict, int code, const char *reason)
+{
+	return json_pack("{s:s, s:b, s:s, s:i, s:s?}", "type", complete ? "summary" : "stopped", "complete", (int)complete,
+			 "verdict", verdict, "exit_code", code, "reason", reason[0] ? reason : NULL);
+}
+
+static int write_lines(const struct merge_group *g, struct result *out, const char *gaps, const char *verdict, int code,
+		       struct why *why)
+{
+	unsigned int set = 0;
+	int err = result_line(out, merged_header(g), why);
+
+	for (unsigned int i = 0; i < g->nr && !err; i++)
+		for (unsigned int k = 0; k < g->part[i]->nr && !err; k++)
+			err = put_set(out, set++, g->part[i], &g->part[i]->set[k], why);
+	return err ? err : result_line(out, last_line(!gaps[0], verdict, code, gaps), why);
+}
+
+static int write_file(const struct merge_group *g, const char *dir, const char *gaps, const char *verdict, int code,
+		      struct result *out, struct why *why)
+{
+	int err = result_open(dir, out, why);
+
+	if (!err)
+		err = write_lines(g, out, gaps, verdict, code, why);
+	return err;
+}
+
+static int write_views(const struct result *out, const struct report *r, int code, struct why *why)
+{
+	_cleanup_free_ char *md = NULL;
+	int err = view_render(view_find("md"), r, &md);
+
+	if (!err)
+		err = result_write_text(out, "report.md", md, why);
+	return err ? err : result_write_json(out, "verdict.json", report_verdict_json(r, code), why);
+}
+
+int merge_write(const struct merge *m, unsigned int group, const char *dir, int *ret_code, struct why *why)
+{
+	const struct merge_group *g = &m->group[group];
+	struct result out = { 0 };
+	struct replay r = { 0 };
+	char gaps[512];
+	int code = 0, err;
+
+	find_gaps(m, g, gaps, sizeof(gaps));
+	/* once to decide, then with what was decided */
+	err = write_file(g, dir, gaps, "INCONCLUSIVE", EXIT_INCONCLUSIVE, &out, why);
+	result_close(&out);
+	if (!err)
+		err = replay_load(dir, &r, why);
+	if (err)
+		return err;
+	code = report_exit(&r.report);
+	err = write_file(g, dir, gaps, report_verdict_text(&r.report, code), code, &out, why);
+	if (!err)
+		err = write_views(&out, &r.report, code, why);
+	result_close(&out);
+	replay_free(&r);
+	if (!err)
+		*ret_code = code;
+	return err;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Runs that are parts of one: shards of many machines under a CI system, or
+ * whole runs of different workloads. Sets are put side by side, cells never:
+ * what one machine measured stays what it decided from. Machines that differ
+ * (fingerprint) or runs that were asked different things are never in one file.
+ */
+#ifndef BENCH_MERGE_H
+#define BENCH_MERGE_H
+
+#include "bench/past.h"
+
+/* Runs that go into one file. */
+struct merge_group {
+	char key[48];		/* of the machine */
+	unsigned int nr;
+	const struct past **part;
+};
+
+struct merge {
+	unsigned int nr;
+	struct merge_group *group;	/* in the order of the command line */
+	unsigned int shards, shards_of;	/* that are here, of all; 0: there are none */
+};
+
+/*
+ * Sort @nr runs. -EINVAL with *why for machines that differ, unless @apart; for
+ * runs of one machine with different arms, lengths, budgets or rounds; and for a
+ * set that two of them have.
+ */
+int merge_sort(const struct past *past, unsigned int nr, bool apart, struct merge *ret, struct why *why);
+void merge_free(struct merge *m);
+
+/*
+ * @dir gets results.jsonl, report.md and verdict.json of the group, as if one run
+ * had made them. *ret_code: what its verdict comes to; a part that stopped early
+ * and a shard that is missing are no PASS.
+ */
+int merge_write(const struct merge *m, unsigned int group, const char *dir, int *ret_code, struct why *why);
+
+#endif

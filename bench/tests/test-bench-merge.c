@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shards and runs put together: what belongs together, and what must not. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bench/child.h"
+#include "bench/file.h"
+#include "bench/merge.h"
+#include "bench/replay.h"
+#include "bench/stop.h"
+#include "bench/tests/canned.h"
+#include "bench/tests/schema.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+static char dir[64];
+
+static const char *in(const char *name)
+{
+	static char path[4][160];
+	static unsigned int at;
+
+	if (!dir[0])
+		canned_place("test-bench-merge", dir);
+	snprintf(path[at = (at + 1) % 4], sizeof(path[0]), "%s/%s", dir, name);
+	return path[at];
+}
+
+__attribute__((destructor)) static void at_end(void)
+{
+	char *argv[] = { "rm", "-rf", dir, NULL };
+	struct child_end end;
+
+	if (dir[0])
+		child_run(argv, 10 * NS_PER_S, NULL, &end);
+}
+
+/* Two shards of one run: the second fails, confirmed. */
+static void write_shards(struct canned *a, struct canned *b)
+{
+	*a = canned_default();
+	a->smoke = false;
+	a->shard = 1;
+	a->shards = 2;
+	*b = *a;
+	b->workload = "seqwrite-64k";
+	b->shard = 2;
+	b->seed = 9;
+	b->loss_pct[2] = 12;
+	b->confirm_rounds = 8;
+	ASSERT_EQ(canned_write(a, in("a.jsonl")), 0);
+	ASSERT_EQ(canned_write(b, in("b.jsonl")), 0);
+}
+
+static int merge_cmd(const char *words, char **text)
+{
+	char program[512], *argv[16] = { program, "merge" }, *save = NULL;
+	_cleanup_free_ char *copy = strdup(words);
+	struct child_end end = { .status = -1 };
+	int n = 2;
+
+	canned_program(program);
+	for (char *w = strtok_r(copy, " ", &save); w && n < 15; w = strtok_r(NULL, " ", &save))
+		argv[n++] = w;
+	ASSERT_EQ(child_run(argv, 30 * NS_PER_S, text, &end), 0);
+	return end.status;
+}
+
+static const struct decision *thr(const struct replay *r, unsigned int set)
+{
+	return &r->set[set].outcome.decision[2][METRIC_THROUGHPUT];
+}
+
+TEST(two_shards_become_one_run_with_the_decisions_of_both)
+{
+	_cleanup_free_ char *words = NULL, *text = NULL, *lines = NULL;
+	struct replay one, two, both;
+	struct why why = { 0 };
+	struct canned a, b;
+	json_t *schema = json_load_file("results/schema/results.schema.json", 0, NULL);
+	char err[512] = "", *save = NULL;
+
+	write_shards(&a, &b);
+	ASSERT_TRUE(asprintf(&words, "--out %s %s %s", in("out"), in("a.jsonl"), in("b.jsonl")) > 0);
+	if (merge_cmd(words, &text) != EXIT_OVER_BUDGET)
+		printf("%s\n", text);
+	ASSERT_TRUE(strstr(text, "verdict: FAIL") != NULL);
+	ASSERT_EQ(replay_load(in("a.jsonl"), &one, &why), 0);
+	ASSERT_EQ(replay_load(in("b.jsonl"), &two, &why), 0);
+	ASSERT_EQ(replay_load(in("out"), &both, &why), 0);
+	ASSERT_EQ(both.report.nr_sets, 2);
+	ASSERT_TRUE(both.report.complete);
+	for (int m = 0; m < METRIC_NR; m++) { /* to the last digit: the seed of each went with it */
+		const struct decision *x = &one.set[0].outcome.decision[2][m], *y = &two.set[0].outcome.decision[2][m];
+
+		ASSERT_TRUE(!memcmp(&both.set[0].outcome.decision[2][m].loss, &x->loss, sizeof(x->loss)));
+		ASSERT_TRUE(!memcmp(&both.set[1].outcome.decision[2][m].loss, &y->loss, sizeof(y->loss)));
+	}
+	ASSERT_EQ(thr(&both, 0)->verdict, VERDICT_PASS);
+	ASSERT_EQ(thr(&both, 1)->verdict, VERDICT_FAIL);
+	ASSERT_TRUE(both.set[1].outcome.confirmed[2][METRIC_THROUGHPUT]);
+	ASSERT_TRUE(both.set[1].outcome.attribution[2] != NULL);
+	ASSERT_EQ(file_read(in("out/results.jsonl"), &lines), 0);
+	for (char *l = strtok_r(lines, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		json_t *line = json_loads(l, 0, NULL);
+
+		if (!schema_check(schema, line, err, sizeof(err)))
+			printf("    %s\n", err);
+		json_decref(line);
+	}
+	ASSERT_STR(err, "");
+	ASSERT_EQ(access(in("out/report.md"), F_OK), 0);
+	ASSERT_EQ(access(in("out/verdict.json"), F_OK), 0);
+	json_decref(schema);
+	replay_free(&one);
+	replay_free(&two);
+	replay_free(&both);
+}
+
+TEST(a_shard_that_is_missing_or_stopped_is_no_pass)
+{
+	_cleanup_free_ char *words = NULL, *text = NULL, *more = NULL;
+	struct canned a, b;
+
+	write_shards(&a, &b);
+	ASSERT_TRUE(asprintf(&words, "-o %s %s", in("out"), in("a.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(words, &text), EXIT_INCONCLUSIVE);
+	ASSERT_TRUE(strstr(text, "of 2 shards 1 are here") != NULL);
+	ASSERT_TRUE(!strstr(text, "verdict: PASS"));
+	free(take_ptr(text));
+	b.no_end = true;
+	ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+	ASSERT_TRUE(asprintf(&more, "-o %s %s %s", in("out"), in("a.jsonl"), in("b.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(more, &text), EXIT_INCONCLUSIVE);
+	ASSERT_TRUE(strstr(text, "b.jsonl is not complete") != NULL);
+}
+
+TEST(unlike_machines_are_refused_or_kept_apart)
+{
+	_cleanup_free_ char *words = NULL, *text = NULL, *apart = NULL;
+	struct canned a, b;
+	struct replay r;
+	struct why why = { 0 };
+
+	write_shards(&a, &b);
+	b.key = "fedcba9876543210";
+	b.kernel = "5.10.1";
+	ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+	ASSERT_TRUE(asprintf(&words, "--out %s %s %s", in("never"), in("a.jsonl"), in("b.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(words, &text), EXIT_USAGE);
+	ASSERT_TRUE(strstr(text, "b.jsonl:1: another machine than ") && strstr(text, "kernel is 5.10.1, there 6.12.9"));
+	ASSERT_TRUE(access(in("never"), F_OK) != 0);
+	free(take_ptr(text));
+	ASSERT_TRUE(asprintf(&apart, "--apart --out %s %s %s", in("apart"), in("a.jsonl"), in("b.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(apart, &text), EXIT_OVER_BUDGET);
+	ASSERT_TRUE(strstr(text, "machine fedcba9876543210, kernel 5.10.1") != NULL);
+	ASSERT_EQ(replay_load(in("apart/fedcba9876543210"), &r, &why), 0);
+	ASSERT_EQ(r.report.nr_sets, 1);
+	ASSERT_STR(r.set[0].workload, "seqwrite-64k");
+	replay_free(&r);
+}
+
+TEST(what_does_not_go_together_is_named)
+{
+	_cleanup_free_ char *words = NULL, *apart = NULL;
+	struct canned a, b, changed;
+
+	write_shards(&a, &b);
+	ASSERT_TRUE(asprintf(&words, "--out %s %s %s", in("never"), in("a.jsonl"), in("b.jsonl")) > 0);
+	ASSERT_TRUE(asprintf(&apart, "--apart %s", words) > 0);
+	for (int i = 0; i < 4; i++) {
+		static const char *const says[] = { "b.jsonl:2: randread-4k-qd1 on loop9 under none is in ", "\"budget\" is not that of ",
+						    "\"arms\" is not that of ", "a strange \"key\"" };
+		_cleanup_free_ char *text = NULL;
+
+		changed = b;
+		changed.workload = i ? b.workload : a.workload;
+		changed.budget = i == 1 ? 7 : 5;
+		changed.arm[2] = i == 2 ? "block" : "full";
+		changed.key = i == 3 ? "../x" : a.key;
+		ASSERT_EQ(canned_write(&changed, in("b.jsonl")), 0);
+		ASSERT_EQ(merge_cmd(i == 3 ? apart : words, &text), EXIT_USAGE);
+		if (!strstr(text, says[i]))
+			printf("    %s\n", text);
+		ASSERT_TRUE(strstr(text, says[i]) != NULL);
+		ASSERT_TRUE(access(in("never"), F_OK) != 0);
+	}
+}
+
+TEST(usage)
+{
+	static const char *const words[] = { "", "--out /tmp/never", "/nowhere", "--out /tmp/never /nowhere", "--nonsense" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		_cleanup_free_ char *text = NULL;
+
+		ASSERT_EQ(merge_cmd(words[i], &text), EXIT_USAGE);
+	}
+}
+
+TEST_MAIN("test-bench-merge", T(two_shards_become_one_run_with_the_decisions_of_both),
+	  T(a_shard_that_is_missing_or_stopped_is_no_pass), T(unlike_machines_are_refused_or_kept_apart),
+	  T(what_does_not_go_together_is_named), T(usage))
