@@ -129,7 +129,7 @@ static __always_inline int on_bio_queue(struct bio *bio)
 		return 0;
 	}
 	/* keeps its slot, so that its completion is not taken for one unseen */
-	if (who.tgid == cfg.self_tgid) {
+	if (bio_is_own(bio, &who, bop)) {
 		count(COUNT_EXCLUDED);
 		dev = 0;
 	}

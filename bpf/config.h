@@ -46,6 +46,7 @@ struct iop_config {
 	u8 shared_shards;	/* more CPUs than shards: adders must be atomic */
 	u32 shard_mask;
 	u32 self_tgid;
+	u64 own_file;	/* inode that the report is written to, when it is on a disk; 0: none */
 	u32 tgid, tid;	/* filters; 0: none */
 	char comm[16];
 	u32 nr_devs;

@@ -87,6 +87,14 @@ static __always_inline bool bio_of_wanted_file(struct bio *bio, u64 iocb)
 	return inode && inode_is_wanted(inode);
 }
 
+/* Of the tracer: by its process, or writeback of what it has printed. */
+static __always_inline bool bio_is_own(struct bio *bio, const struct owner *who, u32 bop)
+{
+	if (who->tgid == cfg.self_tgid)
+		return true;
+	return cfg.own_file && bop == BOP_WRITE && (u64)bio_inode(bio) == cfg.own_file;
+}
+
 static __always_inline bool bio_owner_wanted(struct bio *bio, const struct owner *who)
 {
 	if (!task_wanted(who))

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -14,6 +16,7 @@
 #include "cmd.h"
 #include "disk.h"
 #include "hung.h"
+#include "look.h"
 #include "tracer/base/cleanup.h"
 #include "trace-opts.h"
 #include "view.h"
@@ -311,6 +314,23 @@ static int open_output(struct trace *t)
 	return -1;
 }
 
+/* Writeback of the report is none of its business; a file that is on no disk has none. */
+static int exclude_output(const struct trace *t, struct session_opts *o)
+{
+	int fd = fileno(t->out), err;
+	struct look l;
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !major(st.st_dev))
+		return -1;
+	err = look_at_files(&fd, 1, &l);
+	if (err)
+		return cmd_fail(&trace_table, EXIT_ENVIRONMENT, "asking the kernel about the output file: %s",
+				strerror(-err));
+	o->own_file = l.inode;
+	return -1;
+}
+
 /* A filter that this kernel's bios cannot answer. */
 static int refuse_partitions(const struct trace *t, const struct session_opts *o)
 {
@@ -452,6 +472,8 @@ static int trace_main(struct trace *t, int argc, char **argv)
 		r = probe(t, &o);
 	if (r < 0)
 		r = open_output(t);
+	if (r < 0)
+		r = exclude_output(t, &o);
 	if (r >= 0)
 		return r;
 	if (!t->cfg.has_interval)

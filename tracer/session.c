@@ -269,6 +269,7 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 	memcpy(c->files, o->files, sizeof(c->files));
 	memcpy(c->dirs, o->dirs, sizeof(c->dirs));
 	c->min_lat_ns = o->min_lat_ns;
+	c->own_file = o->own_file;
 	c->threshold_ns = o->threshold_ns;
 	c->sample = o->sample;
 	c->ring_wake_bytes = z->ring_bytes / 2;

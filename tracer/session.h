@@ -36,6 +36,7 @@ struct session_opts {
 	/* addresses of inodes, which the caller keeps open */
 	u64 files[MAX_FILE_FILTERS], dirs[MAX_FILE_FILTERS];
 	u32 nr_files, nr_dirs;
+	u64 own_file;		/* inode of our output, by address; 0: none that matters */
 	u64 min_lat_ns;		/* what took less is not counted; 0: all is */
 	FILE *debug;		/* gets what libbpf and the verifier say; NULL: nobody */
 };

@@ -176,6 +176,8 @@ static void set_tally(json_t *o, const struct view_requests *v)
 	set_num(o, "finished", v->finished);
 	set_num(o, "in_flight", v->in_flight);
 	set_num(o, "too_short", v->too_short);
+	json_object_set_new(o, "reconstructed_percent",
+			    v->reconstructed_percent < 0 ? json_null() : json_real(v->reconstructed_percent));
 }
 
 static json_t *coverage_json(const struct coverage *c)
@@ -184,7 +186,10 @@ static json_t *coverage_json(const struct coverage *c)
 	const struct view_requests sum = { c->requests.seen + c->operations.seen,
 					   c->requests.finished + c->operations.finished,
 					   c->requests.in_flight + c->operations.in_flight,
-					   c->requests.too_short + c->operations.too_short };
+					   c->requests.too_short + c->operations.too_short,
+					   c->operations.reconstructed_percent >= 0 ?
+						   c->operations.reconstructed_percent :
+						   c->requests.reconstructed_percent };
 
 	set_tally(o, &sum);
 	part = json_object();
@@ -193,6 +198,7 @@ static json_t *coverage_json(const struct coverage *c)
 	part = json_object();
 	set_tally(part, &c->operations);
 	json_object_set_new(o, "operations", part);
+	json_object_set_new(o, "percentiles_doubtful", json_boolean(c->doubtful));
 	set_num(o, "in_flight_at_start", c->in_flight_at_start);
 	set_num(o, "begun_before", c->begun_before);
 	set_num(o, "task_died", c->gone);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 #include "disk.h"
@@ -52,8 +53,8 @@ static void put_row(FILE *out, const struct report *rep, const char *name,
 			(unsigned long long)r->c.ra_folios);
 	if (!block && r->c.resched_calls)
 		fprintf(out, "  cond_resched calls %llu", (unsigned long long)r->c.resched_calls);
-	fprintf(out, "\n  %-13s %10s %9s %9s %9s %9s %7s\n", "stage", "count", "mean", "p50", "p99",
-		"max", "time");
+	fprintf(out, "\n  %-13s %10s %9s %9s %9s %9s %7s\n", "stage", "count", "mean",
+		rep->coverage.doubtful ? "p50?" : "p50", rep->coverage.doubtful ? "p99?" : "p99", "max", "time");
 	for (int i = 0; i < NR_STAGES; i++) {
 		const struct hist *h = stats_stage(r, block, i);
 
@@ -98,6 +99,23 @@ static void put_too_short(FILE *out, const struct report *r)
 			(unsigned long long)r->coverage.operations.too_short);
 }
 
+static void put_share(FILE *out, const char *of, double percent)
+{
+	/* never rounded up to all */
+	if (percent >= 0)
+		fprintf(out, "  %s %.2f%%", of, floor(percent * 100) / 100);
+}
+
+static void put_reconstructed(FILE *out, const struct coverage *c)
+{
+	if (c->requests.reconstructed_percent < 0 && c->operations.reconstructed_percent < 0)
+		return;
+	fprintf(out, "          reconstructed from begin to end, at least:");
+	put_share(out, "requests", c->requests.reconstructed_percent);
+	put_share(out, "operations", c->operations.reconstructed_percent);
+	fprintf(out, "%s\n", c->doubtful ? "; below 99%, so percentiles are doubtful (?)" : "");
+}
+
 static void put_coverage(FILE *out, const struct report *r)
 {
 	const struct coverage *c = &r->coverage;
@@ -119,6 +137,7 @@ static void put_coverage(FILE *out, const struct report *r)
 			(unsigned long long)c->untied_bios, (unsigned long long)c->merged_bios,
 			(unsigned long long)c->excluded, (unsigned long long)c->filtered_bios);
 	put_too_short(out, r);
+	put_reconstructed(out, c);
 	put_losses(out, c);
 }
 

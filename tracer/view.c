@@ -58,6 +58,34 @@ static u64 finished(const struct stats *st, u32 first_row, u32 end_row)
 	return n;
 }
 
+/*
+ * Each loss is held against one that finished, though several may have hit the
+ * same: a lower bound.
+ */
+static double reconstructed(u64 finished, u64 missing, u64 spoiled)
+{
+	u64 all = finished + missing;
+
+	return all ? 100.0 * (double)less(finished, spoiled) / (double)all : -1;
+}
+
+static void set_reconstructed(struct coverage *c)
+{
+	const u64 *lost = c->lost;
+	u64 rqs_missing = lost[LOSS_NO_START] + lost[LOSS_NO_END] + lost[LOSS_BIO_MAP_FULL];
+	u64 rqs_spoiled = lost[LOSS_CHAIN_LONG] + lost[LOSS_DEVICE_FULL] + lost[LOSS_TIME_BACKWARDS] +
+			  c->recursion_misses;
+	u64 ops_missing = c->gone + lost[LOSS_MAP_FULL] + lost[LOSS_BATCH_LONG];
+	/* an operation is no better known than its requests */
+	u64 ops_spoiled = lost[LOSS_CONTENDED] + rqs_missing + rqs_spoiled;
+	double rqs = reconstructed(c->requests.finished, rqs_missing, rqs_spoiled);
+	double ops = reconstructed(c->operations.finished, ops_missing, ops_spoiled);
+
+	c->requests.reconstructed_percent = rqs;
+	c->operations.reconstructed_percent = ops;
+	c->doubtful = (rqs >= 0 && rqs < TRUSTED_PERCENT) || (ops >= 0 && ops < TRUSTED_PERCENT);
+}
+
 void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion_misses,
 		   struct coverage *ret)
 {
@@ -69,9 +97,9 @@ void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion
 	rqs += short_rqs;
 	ops += short_ops;
 	*ret = (struct coverage){
-		.requests = { c[COUNT_RQ_SEEN], rqs, less(c[COUNT_RQ_SEEN], rqs + no_end), short_rqs },
+		.requests = { c[COUNT_RQ_SEEN], rqs, less(c[COUNT_RQ_SEEN], rqs + no_end), short_rqs, 0 },
 		.operations = { c[COUNT_OP_SEEN], ops,
-				less(c[COUNT_OP_SEEN], ops + c[COUNT_OP_GONE]), short_ops },
+				less(c[COUNT_OP_SEEN], ops + c[COUNT_OP_GONE]), short_ops, 0 },
 		.in_flight_at_start = in_flight_at_start,
 		.begun_before = c[COUNT_RQ_AT_START],
 		.gone = c[COUNT_OP_GONE],
@@ -82,6 +110,7 @@ void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion
 		.recursion_misses = recursion_misses,
 	};
 	memcpy(ret->lost, c + COUNT_LOSS_FIRST, sizeof(ret->lost));
+	set_reconstructed(ret);
 }
 
 enum resched_meaning resched_from(const struct stats *st)

@@ -19,6 +19,8 @@
 struct view_requests {
 	u64 seen, finished, in_flight;
 	u64 too_short;	/* finished, and not counted: --min-lat */
+	/* of those that ended, the share known from begin to end; at least. -1: none ended */
+	double reconstructed_percent;
 };
 
 struct coverage {
@@ -29,7 +31,11 @@ struct coverage {
 	u64 untied_bios, merged_bios, excluded, filtered_bios;
 	u64 lost[NR_LOSSES];
 	u64 recursion_misses;
+	bool doubtful;	/* too little was reconstructed to trust percentiles */
 };
+
+/* Below this share reconstructed, percentiles are flagged. */
+#define TRUSTED_PERCENT 99.0
 
 struct cost {
 	u64 user_cpu_ns;	/* CPU of this process, user and system */

@@ -522,6 +522,46 @@ TRACE_TEST(by_latency)
 	}
 }
 
+/* ---- the tracer itself ---- */
+
+/* What it prints is written back later, by a kernel thread. */
+TRACE_TEST(own_output_is_left_out)
+{
+	enum { RUNS = 4, READS = RUNS * 249 };	/* of half a kilobyte and more in the report */
+	const char *why = need_files();
+	char file[256];
+	struct proc p = {}, sync_first = {};
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("a report on the device that is traced");
+	proc_line(&sync_first, "sync");
+	snprintf(file, sizeof(file), "%s", place_path("ext4/report"));
+	proc_start(&p, "iopath trace --tier full --dev %s --sample 1/1 --json -o %s", loop.name, file);
+	if (check_true("ready", proc_until(&p, "iopath: ready", 20000))) {
+		struct trace t = {};
+		json_t *row;
+
+		for (int i = 0; i < RUNS; i++)
+			run_on("in/a", READS / RUNS, "--direct");
+		proc_line(&sync_first, "sync");
+		proc_signal(&p, SIGINT);
+		check_same("status", proc_wait(&p, 20000), 0);
+		snprintf(t.file, sizeof(t.file), "%s", file);
+		trace_read(&t);
+		check_true("whole", t.summary);
+		check_device(&t, loop.name, "read", READS, READS * SIZE);
+		/* the journal's writes are not ours alone, but that is less than the report */
+		row = trace_device_op(&t, loop.name, "write");
+		check_between("bytes written", row ? number_at(row, "bytes") : 0, 0, 32 * SIZE);
+		check_between("left out as our own", number_at(t.summary, "coverage.excluded"), 1, 100000);
+		trace_free(&t);
+	}
+	proc_free(&p);
+	proc_free(&sync_first);
+	place_umount("ext4");
+}
+
 /* ---- together ---- */
 
 TRACE_TEST(all_filters_at_once)
@@ -561,5 +601,5 @@ TRACE_TEST(all_filters_at_once)
 
 TEST_MAIN("trace-place", T(peer_defect_1_cgroup_is_decided_at_submission), T(cgroups_of_a_v1_controller),
 	  T(peer_defect_2_pid_is_decided_at_submission), T(by_file), T(by_directory),
-	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(by_partition), T(by_dm_stack), T(by_latency),
+	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(by_partition), T(by_dm_stack), T(by_latency), T(own_output_is_left_out),
 	  T(all_filters_at_once))

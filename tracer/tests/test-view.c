@@ -184,6 +184,41 @@ TEST(coverage_adds_up)
 	ASSERT_EQ(r.coverage.requests.in_flight, 1);
 }
 
+static struct coverage covered(u64 seen, u64 finished, enum iop_loss cause, u64 lost)
+{
+	static struct stats st;
+	struct stats_row *row = stats_row(&st, NR_BLOCK_ROWS);
+	struct coverage c;
+
+	memset(st.counts, 0, sizeof(st.counts));
+	row->c.count = finished;
+	st.counts[COUNT_OP_SEEN] = seen;
+	st.counts[COUNT_LOSS_FIRST + cause] = lost;
+	coverage_from(&st, 0, 0, &c);
+	stats_free(&st);
+	return c;
+}
+
+/* Each loss counts against one operation; what is still in flight against none. */
+TEST(the_share_that_was_reconstructed)
+{
+	struct coverage c = covered(1000, 1000, LOSS_NO_START, 0);
+
+	CU_ASSERT(c.operations.reconstructed_percent == 100 && !c.doubtful);
+	CU_ASSERT(c.requests.reconstructed_percent < 0);
+	c = covered(2000, 1000, LOSS_CONTENDED, 10);
+	CU_ASSERT(c.operations.reconstructed_percent == 99 && !c.doubtful);
+	c = covered(1000, 1000, LOSS_CONTENDED, 11);
+	CU_ASSERT(c.operations.reconstructed_percent < 99 && c.doubtful);
+	c = covered(1000, 1000, LOSS_MAP_FULL, 1000);
+	CU_ASSERT(c.operations.reconstructed_percent == 50 && c.doubtful);
+	c = covered(10, 10, LOSS_TIME_BACKWARDS, 1000);
+	CU_ASSERT(c.operations.reconstructed_percent == 0 && c.doubtful);
+	/* a record that was lost is no operation that was lost */
+	c = covered(10, 10, LOSS_RING_FULL, 1000);
+	CU_ASSERT(c.operations.reconstructed_percent == 100);
+}
+
 TEST(text_names_what_was_lost_and_what_not_measured)
 {
 	struct report r = made_up(TIER_FULL);
@@ -197,6 +232,7 @@ TEST(text_names_what_was_lost_and_what_not_measured)
 	fclose(f);
 	CU_ASSERT(strstr(text, "2 no_end (requests whose completion was not seen)") != NULL);
 	CU_ASSERT(strstr(text, "9 recursion") != NULL);
+	CU_ASSERT(strstr(text, "p99?") != NULL);
 	CU_ASSERT(strstr(text, "driver        not measured") != NULL);
 	CU_ASSERT(strstr(text, "/mnt/dir/file  offset 8192  cache miss") != NULL);
 }
@@ -217,6 +253,7 @@ int main(int argc, char **argv)
 	static const struct test_case cases[] = {
 		T(every_line_follows_the_schema), T(the_schema_is_not_a_sieve), T(slow_lines),
 		T(not_measured_is_null_not_zero), T(coverage_adds_up),
+		T(the_share_that_was_reconstructed),
 		T(text_names_what_was_lost_and_what_not_measured), T(a_full_disk_is_an_error),
 	};
 	int r;
