@@ -82,7 +82,7 @@ static __always_inline struct op *op_begin(u64 key, u8 kind, u8 via, u64 now, in
 	o->cause = o->preempted = o->cached = o->direct = 0;
 	o->has_offset = 0;
 	o->dev_wanted = 0;
-	o->in_range = o->in_fs = o->end_seen = 0;
+	o->in_range = o->in_fs = o->end_seen = o->ended = 0;
 	*ret_index = index;
 	return o;
 }
@@ -274,6 +274,8 @@ static __always_inline void op_switched_in(struct op *o, u64 now)
 	u64 off = o->off_ns, cursor = *(volatile u64 *)&o->cursor, from;
 	u8 cause = o->in_range ? CAUSE_WBWAIT : o->cause;
 
+	if (o->ended)
+		return;
 	o->off_ns = 0;
 	o->cause = CAUSE_NONE;
 	if (o->preempted && TIER(TIER_FULL)) {
@@ -516,6 +518,8 @@ __global_fn int op_end(int index, u64 now, s64 result)
 
 	if (!o)
 		return 0;
+	/* where programs are preempted, the task may be switched away and back below */
+	o->ended = 1;
 	from = op_claim(o, now);
 	if (from)
 		op_give_cpu(o, o->nr_requests ? STAGE_RETURN : STAGE_OTHER, now - from);

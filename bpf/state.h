@@ -53,7 +53,8 @@ struct op {
 	u8 in_range;	/* in filemap_write_and_wait_range() */
 	u8 in_fs;	/* has been handed to the file system */
 	u8 end_seen;	/* libaio: its completion is hooked, the last bio is not it */
-	u8 pad[7];
+	u8 ended;	/* its time is over, being accounted for */
+	u8 pad[6];
 	struct owner owner;
 };
 
