@@ -453,8 +453,13 @@ HOOK("?tp_btf/io_uring_complete", uring_complete_named, (void *ring, u64 user_da
      on_uring_complete_named(address(ring), user_data, (s32)res))
 HOOK("?fentry/aio_complete_rw", aio_complete, (void *iocb, long res), on_aio_complete(address(iocb), res))
 
-#define X(point, function, program) \
-	HOOK("?fentry/" #function, program, (void *first), on_fs_enter())
+/* by kprobe where modules have no BTF (until 5.10) */
+#define X(point, function, program)                                       \
+	HOOK("?fentry/" #function, program, (void *first), on_fs_enter()) \
+	SEC("?kprobe/" #function) int BPF_KPROBE(program##_kprobe)        \
+	{                                                                 \
+		return ACTIVE() ? on_fs_enter() : 0;                      \
+	}
 IOP_FS_FUNCTIONS(X)
 #undef X
 

@@ -82,7 +82,7 @@ extern const struct hook_point_info hook_points[NR_POINTS];
 
 #define ANY_ARGS (-1)
 #define HOOK_WHY_LEN 96
-#define MAX_HOOK_ROWS 96
+#define MAX_HOOK_ROWS 128
 
 /* One way to see a point. */
 struct hook_row {

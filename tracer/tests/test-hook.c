@@ -222,6 +222,11 @@ TEST(modules_bring_their_stages)
 	hook_choose(&k, &p);
 	ASSERT_TRUE(!(p.stages & 1u << STAGE_VFS));
 	ASSERT_TRUE(p.stages & 1u << STAGE_DRIVER);
+	/* known by name alone, as modules are without BTF */
+	m.symbols[2] = "ext4_file_read_iter";
+	hook_choose(&k, &p);
+	ASSERT_STR(program(&p, POINT_EXT4_READ), "fs_ext4_read_kprobe");
+	ASSERT_TRUE(p.stages & 1u << STAGE_VFS);
 }
 
 /* A missing hook degrades its stage, it never kills the tier. */
