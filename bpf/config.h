@@ -43,7 +43,8 @@ struct iop_config {
 	u8 tier;
 	u8 comm_on, tree_on;
 	u8 probe_resched;	/* count the calls of cond_resched */
-	u8 shared_shards;	/* more CPUs than shards: adders must be atomic */
+	u8 shared_shards;	/* by CPUs or by preempted programs: adders must be atomic */
+	u8 stand_in;	/* these are the second copies (standin.bpf.h) */
 	u32 shard_mask;
 	u32 self_tgid;
 	u64 own_file;	/* inode that the report is written to, when it is on a disk; 0: none */

@@ -31,11 +31,14 @@ u32 aio_end_hooked = 0;
 #define ACTIVE() (!cfg.floor && enabled_ns)
 #define TIER(t) (cfg.tier >= (t))
 
-/* One program: HOOK(section, name, (arguments of the tracepoint), what it does) */
+/*
+ * One program: HOOK(section, name, (arguments of the tracepoint), what it does).
+ * STAND_ASIDE(): standin.bpf.h.
+ */
 #define HOOK(sec, name, args, call)    \
 	SEC(sec) int BPF_PROG(name, UNPACK args) \
 	{                              \
-		if (!ACTIVE())         \
+		if (STAND_ASIDE() || !ACTIVE()) \
 			return 0;      \
 		return call;           \
 	}
@@ -94,6 +97,8 @@ static __always_inline void lost(enum iop_loss why)
 	count(COUNT_LOSS_FIRST + why);
 }
 
+#include "standin.bpf.h"
+
 /* ---- histograms and rows: [shard][row], adders only ---- */
 
 struct {
@@ -117,7 +122,7 @@ struct {
 
 /*
  * A row of a shard that belongs to one CPU, and that only one program counts
- * in, needs no atomics: programs are not preempted, and the kernel does not
+ * in, needs no atomics where programs are not preempted: the kernel does not
  * run a program on top of itself. libaio's rows have two writers.
  */
 #define ROW_ATOMIC(via_aio) (cfg.shared_shards || (via_aio))

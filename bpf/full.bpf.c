@@ -119,11 +119,11 @@ static __always_inline int on_resched_call(void)
 
 SEC("?fentry/__cond_resched") int resched_call(void *ctx)
 {
-	return ACTIVE() ? on_resched_call() : 0;
+	return STAND_ASIDE() || !ACTIVE() ? 0 : on_resched_call();
 }
 SEC("?fentry/_cond_resched") int resched_call_5(void *ctx)
 {
-	return ACTIVE() ? on_resched_call() : 0;
+	return STAND_ASIDE() || !ACTIVE() ? 0 : on_resched_call();
 }
 
 HOOK("?tp_btf/irq_handler_entry", irq_entry, (int irq), on_irq_entry())

@@ -358,6 +358,27 @@ struct irqaction;
 struct iov_iter;
 struct scsi_cmnd;
 
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+	u64 seq_num;
+};
+
+struct bpf_prog_aux {
+	u32 id;
+};
+
+struct bpf_prog {
+	void *active;
+	struct bpf_prog_aux *aux;
+};
+
+struct bpf_iter__bpf_prog {
+	struct bpf_iter_meta *meta;
+	struct bpf_prog *prog;
+};
+
 #pragma clang attribute pop
 
 #define S_IFMT 0170000

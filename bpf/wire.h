@@ -164,6 +164,7 @@ enum iop_count {
 	COUNT_RESCHED_STACK_IN,	 /* preempted switches with __cond_resched on the stack */
 	COUNT_RESCHED_STACK_OUT, /* ... without */
 	COUNT_SAMPLE_TURN,	 /* what finished since the last sample */
+	COUNT_STOOD_IN,		 /* a program was skipped and its stand-in ran */
 	COUNT_LOSS_FIRST,
 	NR_COUNTS = COUNT_LOSS_FIRST + NR_LOSSES,
 };
@@ -211,6 +212,13 @@ struct iop_block_stats {
 struct iop_op_stats {
 	struct iop_row c;
 	struct iop_hist h[NR_OP_HISTS];
+};
+
+/* What program_guards (standin.bpf.h) writes, for each program on the machine. */
+struct iop_guard {
+	u64 active;	/* struct bpf_prog.active: per CPU, not 0 while the program is held */
+	u32 id;
+	u32 pad;
 };
 
 #define NR_BLOCK_ROWS 96

@@ -52,6 +52,12 @@ static const char *async_text(const struct kernel *k)
 		       "not tied to their request: kernel addresses are hidden (needs CAP_SYSLOG, or kernel.kptr_restrict=0)";
 }
 
+static const char *preemption_text(const struct kernel *k)
+{
+	return k->preempts_programs ? "programs may be preempted: each that may be is attached twice" :
+				      "programs are not preempted, or are counted when they are skipped";
+}
+
 static u32 cpus_of(const struct doctor_cfg *cfg)
 {
 	return cfg->cpus ? (u32)cfg->cpus : (u32)get_nprocs_conf();
@@ -125,6 +131,7 @@ static void put_text(const struct kernel *k, const struct hook_plan *plan,
 		printf("%-11s %s\n", backend_names[b],
 		       k->refused[b] ? strerror(k->refused[b]) : "usable");
 	printf("async bios  %s\n", async_text(k));
+	printf("preemption  %s\n", preemption_text(k));
 	printf("\ntiers\n");
 	put_tiers(plan);
 	printf("\nmap memory with %u possible CPUs\n", cpus_of(cfg));
@@ -185,9 +192,10 @@ static json_t *tier_json(const struct hook_plan *plan, int t, const struct docto
 static int put_json(const struct kernel *k, const struct hook_plan *plan,
 		    const struct doctor_cfg *cfg)
 {
-	json_t *o = json_pack("{s:s,s:i,s:s,s:s,s:b}", "type", "doctor", "schema", 1, "kernel",
+	json_t *o = json_pack("{s:s,s:i,s:s,s:s,s:b,s:b}", "type", "doctor", "schema", 1, "kernel",
 			      k->release, "privileges", privilege_text(k), "async_bios_tied",
-			      (k->fn_blkdev_end_io_async || k->fn_iomap_end_io) != 0);
+			      (k->fn_blkdev_end_io_async || k->fn_iomap_end_io) != 0, "stand_ins",
+			      k->preempts_programs);
 	json_t *backends = json_object(), *tiers = json_array(), *stages = json_array(),
 	       *others = json_array();
 	int err;

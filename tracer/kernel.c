@@ -177,6 +177,42 @@ static bool struct_has(const struct btf *btf, const char *name, const char *memb
 	return false;
 }
 
+/* By the kernel's version string, which does not say what PREEMPT_DYNAMIC has been set to. */
+static bool built_preemptible(const char *version)
+{
+	static const char *const words[] = { "PREEMPT", "PREEMPT_RT", "PREEMPT_LAZY" };
+	char copy[sizeof(((struct utsname *)0)->version)], *rest = copy, *word;
+
+	snprintf(copy, sizeof(copy), "%s", version);
+	while ((word = strsep(&rest, " ")))
+		for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+			if (!strcmp(word, words[i]))
+				return true;
+	return false;
+}
+
+/*
+ * The mode chosen is in brackets. Where that may not be read: kernels that guard
+ * tracepoints by this kind of SRCU (7.0) offer no mode without preemption.
+ */
+static bool chosen_preemptible(const struct btf *btf)
+{
+	_cleanup_fclose_ FILE *f = fopen("/sys/kernel/debug/sched/preempt", "re");
+	char modes[128];
+
+	if (f && fgets(modes, sizeof(modes), f))
+		return strstr(modes, "(full)") || strstr(modes, "(lazy)");
+	return btf__find_by_name_kind(btf, "class_srcu_fast_notrace_t", BTF_KIND_TYPEDEF) >= 0;
+}
+
+/* The second copies need an attach cookie each, which tracepoints take since 6.10. */
+static bool preempts_programs(const struct btf *btf, const char *version)
+{
+	if (!struct_has(btf, "bpf_raw_tp_link", "cookie"))
+		return false;
+	return strstr(version, "PREEMPT_DYNAMIC") ? chosen_preemptible(btf) : built_preemptible(version);
+}
+
 static int try_kprobe(void)
 {
 	if (access("/sys/bus/event_source/devices/kprobe/type", R_OK))
@@ -284,7 +320,7 @@ static void read_capabilities(struct kernel *k)
 int kernel_probe(struct kernel *k, const char *const *names, size_t nr_names)
 {
 	struct running *b;
-	struct utsname u;
+	struct utsname u = { 0 };
 
 	*k = (struct kernel){ 0 };
 	if (!uname(&u))
@@ -320,6 +356,7 @@ int kernel_probe(struct kernel *k, const char *const *names, size_t nr_names)
 	k->refused[BACKEND_FENTRY] = try_fentry(b->vmlinux);
 	k->refused[BACKEND_KPROBE] = try_kprobe();
 	k->no_fetch_atomics = lacks_fetch_atomics();
+	k->preempts_programs = preempts_programs(b->vmlinux, u.version);
 	k->no_partitions = !struct_has(b->vmlinux, "bio", "bi_bdev");
 	read_req_ops(k, b->vmlinux);
 	read_symbols(k);

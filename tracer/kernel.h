@@ -47,6 +47,8 @@ struct kernel {
 	/* REQ_OP_* numbers by BTF; -1: this kernel has none */
 	int req_op[NR_BOPS];
 	bool no_fetch_atomics;	/* eBPF has no compare-and-swap here (before 5.12) */
+	/* preempts itself, programs included, and a second copy can do their work (bpf/standin.bpf.h) */
+	bool preempts_programs;
 	bool no_partitions;	/* a queued bio does not tell its partition (before 5.12) */
 	bool cap_bpf, cap_perfmon, cap_admin;
 };

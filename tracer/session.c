@@ -18,6 +18,7 @@
 
 #include "disk.h"
 #include "object.h"
+#include "standin.h"
 #include "stats.h"
 #include "tracer/base/cleanup.h"
 
@@ -34,6 +35,7 @@ struct session {
 	struct bpf_link *links[NR_POINTS];
 	struct bpf_program *programs[NR_POINTS];
 	u32 nr_programs;
+	struct stand_ins stand_ins;
 	u32 nr_shards;
 	bool has_ops;	/* rows of operations: from tier vfs */
 	int stats_fd;
@@ -249,7 +251,7 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 	c->probe_resched = o->extras.resched_calls;
 	c->tier = (u8)o->tier;
 	c->shard_mask = z->shards - 1;
-	c->shared_shards = (u32)libbpf_num_possible_cpus() > z->shards;
+	c->shared_shards = (u32)libbpf_num_possible_cpus() > z->shards || k->preempts_programs;
 	c->self_tgid = (u32)getpid();
 	c->tgid = o->tgid;
 	c->tid = o->tid;
@@ -309,12 +311,18 @@ static int attach_programs(struct session *s, struct hook_plan *plan, char *why)
 {
 	/* completions first: what begins while attaching is then seen to end */
 	for (int p = NR_POINTS - 1; p >= 0; p--) {
+		int err;
+
 		if (!s->programs[p])
 			continue;
 		libbpf_said[0] = '\0';
 		s->links[p] = bpf_program__attach(s->programs[p]);
-		if (s->links[p])
+		if (s->links[p]) {
+			err = stand_ins_attach(&s->stand_ins, p);
+			if (err)
+				return fail(why, err, bpf_program__name(s->programs[p]));
 			continue;
+		}
 		if (hook_points[p].needed)
 			return fail(why, -errno, bpf_program__name(s->programs[p]));
 		hook_give_up(plan, p);
@@ -394,6 +402,13 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 		if (s->stats_fd < 0)
 			return fail(why, -errno, "switching BPF run-time statistics on");
 	}
+	if (k->preempts_programs) {
+		const char *what;
+
+		err = stand_ins_load(&s->stand_ins, &s->object, s->programs, &what);
+		if (err)
+			return fail(why, err, what);
+	}
 	err = attach_programs(s, plan, why);
 	if (err)
 		return err;
@@ -407,6 +422,7 @@ void session_close(struct session *s)
 		return;
 	for (int p = 0; p < NR_POINTS; p++)
 		bpf_link__destroy(s->links[p]);
+	stand_ins_close(&s->stand_ins);
 	ring_buffer__free(s->ring);
 	for (u32 i = 0; i < s->nr_mapped; i++)
 		munmap(s->mapped[i].p, s->mapped[i].len);
@@ -580,6 +596,7 @@ static int program_info(const struct bpf_program *prog, struct bpf_prog_info *in
 void session_cost(const struct session *s, struct session_cost *ret)
 {
 	struct bpf_map *map;
+	u64 stood_in = 0;
 
 	*ret = (struct session_cost){ .nr_programs = s->nr_programs };
 	bpf_object__for_each_map(map, s->object.obj)
@@ -590,6 +607,10 @@ void session_cost(const struct session *s, struct session_cost *ret)
 		if (s->programs[p] && !program_info(s->programs[p], &info))
 			ret->recursion_misses += info.recursion_misses;
 	}
+	/* skipped, and its stand-in ran */
+	for (u32 shard = 0; shard < s->nr_shards; shard++)
+		stood_in += __atomic_load_n(&s->counts[shard][COUNT_STOOD_IN], __ATOMIC_RELAXED);
+	ret->recursion_misses -= stood_in < ret->recursion_misses ? stood_in : ret->recursion_misses;
 }
 
 int session_program(const struct session *s, u32 i, struct session_program *ret)

@@ -78,7 +78,7 @@ int session_read(struct session *s, struct stats *st);
 
 struct session_cost {
 	u64 maps_bytes;		/* as the kernel accounts them */
-	u64 recursion_misses;
+	u64 recursion_misses;	/* times that a program was skipped, and nothing ran instead */
 	u32 nr_programs;
 };
 void session_cost(const struct session *s, struct session_cost *ret);

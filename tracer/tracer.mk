@@ -8,6 +8,7 @@ TRACER_SRC := \
 	tracer/look.c \
 	tracer/object.c \
 	tracer/session.c \
+	tracer/standin.c \
 	tracer/stats.c \
 	tracer/unfinished.c \
 	# EOL
