@@ -4,7 +4,8 @@ INSTALL_PROGRAMS += iopath-bench
 INSTALL_MAN += $(O)/iopath-bench.8
 EXTRA_PROGRAMS += $(O)/iopath-bench.8
 # xmllint: the tests read the XML that is written with it
-DEPS += libsqlite3-dev libxml2-utils
+# kmod: modprobe of null_blk and scsi_debug
+DEPS += libsqlite3-dev libxml2-utils kmod
 
 # Without main(): the tests link it.
 BENCH_LIB := \
@@ -23,6 +24,10 @@ BENCH_LIB := \
 	bench/cmd.c \
 	bench/compare.c \
 	bench/cpu.c \
+	bench/device-loop.c \
+	bench/device-null.c \
+	bench/device-path.c \
+	bench/device-scsi.c \
 	bench/device.c \
 	bench/energy.c \
 	bench/file.c \
@@ -41,6 +46,8 @@ BENCH_LIB := \
 	bench/machine.c \
 	bench/merge.c \
 	bench/meter.c \
+	bench/module.c \
+	bench/order.c \
 	bench/pass.c \
 	bench/past.c \
 	bench/plot.c \

@@ -4,45 +4,49 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/loop.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "bench/guard.h"
+#include "bench/device-make.h"
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
-#include "tracer/base/parse.h"
 
-#define SCRATCH_SIZE (512ull << 20)
-#define SCRATCH_MIN (64ull << 20)
+static const struct device_maker *const makers[] = { &device_maker_loop, &device_maker_null_blk,
+						     &device_maker_scsi_debug };
+
+static const char *params_of(const struct device_spec *spec)
+{
+	const char *colon = strchr(spec->text, ':');
+
+	return colon ? colon + 1 : "";
+}
 
 int device_spec_parse(const char *s, struct device_spec *ret, struct why *why)
 {
-	struct device_spec spec = { .size_bytes = SCRATCH_SIZE };
+	size_t len = strcspn(s, ":");
+	struct device_spec spec = { 0 };
+	struct order order;
+	int err;
 
-	if (s[0] == '/') {
-		spec.path = s;
-	} else if (!strcmp(s, "loop")) {
-		spec.scratch = true;
-	} else if (!strncmp(s, "loop:size=", 10)) {
-		spec.scratch = true;
-		if (parse_size_bytes(s + 10, &spec.size_bytes))
-			return why_fail(why, EXIT_USAGE, -EINVAL, "--device %s: not a size: %s", s,
-					s + 10);
-		if (spec.size_bytes < SCRATCH_MIN)
-			return why_fail(why, EXIT_USAGE, -ERANGE, "--device %s: less than 64M", s);
-	} else {
+	if (strlen(s) >= sizeof(spec.text))
+		return why_fail(why, EXIT_USAGE, -ENAMETOOLONG, "--device %.60s…: too long", s);
+	strcpy(spec.text, s);
+	for (size_t i = 0; i < ARRAY_SIZE(makers) && s[0] != '/'; i++)
+		if (strlen(makers[i]->name) == len && !strncmp(makers[i]->name, s, len))
+			spec.maker = makers[i];
+	if (s[0] != '/' && (!spec.maker || (s[len] && !s[len + 1])))
 		return why_fail(why, EXIT_USAGE, -EINVAL,
-				"--device %s: neither loop, loop:size=SIZE nor a path", s);
-	}
-	*ret = spec;
-	return 0;
+				"--device %s: neither a path nor loop, null_blk, scsi_debug or lab:DISK, with :NAME=VALUE,… behind it",
+				s);
+	err = spec.maker ? order_parse(spec.maker, params_of(&spec), &order, why) : 0;
+	if (!err)
+		*ret = spec;
+	return err;
 }
 
 /* sysfs knows the disk of a partition as the directory above it. */
@@ -76,15 +80,12 @@ static void fill_driver(struct device *d)
 			 d->disk);
 }
 
-static int describe(struct device *d, int fd, struct why *why)
+int device_identify(struct device *d, dev_t dev, struct why *why)
 {
-	struct stat st;
 	int err;
 
-	if (fstat(fd, &st) || ioctl(fd, BLKGETSIZE64, &d->size_bytes))
-		return why_fail(why, EXIT_ENVIRONMENT, -errno, "%s: %s", d->path, strerror(errno));
-	d->major = major(st.st_rdev);
-	d->minor = minor(st.st_rdev);
+	d->major = major(dev);
+	d->minor = minor(dev);
 	err = fill_names(d);
 	if (err)
 		return why_fail(why, EXIT_ENVIRONMENT, err, "%s: not in sysfs", d->path);
@@ -92,135 +93,54 @@ static int describe(struct device *d, int fd, struct why *why)
 	return 0;
 }
 
-static uint64_t available_memory(void)
+int device_describe(struct device *d, int fd, struct why *why)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-	unsigned long long kib = 0;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-			break;
-	return kib << 10;
-}
-
-/* @tag also names the memfd: sysfs shows whose device it is. */
-static int make_backing(uint64_t size, const char *tag, struct why *why)
-{
-	_cleanup_close_ int fd = -1;
-	char text[32];
-
-	if (size > available_memory() / 2)
-		return why_fail(why, EXIT_ENVIRONMENT, -ENOMEM,
-				"a scratch device of %s does not fit into half of the free memory",
-				fmt_size(size, text, sizeof(text)));
-	fd = memfd_create(tag, MFD_CLOEXEC);
-	/* allocated now: a measured cell must not be the first to touch a page */
-	if (fd < 0 || fallocate(fd, 0, 0, (off_t)size))
-		return why_fail(why, EXIT_ENVIRONMENT, -errno, "cannot make a scratch device: %s",
-				strerror(errno));
-	return take_fd(&fd);
-}
-
-static int configure_loop(struct device *d, int backing, const char *tag)
-{
-	struct loop_config config = { .fd = (uint32_t)backing };
-
-	d->fd = open(d->path, O_RDWR | O_CLOEXEC);
-	if (d->fd < 0)
-		return -errno;
-	config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
-	snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, "%s", tag);
-	if (!ioctl(d->fd, LOOP_CONFIGURE, &config))
-		return 0;
-	close(take_fd(&d->fd));
-	return -errno;
-}
-
-static int open_scratch(const struct device_spec *spec, struct undo *u, struct device *d,
-			struct why *why)
-{
-	_cleanup_close_ int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), backing = -1;
-	char tag[LO_NAME_SIZE];
-	int err = -EBUSY;
-
-	if (control < 0)
-		return why_fail(why, EXIT_ENVIRONMENT, -errno,
-				"cannot make a scratch device: /dev/loop-control: %s",
-				strerror(errno));
-	snprintf(tag, sizeof(tag), "iopath-bench.%d.%llu", getpid(), (unsigned long long)now_ns());
-	backing = make_backing(spec->size_bytes, tag, why);
-	if (backing < 0)
-		return backing;
-	/* somebody else may take the free number first */
-	for (int i = 0; i < 10 && err == -EBUSY; i++) {
-		int nr = ioctl(control, LOOP_CTL_GET_FREE);
-
-		if (nr < 0)
-			return why_fail(why, EXIT_ENVIRONMENT, -errno, "no free loop device: %s",
-					strerror(errno));
-		snprintf(d->path, sizeof(d->path), "/dev/loop%d", nr);
-		err = undo_push_loop(u, d->path, tag);
-		if (err)
-			return err;
-		err = configure_loop(d, backing, tag);
-		if (err)
-			undo_drop(u);
-	}
-	if (err)
-		return why_fail(why, EXIT_ENVIRONMENT, err, "%s: cannot set it up: %s", d->path,
-				strerror(-err));
-	d->scratch = true;
-	return describe(d, d->fd, why);
-}
-
-static bool listed(const struct opt_list *l, const char *s)
-{
-	for (size_t i = 0; i < l->nr; i++)
-		if (!strcmp(l->v[i], s))
-			return true;
-	return false;
-}
-
-static int open_path(const struct device_spec *spec, const struct opt_list *overwrite,
-		     struct device *d, struct why *why)
-{
-	_cleanup_close_ int fd = -1;
-	char signatures[256];
 	struct stat st;
-	int err;
 
-	snprintf(d->path, sizeof(d->path), "%s", spec->path);
-	if (stat(d->path, &st))
-		return why_fail(why, EXIT_USAGE, -errno, "--device %s: %s", d->path,
-				strerror(errno));
-	if (!S_ISBLK(st.st_mode))
-		return why_fail(why, EXIT_USAGE, -ENOTBLK, "--device %s: not a block device",
-				d->path);
-	err = guard_in_use(&guard_world_real, d->path, major(st.st_rdev), minor(st.st_rdev), why);
+	if (fstat(fd, &st) || ioctl(fd, BLKGETSIZE64, &d->size_bytes))
+		return why_fail(why, EXIT_ENVIRONMENT, -errno, "%s: %s", d->path, strerror(errno));
+	return device_identify(d, st.st_rdev, why);
+}
+
+/* Its node may come a moment after the disk: udev makes it on some machines. */
+static int open_node(const char *path, bool wait)
+{
+	int fd = -1;
+
+	for (int i = 0; i < (wait ? 50 : 1); i++) {
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd >= 0 || (errno != ENOENT && errno != ENXIO) || sleep_until(now_ns() + 20 * NS_PER_MS))
+			break;
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_made(const struct device_spec *spec, struct undo *u, struct device *d, struct why *why)
+{
+	_cleanup_close_ int fd = -1;
+	struct order order;
+	int err = order_parse(spec->maker, params_of(spec), &order, why);
+
+	if (!err)
+		err = spec->maker->make(spec, &order, u, d, why);
 	if (err)
 		return err;
-	fd = open(d->path, O_RDWR | O_EXCL | O_CLOEXEC);
+	fd = open_node(d->path, true);
 	if (fd < 0)
-		return why_fail(why, EXIT_ENVIRONMENT, -errno, "%s: %s", d->path,
-				errno == EBUSY ? "in use (mounted, swap, or held by dm or md)" :
-						 strerror(errno));
-	err = guard_signatures(d->path, signatures, sizeof(signatures), why);
-	if (err)
-		return err;
-	if (signatures[0] && !listed(overwrite, d->path))
-		return why_fail(why, EXIT_ENVIRONMENT, -EEXIST,
-				"%s holds data (%s) that a run would destroy; to allow it add --overwrite %s",
-				d->path, signatures, d->path);
-	return describe(d, fd, why);
+		return why_fail(why, EXIT_ENVIRONMENT, fd, "%s: %s", d->path, strerror(-fd));
+	d->scratch = true;
+	snprintf(d->order, sizeof(d->order), "%s", spec->text);
+	err = device_describe(d, fd, why);
+	if (!err)
+		snprintf(d->driver, sizeof(d->driver), "%s", spec->maker->name);
+	return err;
 }
 
 int device_open(const struct device_spec *spec, const struct opt_list *overwrite, struct undo *u,
 		struct device *ret, struct why *why)
 {
 	struct device d = { .fd = -1 };
-	int err = spec->scratch ? open_scratch(spec, u, &d, why) :
-				  open_path(spec, overwrite, &d, why);
+	int err = spec->maker ? open_made(spec, u, &d, why) : device_open_path(spec->text, overwrite, &d, why);
 
 	if (err) {
 		device_close(&d);
@@ -239,11 +159,17 @@ void device_close(struct device *d)
 int device_fill(const struct device *d, uint64_t bytes, struct why *why)
 {
 	_cleanup_close_ int fd = open(d->path, O_WRONLY | O_EXCL | O_CLOEXEC);
-	_cleanup_free_ char *block = malloc(1 << 20);
-	uint64_t word = 0x9e3779b97f4a7c15u;
 
 	if (fd < 0)
 		return why_fail(why, EXIT_ENVIRONMENT, -errno, "%s: %s", d->path, strerror(errno));
+	return device_fill_fd(fd, d->path, bytes, why);
+}
+
+int device_fill_fd(int fd, const char *path, uint64_t bytes, struct why *why)
+{
+	_cleanup_free_ char *block = malloc(1 << 20);
+	uint64_t word = 0x9e3779b97f4a7c15u;
+
 	if (!block)
 		return -ENOMEM;
 	for (size_t i = 0; i < 1 << 20; i += sizeof(word)) {
@@ -258,7 +184,7 @@ int device_fill(const struct device *d, uint64_t bytes, struct why *why)
 			return -EINTR;
 		if (n <= 0)
 			return why_fail(why, EXIT_ENVIRONMENT, n ? -errno : -EIO,
-					"%s: cannot write: %s", d->path, strerror(errno));
+					"%s: cannot write: %s", path, n ? strerror(errno) : "no space");
 		at += (uint64_t)n;
 	}
 	return fsync(fd) ? -errno : 0;

@@ -80,19 +80,42 @@ static int check_schedulers(const struct run_config *c, struct inputs *in, struc
 	return 0;
 }
 
+/* A list is split at commas, and so was the order of one device: "a=1" behind it belongs to it. */
+static bool is_param(const char *word)
+{
+	size_t len = strspn(word, "abcdefghijklmnopqrstuvwxyz_0123456789");
+
+	return len && word[len] == '=';
+}
+
+static int join_spec(const struct opt_list *l, size_t *at, char *buf, size_t len)
+{
+	size_t n = (size_t)snprintf(buf, len, "%s", l->v[(*at)++]);
+
+	for (; *at < l->nr && n < len && strchr(buf, ':') && buf[0] != '/' && is_param(l->v[*at]); (*at)++)
+		n += (size_t)snprintf(buf + n, len - n, ",%s", l->v[*at]);
+	return n < len ? 0 : -ENAMETOOLONG;
+}
+
 static int check_devices(const struct run_config *c, struct inputs *in, struct why *why)
 {
 	const struct opt_list *l = &c->devices;
+	size_t at = 0;
 	int err = 0;
 
 	in->device = calloc(l->nr + 1, sizeof(*in->device));
 	if (!in->device)
 		return -ENOMEM;
-	for (size_t i = 0; i < l->nr && !err; i++, in->nr_devices++) {
-		err = device_spec_parse(l->v[i], &in->device[i], why);
-		if (!err && in->device[i].path && access(in->device[i].path, F_OK))
-			err = why_fail(why, EXIT_USAGE, -errno, "--device %s: %s", l->v[i],
-				       strerror(errno));
+	while (at < l->nr && !err) {
+		struct device_spec *spec = &in->device[in->nr_devices];
+		char text[sizeof(spec->text)];
+
+		err = join_spec(l, &at, text, sizeof(text));
+		err = err ? why_fail(why, EXIT_USAGE, err, "--device %.60s…: too long", text) :
+			    device_spec_parse(text, spec, why);
+		if (!err && !spec->maker && access(spec->text, F_OK))
+			err = why_fail(why, EXIT_USAGE, -errno, "--device %s: %s", text, strerror(errno));
+		in->nr_devices += !err;
 	}
 	if (!l->nr)
 		err = device_spec_parse("loop", &in->device[in->nr_devices++], why);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "machine.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/bpf.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -102,6 +104,38 @@ json_t *machine_fingerprint(const char *fio_version, const char *sysbench_versio
 	return o;
 }
 
+/* null: not a blk-mq disk. */
+static json_t *hw_queues(const char *disk)
+{
+	char path[128];
+	struct dirent *e;
+	int nr = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/mq", disk);
+	d = opendir(path);
+	if (!d)
+		return json_null();
+	while ((e = readdir(d)))
+		nr += e->d_name[0] != '.';
+	closedir(d);
+	return json_integer(nr);
+}
+
+/* The driver of the adapter: a SCSI disk's own is "sd" whatever it hangs on. */
+static json_t *scsi_host(const char *disk)
+{
+	char link[128], real[PATH_MAX], path[PATH_MAX + 64], *host;
+
+	snprintf(link, sizeof(link), "/sys/block/%s/device", disk);
+	host = realpath(link, real) ? strstr(real, "/host") : NULL;
+	if (!host)
+		return json_null();
+	host[1 + strcspn(host + 1, "/")] = '\0';
+	snprintf(path, sizeof(path), "/sys/class/scsi_host%s/proc_name", host);
+	return line_or_null(path);
+}
+
 json_t *device_fingerprint(const struct device *d)
 {
 	char model[128];
@@ -111,6 +145,10 @@ json_t *device_fingerprint(const struct device *d)
 
 	snprintf(model, sizeof(model), "/sys/block/%s/device/model", d->disk);
 	json_object_set_new(o, "model", line_or_null(model));
+	json_object_set_new(o, "order", d->order[0] ? json_string(d->order) : json_null());
+	json_object_set_new(o, "place", d->place[0] ? json_string(d->place) : json_null());
+	json_object_set_new(o, "nr_hw_queues", hw_queues(d->disk));
+	json_object_set_new(o, "scsi_host", scsi_host(d->disk));
 	json_object_set_new(o, "queue", settings_snapshot("/sys", d->disk));
 	return o;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/device-make.h"
 #include "bench/file.h"
 #include "bench/resume.h"
 #include "bench/run-state.h"
@@ -162,14 +163,13 @@ static int run_workload(struct run *r, const struct device *d, const char *sched
 	return err;
 }
 
-/* A set that failed, or found a feature lacking, before the run was cut short has had its turn. */
-static void recall_failure(const struct run *r, struct report_set *s, const struct workload *w)
+/* A set that failed or was skipped before the run was cut short has had its turn. */
+static void recall_failure(const struct run *r, struct report_set *s)
 {
 	unsigned int index = (unsigned int)(s - r->sets);
 	const struct past *past = r->past;
 
-	if (!past || index >= past->nr ||
-	    !(past->set[index].failed || (past->set[index].skipped && w->kind == WORKLOAD_URING)))
+	if (!past || index >= past->nr || !past->set[index].skipped)
 		return;
 	s->failed = past->set[index].failed;
 	s->skipped = past->set[index].skipped;
@@ -185,7 +185,7 @@ static int run_set(struct run *r, const struct device *d, const char *scheduler,
 	if (r->report.nr_sets <= index)
 		r->report.nr_sets = index + 1;
 	s->skipped = skip;
-	recall_failure(r, s, w);
+	recall_failure(r, s);
 	err = s->skipped ? skip_set(r, s, why) : run_workload(r, d, scheduler, w, s, why);
 	if (err == -EIO && r->only >= 0) { /* it has run before: what is there is what there is */
 		progress_say(&r->progress, "%s", why->text);
@@ -215,6 +215,30 @@ static int run_scheduler(struct run *r, const struct device *d, const char *sche
 	return err;
 }
 
+/* All sets from ordinal @first on, of a device that cannot be made here. */
+static int skip_device(struct run *r, const struct device_spec *spec, unsigned int first, struct why *why)
+{
+	unsigned int nr = r->in.nr_workloads, index;
+	struct device d = { .fd = -1, .scratch = true };
+	struct why reason = *why;
+	int err = 0;
+
+	snprintf(d.name, sizeof(d.name), "%s", spec->maker->name);
+	snprintf(d.driver, sizeof(d.driver), "%s", spec->maker->name);
+	for (unsigned int i = 0; i < r->in.nr_schedulers * nr && !err; i++) {
+		if (!is_due(r, first + i, &index))
+			continue;
+		*why = reason;
+		report_set_name(&r->sets[index], &(struct set_key){ .workload = &r->in.workload[i % nr], .device = &d,
+								   .scheduler = r->in.scheduler[i / nr] });
+		if (r->report.nr_sets <= index)
+			r->report.nr_sets = index + 1;
+		err = fail_set(r, &r->sets[index], why);
+	}
+	*why = err ? *why : (struct why){ 0 };
+	return err;
+}
+
 static int run_device(struct run *r, unsigned int device, struct why *why)
 {
 	unsigned int per_scheduler = r->in.nr_workloads, first = device * r->in.nr_schedulers * per_scheduler;
@@ -225,6 +249,10 @@ static int run_device(struct run *r, unsigned int device, struct why *why)
 	if (!any_due(r, first, r->in.nr_schedulers * per_scheduler))
 		return 0;
 	err = device_open(&r->in.device[device], &r->c->overwrite, &r->undo, &d, why);
+	if (err == -EOPNOTSUPP && why->code == EXIT_SKIPPED) {
+		undo_back_to(&r->undo, mark, run_say_cleanup);
+		return skip_device(r, &r->in.device[device], first, why);
+	}
 	if (err)
 		return err;
 	err = remember_settings(r, &d);

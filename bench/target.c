@@ -2,11 +2,13 @@
 #include "target.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "bench/child.h"
 #include "bench/stop.h"
@@ -47,6 +49,37 @@ static int mount_ext4(const struct device *d, struct undo *u, const char *at, st
 	return err;
 }
 
+/* A file of @bytes, written once; one that is there keeps its size. */
+static int fill_file(const char *path, uint64_t bytes, struct why *why)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return why_fail(why, EXIT_ENVIRONMENT, -errno, "%s: %s", path, strerror(errno));
+	return device_fill_fd(fd, path, bytes, why);
+}
+
+/* A directory of ours in the user's, or the user's file: nothing else is touched. */
+static int open_place(const struct device *d, const struct workload *w, uint64_t span_bytes, struct undo *u,
+		      struct target *t, struct why *why)
+{
+	char at[280];
+	int err;
+
+	t->size_bytes = w->on_ext4 ? 0 : d->size_bytes < span_bytes ? d->size_bytes : span_bytes;
+	if (d->is_file && w->many_files)
+		return why_fail(why, EXIT_SKIPPED, -EOPNOTSUPP, "it uses many files, and %s is one", d->place);
+	snprintf(t->filename, sizeof(t->filename), "%s", d->place);
+	if (d->is_file)
+		return w->on_ext4 ? 0 : fill_file(t->filename, t->size_bytes, why);
+	snprintf(at, sizeof(at), "%s/iopath-bench.%d", d->place, getpid());
+	snprintf(t->filename, sizeof(t->filename), "%s%s", at, w->many_files ? "" : "/iopath.dat");
+	err = undo_push_dir(u, at);
+	if (!err && mkdir(at, 0700) && errno != EEXIST)
+		return why_fail(why, EXIT_ENVIRONMENT, -errno, "cannot create %s: %s", at, strerror(errno));
+	return err || w->on_ext4 ? err : fill_file(t->filename, t->size_bytes, why);
+}
+
 int target_open(const struct device *d, const struct workload *w, uint64_t span_bytes,
 		struct undo *u, struct target *ret, struct why *why)
 {
@@ -54,6 +87,14 @@ int target_open(const struct device *d, const struct workload *w, uint64_t span_
 	_cleanup_free_ char *at = NULL;
 	int err;
 
+	if (d->place[0]) {
+		err = open_place(d, w, span_bytes, u, &t, why);
+		if (err)
+			target_close(&t, u);
+		else
+			*ret = t;
+		return err;
+	}
 	if (!w->on_ext4) {
 		snprintf(t.filename, sizeof(t.filename), "%s", d->path);
 		t.size_bytes = d->size_bytes < span_bytes ? d->size_bytes : span_bytes;

@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -141,6 +142,42 @@ static int undo_setting(const json_t *step, bool *ret_was_there)
 	return setting_write(path, value);
 }
 
+static int undo_module(const json_t *step, bool *ret_was_there)
+{
+	for (int i = 0; i < RETRIES; i++) {
+		if (!syscall(SYS_delete_module, text_of(step, "name"), O_NONBLOCK)) {
+			*ret_was_there = true;
+			return 0;
+		}
+		if (errno == ENOENT || errno == ENOSYS) /* not loaded; a kernel without modules */
+			return 0;
+		if (errno != EAGAIN && errno != EBUSY && errno != EWOULDBLOCK)
+			return -errno;
+		pause_ns(RETRY_NS);
+	}
+	return -EBUSY;
+}
+
+static int undo_configfs(const json_t *step, bool *ret_was_there)
+{
+	const char *path = text_of(step, "path");
+	char power[300];
+	int err = 0;
+
+	if (access(path, F_OK))
+		return 0;
+	*ret_was_there = true;
+	snprintf(power, sizeof(power), "%s/power", path);
+	setting_write(power, "0");
+	for (int i = 0; i < RETRIES; i++) {
+		err = rmdir(path) && errno != ENOENT ? -errno : 0;
+		if (err != -EBUSY)
+			break;
+		pause_ns(RETRY_NS);
+	}
+	return err;
+}
+
 static const struct undo_kind {
 	const char *name;
 	const char *subject; /* the key that names the thing */
@@ -149,6 +186,8 @@ static const struct undo_kind {
 	{ "process", "pid", undo_process },   { "loop", "path", undo_loop },
 	{ "mount", "path", undo_mount },      { "dir", "path", undo_dir },
 	{ "setting", "path", undo_setting },  { "cgroup", "path", undo_cgroup },
+	{ "setting", "path", undo_setting },  { "module", "name", undo_module },
+	{ "configfs", "path", undo_configfs },
 };
 
 static int save(struct undo *u)
@@ -246,6 +285,16 @@ int undo_push_loop(struct undo *u, const char *path, const char *tag)
 int undo_push_mount(struct undo *u, const char *path)
 {
 	return push(u, json_pack("{s:s, s:s}", "kind", "mount", "path", path));
+}
+
+int undo_push_module(struct undo *u, const char *name)
+{
+	return push(u, json_pack("{s:s, s:s}", "kind", "module", "name", name));
+}
+
+int undo_push_configfs(struct undo *u, const char *path)
+{
+	return push(u, json_pack("{s:s, s:s}", "kind", "configfs", "path", path));
 }
 
 int undo_push_dir(struct undo *u, const char *path)

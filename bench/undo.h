@@ -44,6 +44,10 @@ int undo_push_loop(struct undo *u, const char *path, const char *tag);
 int undo_push_mount(struct undo *u, const char *path);
 /* A cgroup (v2) without others in it. */
 int undo_push_cgroup(struct undo *u, const char *path);
+/* Unload it; one that is in use by others stays. */
+int undo_push_module(struct undo *u, const char *name);
+/* A null_blk made through configfs: switch it off and remove its directory. */
+int undo_push_configfs(struct undo *u, const char *path);
 /* A directory with plain files in it, no deeper. */
 int undo_push_dir(struct undo *u, const char *path);
 /* Write @value back into @path (a sysfs queue setting) unless it reads so. */
