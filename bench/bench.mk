@@ -38,6 +38,7 @@ BENCH_LIB := \
 	bench/history.c \
 	bench/inputs.c \
 	bench/kmsg.c \
+	bench/lab.c \
 	bench/load-command.c \
 	bench/load-fio.c \
 	bench/load-sysbench.c \
@@ -153,10 +154,10 @@ bench-burn_SRC := bench/tests/burn.c
 bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
-BENCH_TESTS := test-bench-compare test-bench-cpu test-bench-history test-bench-merge test-bench-parse test-bench-past test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \
+BENCH_TESTS := test-bench-compare test-bench-cpu test-bench-device test-bench-history test-bench-merge test-bench-parse test-bench-past test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \
 	test-bench-uring test-bench-verdict test-bench-view
 TESTS += $(BENCH_TESTS)
-BENCH_RUN_TESTS := test-bench-run test-bench-stop test-bench-uring
+BENCH_RUN_TESTS := test-bench-device test-bench-run test-bench-stop test-bench-uring
 $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/canned.c bench/tests/schema.c \
 	$(if $(filter $(t),$(BENCH_RUN_TESTS)),bench/tests/bench-run.c) $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))

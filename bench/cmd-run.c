@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/cmd.h"
+#include "bench/lab.h"
 #include "bench/resume.h"
 #include "bench/run.h"
 #include "bench/stop.h"
@@ -148,6 +149,15 @@ void run_config_free(struct run_config *c)
 		opt_list_free(lists[i]);
 }
 
+static int run_here_or_in_the_lab(const struct run_config *c, struct why *why)
+{
+	bool lab = false;
+
+	if (lab_wanted(c, &lab, why))
+		return (int)why->code;
+	return lab ? lab_run(c, why) : run_bench(c, why);
+}
+
 static int checked_run(struct run_args *a)
 {
 	struct why why = { 0 };
@@ -158,7 +168,7 @@ static int checked_run(struct run_args *a)
 	else if (!a->c.arms.nr && !a->c.commands.nr && opt_list_add(&a->c.arms, "full", 4))
 		code = why_fail(&why, EXIT_HARNESS, EXIT_HARNESS, "out of memory");
 	else
-		code = run_bench(&a->c, &why);
+		code = run_here_or_in_the_lab(&a->c, &why);
 	if (why.text[0])
 		fprintf(stderr, "iopath-bench: %s\n", why.text);
 	return code;

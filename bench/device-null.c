@@ -62,7 +62,7 @@ static int set(const char *dir, const char *name, const char *value, struct why 
 	return n < 0 ? why_fail(why, EXIT_ENVIRONMENT, -errno, "null_blk: %s=%s: %s", name, value, strerror(errno)) : 0;
 }
 
-/* Kernels before 6.13 or so name the disk by its index, later ones by the directory. */
+/* Named after the directory, or on other kernels by an index. */
 static int find_disk(const char *dir, struct device *d, struct why *why)
 {
 	const char *base = strrchr(dir, '/') + 1;

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -31,7 +33,7 @@ static int open_block(const struct opt_list *overwrite, const struct stat *st, s
 {
 	_cleanup_close_ int fd = -1;
 	char signatures[256];
-	int err;
+	int read_only = 0, err;
 
 	err = guard_in_use(&guard_world_real, d->path, major(st->st_rdev), minor(st->st_rdev), why);
 	if (err)
@@ -41,6 +43,8 @@ static int open_block(const struct opt_list *overwrite, const struct stat *st, s
 		return why_fail(why, EXIT_ENVIRONMENT, -errno, "%s: %s", d->path,
 				errno == EBUSY ? "in use (mounted, swap, or held by dm or md)" :
 						 strerror(errno));
+	if (!ioctl(fd, BLKROGET, &read_only) && read_only)
+		return why_fail(why, EXIT_ENVIRONMENT, -EROFS, "%s is read-only", d->path);
 	err = guard_signatures(d->path, signatures, sizeof(signatures), why);
 	if (err)
 		return err;

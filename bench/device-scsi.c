@@ -45,10 +45,15 @@ static bool find_disk(struct device *d)
 static int make(const struct device_spec *spec, const struct order *o, struct undo *u, struct device *d,
 		struct why *why)
 {
+	const struct order none = { .nr = 0 };
 	uint64_t until = now_ns() + APPEAR_NS;
-	int err = module_load("scsi_debug", o, u, why);
+	struct why unused;
+	int err;
 
 	(void)spec;
+	/* the driver of SCSI disks: where udev is at work it loads that itself */
+	module_load("sd_mod", &none, u, &unused);
+	err = module_load("scsi_debug", o, u, why);
 	if (err > 0)
 		return why_fail(why, EXIT_ENVIRONMENT, -EBUSY, "scsi_debug is loaded already, with settings of somebody else");
 	while (!err && !find_disk(d)) {

@@ -18,8 +18,7 @@
 
 const char *const scheduler_names[] = { "none", "mq-deadline", "bfq", "kyber", NULL };
 
-/* Directory of this program. */
-static int own_dir(char *buf, size_t len)
+int inputs_own_dir(char *buf, size_t len)
 {
 	ssize_t n = readlink("/proc/self/exe", buf, len - 1);
 	char *slash;
@@ -43,7 +42,7 @@ int inputs_workload_dir(const char *given, char **ret)
 		*ret = strdup(given);
 		return *ret ? 0 : -ENOMEM;
 	}
-	err = own_dir(dir, sizeof(dir));
+	err = inputs_own_dir(dir, sizeof(dir));
 	for (size_t i = 0; i < ARRAY_SIZE(places) && !err; i++) {
 		_cleanup_free_ char *path = NULL, *job = NULL;
 
@@ -252,7 +251,7 @@ static int check_uring(const struct run_config *c, struct inputs *in, struct why
 {
 	_cleanup_free_ char *beside = NULL;
 	char dir[PATH_MAX], version[64];
-	int err = own_dir(dir, sizeof(dir));
+	int err = inputs_own_dir(dir, sizeof(dir));
 
 	if (!err && asprintf(&beside, "%s/iopath-uring", dir) < 0)
 		err = -ENOMEM;
@@ -284,7 +283,7 @@ static int check_iopath(const struct run_config *c, struct inputs *in, struct wh
 		if (!in->iopath)
 			in->iopath = strdup(c->iopath);
 	} else {
-		err = own_dir(dir, sizeof(dir));
+		err = inputs_own_dir(dir, sizeof(dir));
 		if (err)
 			return err;
 		if (asprintf(&in->iopath, "%s/iopath", dir) < 0)

@@ -32,6 +32,9 @@ unsigned int inputs_nr_sets(const struct inputs *in);
 /* Where the shipped workloads are: beside this program's build or installation; malloc'd. */
 int inputs_workload_dir(const char *given, char **ret);
 
+/* Directory of this program. */
+int inputs_own_dir(char *buf, size_t len);
+
 extern const char *const scheduler_names[]; /* NULL-terminated */
 
 #endif

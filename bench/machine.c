@@ -26,7 +26,11 @@ static json_t *line_or_null(const char *path)
 {
 	char line[256];
 
-	return file_read_line(path, line, sizeof(line)) ? json_null() : json_string(line);
+	if (file_read_line(path, line, sizeof(line)))
+		return json_null();
+	for (size_t n = strlen(line); n && line[n - 1] == ' ';) /* SCSI and NVMe pad their names */
+		line[--n] = '\0';
+	return json_string(line);
 }
 
 /* The marked word of "always [madvise] never". */

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "lab.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/file.h"
+#include "bench/inputs.h"
+#include "bench/stop.h"
+#include "tracer/base/cleanup.h"
+
+#define PREFIX "lab:"
+#define PREFIX_LEN (sizeof(PREFIX) - 1)
+#define TIMEOUT_S "604800"	/* the run ends by itself */
+
+static bool is_lab(const char *spec)
+{
+	return !strncmp(spec, PREFIX, PREFIX_LEN);
+}
+
+int lab_wanted(const struct run_config *c, bool *ret, struct why *why)
+{
+	size_t first = 0;
+
+	while (first < c->devices.nr && !is_lab(c->devices.v[first]))
+		first++;
+	if (first && first < c->devices.nr)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "--device %s: not beside devices of this machine; run it alone",
+				c->devices.v[first]);
+	*ret = first < c->devices.nr;
+	return 0;
+}
+
+/* ---- disks ---- */
+
+static bool is_param_of_lab(const char *s)
+{
+	size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyz_");
+
+	return len && s[len] == '=';
+}
+
+/* "LAB_DISK_NVME2": the second of a class has a number. */
+static void print_variable(FILE *f, const char *disk, unsigned int number)
+{
+	fputs(" --device \"$LAB_DISK_", f);
+	for (const char *p = disk; *p && *p != ':'; p++)
+		fputc(toupper((unsigned char)*p), f);
+	if (number > 1)
+		fprintf(f, "%u", number);
+	fputc('"', f);
+}
+
+static unsigned int count_class(const struct opt_list *l, size_t at)
+{
+	const char *disk = l->v[at] + (is_lab(l->v[at]) ? PREFIX_LEN : 0);
+	size_t len = strcspn(disk, ":");
+	unsigned int n = 0;
+
+	for (size_t i = 0; i <= at; i++) {
+		const char *other = l->v[i] + (is_lab(l->v[i]) ? PREFIX_LEN : 0);
+
+		n += strcspn(other, ":") == len && !strncmp(other, disk, len);
+	}
+	return n;
+}
+
+/* The shell sees what is in here: only what the lab's own syntax needs. */
+static bool is_plain(const char *s)
+{
+	return s[0] && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_=:.-") == strlen(s);
+}
+
+int lab_plan(const struct opt_list *l, char **ret_disk, char **ret_words, struct why *why)
+{
+	_cleanup_free_ char *disk = NULL, *words = NULL;
+	size_t disk_len, words_len;
+	FILE *d = open_memstream(&disk, &disk_len), *w = open_memstream(&words, &words_len);
+	int err = d && w ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < l->nr && !err; i++) {
+		const char *s = l->v[i] + (is_lab(l->v[i]) ? PREFIX_LEN : 0);
+
+		if (!is_plain(s))
+			err = why_fail(why, EXIT_USAGE, -EINVAL, "--device %s: not lab:DISK or lab:DISK:NAME=VALUE", l->v[i]);
+		fprintf(d, "%s%s", i ? "," : "", s);
+		if (!is_param_of_lab(s))
+			print_variable(w, s, count_class(l, i));
+	}
+	if ((d && fclose(d)) || (w && fclose(w)))
+		err = err ? err : -ENOMEM;
+	if (err)
+		return err;
+	*ret_disk = take_ptr(disk);
+	*ret_words = take_ptr(words);
+	return 0;
+}
+
+/* ---- arguments ---- */
+
+static void quote(FILE *f, const char *s)
+{
+	fputs(" '", f);
+	for (; *s; s++) {
+		if (*s == '\'')
+			fputs("'\\''", f);
+		else
+			fputc(*s, f);
+	}
+	fputc('\'', f);
+}
+
+/* An option with an argument that is for this side. Its argument stands behind it unless it has a '='. */
+static bool is_of_this_side(const char *word, bool *ret_argument)
+{
+	static const char *const names[] = { "--device", "--out", "-o", "--history" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		size_t len = strlen(names[i]);
+
+		*ret_argument = !strcmp(word, names[i]);
+		if (*ret_argument || (!strncmp(word, names[i], len) && (word[len] == '=' || len == 2)))
+			return true;
+	}
+	return false;
+}
+
+int lab_arguments(const struct run_config *c, char **ret)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return -errno;
+	for (int i = 1; i < c->argc; i++) {
+		bool argument;
+
+		if (!is_of_this_side(c->argv[i], &argument))
+			quote(f, c->argv[i]);
+		else
+			i += argument;
+	}
+	if (fclose(f)) {
+		free(text);
+		return -ENOMEM;
+	}
+	*ret = text;
+	return 0;
+}
+
+/* ---- the run ---- */
+
+/* The tree that this program was built in has the lab; what is written below the tree stays. */
+static int find_tree(char *buf, size_t len, struct why *why)
+{
+	char dir[PATH_MAX], script[PATH_MAX + 32];
+	int err = inputs_own_dir(dir, sizeof(dir));
+
+	for (int up = 0; up < 4 && !err; up++) {
+		char *slash = strrchr(dir, '/');
+
+		if (!slash || slash == dir)
+			break;
+		*slash = '\0';
+		snprintf(script, sizeof(script), "%s/ci/lab/run", dir);
+		if (access(script, X_OK))
+			continue;
+		snprintf(buf, len, "%s", dir);
+		return 0;
+	}
+	return err ? err : why_fail(why, EXIT_ENVIRONMENT, -ENOENT,
+				    "--device lab:…: the VM lab is part of the source tree, and this program is not run from one");
+}
+
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno == EINTR && stop_signal())
+			kill(pid, SIGTERM); /* the lab takes its machine down */
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int spawn(const char *tree, const char *disk, const char *command)
+{
+	char script[PATH_MAX + 32];
+	pid_t pid;
+
+	snprintf(script, sizeof(script), "%s/ci/lab/run", tree);
+	pid = fork();
+	if (pid)
+		return pid < 0 ? -errno : pid;
+	setenv("DISK", disk, 1);
+	setenv("TIMEOUT", TIMEOUT_S, 0);
+	execl(script, script, command, (char *)NULL);
+	_exit(127);
+}
+
+/* Files of a run, from @dir into @out; the directory goes. */
+static int bring_back(const char *dir, const char *out, struct why *why)
+{
+	static const char *const names[] = { "results.jsonl", "report.md", "verdict.json" };
+	int err = file_make_dirs(out);
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *from = NULL, *to = NULL, *text = NULL;
+
+		if (asprintf(&from, "%s/%s", dir, names[i]) < 0 || asprintf(&to, "%s/%s", out, names[i]) < 0)
+			return -ENOMEM;
+		unlink(to);
+		if (!err && !file_read(from, &text))
+			err = file_replace(to, text);
+		unlink(from);
+	}
+	rmdir(dir);
+	return err ? why_fail(why, EXIT_HARNESS, err, "cannot write to %s: %s", out, strerror(-err)) : 0;
+}
+
+static int add_history(const struct run_config *c, const char *out)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		execl("/proc/self/exe", "iopath-bench", "history", "--db", c->history, "--import", out, (char *)NULL);
+		_exit(127);
+	}
+	return pid < 0 ? -errno : wait_for(pid) ? -EIO : 0;
+}
+
+static int default_out(const struct run_config *c, char **ret)
+{
+	time_t now = time(NULL);
+	char stamp[32];
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	if (c->out)
+		*ret = strdup(c->out);
+	else if (asprintf(ret, "results/local/%s-lab", stamp) < 0)
+		*ret = NULL;
+	return *ret ? 0 : -ENOMEM;
+}
+
+int lab_run(const struct run_config *c, struct why *why)
+{
+	_cleanup_free_ char *disk = NULL, *words = NULL, *arguments = NULL, *command = NULL, *out = NULL, *self = NULL;
+	_cleanup_free_ char *cwd = get_current_dir_name();
+	char tree[PATH_MAX], dir[PATH_MAX + 32];
+	int code, err = lab_plan(&c->devices, &disk, &words, why);
+
+	if (!err)
+		err = find_tree(tree, sizeof(tree), why);
+	if (!err)
+		err = lab_arguments(c, &arguments);
+	if (!err)
+		err = default_out(c, &out);
+	self = realpath("/proc/self/exe", NULL);
+	if (!err && !(cwd && self))
+		err = -errno;
+	snprintf(dir, sizeof(dir), "%s/results/local/.lab.%d", tree, getpid());
+	if (!err)
+		err = file_make_dirs(dir);
+	if (!err && asprintf(&command, "cd '%s' && exec '%s' run%s%s --out '%s'", cwd, self, arguments, words, dir) < 0)
+		err = -ENOMEM;
+	if (!err)
+		err = stop_install();
+	if (!err)
+		err = spawn(tree, disk, command);
+	if (err < 0)
+		return why->code ? (int)why->code :
+				   (why_fail(why, EXIT_HARNESS, err, "cannot start the lab: %s", strerror(-err)), EXIT_HARNESS);
+	code = wait_for(err);
+	if (bring_back(dir, out, why))
+		return EXIT_HARNESS;
+	fprintf(stderr, "iopath-bench: results in %s\n", out);
+	if (c->history && code <= EXIT_INCONCLUSIVE && add_history(c, out))
+		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "cannot add %s to %s", out, c->history);
+	return code == 124 || code > 128 ? EXIT_HARNESS : code;
+}

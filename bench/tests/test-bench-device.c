@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Devices of every kind as --device: what is refused, what is used, what is left as it was. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "bench/file.h"
+#include "bench/lab.h"
+#include "bench/stop.h"
+#include "bench/tests/bench-run.h"
+#include "bench/why.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+#define SMOKE "--arms off,off2 --quick --rounds 1:1 --window 200ms"
+
+/* A loop device of @mib on the file "disk" of ours; with partitions if it has any. */
+static bool make_disk(unsigned int mib, char *dev, size_t len)
+{
+	char *argv[] = { "losetup", "--partscan", "--find", "--show", (char *)fmt("%s/disk", base), NULL };
+	_cleanup_free_ char *out = NULL;
+	struct child_end end;
+
+	if (system(fmt("truncate -s %uM %s/disk", mib, base)) || child_run(argv, 10 * NS_PER_S, &out, &end) || end.status)
+		return false;
+	snprintf(dev, len, "%.*s", (int)strcspn(out, "\n"), out);
+	return true;
+}
+
+static void end_disk(const char *dev)
+{
+	ASSERT_EQ(system(fmt("losetup -d %s; rm -f %s/disk", dev, base)), 0);
+}
+
+/* Not below @base, where expect_clean() looks for mounts of the run's. */
+static char mnt[64];
+
+static void make_mnt(void)
+{
+	snprintf(mnt, sizeof(mnt), "/tmp/iopath-place.%d", getpid());
+	mkdir(mnt, 0700);
+}
+
+#define NEEDS_DISK(dev, mib)                                    \
+	do {                                                    \
+		NEEDS_ROOT_AND_LOOP();                          \
+		setup();                                        \
+		if (!make_disk(mib, dev, sizeof(dev)))          \
+			TEST_SKIP("cannot make a loop device"); \
+	} while (0)
+
+static struct bench_run run_on(const char *words, const char *workload)
+{
+	struct bench_run r = run_new(words);
+
+	run_fake(&r);
+	add_words(&r, SMOKE " --workload");
+	add(&r, workload);
+	run_start(&r);
+	run_end(&r);
+	return r;
+}
+
+static void expect(const char *words, int status, const char *says)
+{
+	struct bench_run r = run_on(words, "randread-4k-qd1");
+
+	if (r.status != status || !strstr(r.text, says))
+		show(&r);
+	ASSERT_EQ(r.status, status);
+	ASSERT_TRUE(strstr(r.text, says) != NULL);
+	run_free(&r);
+	expect_clean();
+}
+
+/* A whole run, whatever a busy machine makes of its verdict. */
+static void expect_measured(const char *words, const char *workload)
+{
+	struct bench_run r = run_on(words, workload);
+
+	if (r.status != EXIT_INCONCLUSIVE && r.status != EXIT_ENVIRONMENT)
+		show(&r);
+	ASSERT_TRUE(r.status == EXIT_INCONCLUSIVE || r.status == EXIT_ENVIRONMENT);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"cell\"") >= 1);
+	check_files("summary");
+	run_free(&r);
+	expect_clean();
+}
+
+/* ---- what is in use ---- */
+
+/* One partition from 1 MiB to the end. */
+static void write_table(const char *dev, unsigned int mib)
+{
+	unsigned char mbr[512] = { [450] = 0x83, [510] = 0x55, [511] = 0xaa };
+	uint32_t first = 2048, nr = mib * 2048 - first;
+	int fd = open(dev, O_RDWR | O_CLOEXEC);
+
+	memcpy(mbr + 454, &first, 4);
+	memcpy(mbr + 458, &nr, 4);
+	ASSERT_EQ(pwrite(fd, mbr, sizeof(mbr), 0), sizeof(mbr));
+	ASSERT_EQ(fsync(fd), 0);
+	ioctl(fd, BLKRRPART);
+	close(fd);
+}
+
+TEST(a_partition_that_is_mounted_keeps_the_whole_disk)
+{
+	char dev[64];
+
+	NEEDS_DISK(dev, 96);
+	write_table(dev, 96);
+	if (access(fmt("%sp1", dev), F_OK)) {
+		end_disk(dev);
+		TEST_SKIP("this kernel shows no partitions of loop devices");
+	}
+	expect(fmt("--device %s", dev), EXIT_ENVIRONMENT, "holds data (dos)");
+	make_mnt();
+	ASSERT_EQ(system(fmt("mkfs.ext4 -q -F %sp1 && mount %sp1 %s", dev, dev, mnt)), 0);
+	expect(fmt("--device %s --overwrite %s", dev, dev), EXIT_ENVIRONMENT, "is mounted at");
+	expect(fmt("--device %sp1 --overwrite %sp1", dev, dev), EXIT_ENVIRONMENT, "is mounted at");
+	ASSERT_EQ(umount(mnt), 0);
+	rmdir(mnt);
+	/* it alone may be used; statistics and the queue are its disk's */
+	expect_measured(fmt("--device %sp1 --overwrite %sp1", dev, dev), "randread-4k-qd1");
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), fmt("\"disk\":\"%s\"", dev + 5)) >= 1);
+	end_disk(dev);
+}
+
+TEST(swap_is_refused)
+{
+	char dev[64];
+
+	NEEDS_DISK(dev, 64);
+	if (system(fmt("mkswap %s >/dev/null 2>&1 && swapon %s 2>/dev/null", dev, dev))) {
+		end_disk(dev);
+		TEST_SKIP("no swap can be added here");
+	}
+	expect(fmt("--device %s --overwrite %s", dev, dev), EXIT_ENVIRONMENT, "is swap space");
+	ASSERT_EQ(system(fmt("swapoff %s", dev)), 0);
+	end_disk(dev);
+}
+
+TEST(a_member_of_a_dm_device_is_refused)
+{
+	char dev[64];
+
+	NEEDS_DISK(dev, 64);
+	if (system(fmt("dmsetup create iopath%d --table '0 100000 linear %s 0' >/dev/null 2>&1", getpid(), dev))) {
+		end_disk(dev);
+		TEST_SKIP("no device-mapper here");
+	}
+	expect(fmt("--device %s --overwrite %s", dev, dev), EXIT_ENVIRONMENT, "is in use by dm-");
+	ASSERT_EQ(system(fmt("dmsetup remove --retry iopath%d", getpid())), 0);
+	end_disk(dev);
+}
+
+TEST(a_device_that_is_read_only_is_refused)
+{
+	char dev[64];
+
+	NEEDS_DISK(dev, 64);
+	ASSERT_EQ(system(fmt("blockdev --setro %s", dev)), 0);
+	expect(fmt("--device %s", dev), EXIT_ENVIRONMENT, "is read-only");
+	ASSERT_EQ(system(fmt("blockdev --setrw %s", dev)), 0); /* a loop device keeps that */
+	end_disk(dev);
+}
+
+/* The medium goes away under a run with real I/O: an error that names it, and nothing is left. */
+TEST(a_device_that_vanishes_ends_the_run)
+{
+	struct bench_run r;
+	char dev[64];
+	bool begun = false;
+
+	NEEDS_DISK(dev, 64);
+	r = run_new(fmt("--device %s --arms off,off2 --rounds 8:8 --window 300ms --max-steal 100 --workload uring-randread-qd1",
+			dev));
+	run_start(&r);
+	for (int i = 0; i < 3000 && !begun; i++) { /* 30 s */
+		usleep(10000);
+		begun = count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"cell\"") > 0;
+	}
+	ASSERT_TRUE(begun);
+	ASSERT_EQ(system(fmt("truncate -s 0 %s/disk", base)), 0);
+	run_end(&r);
+	if (!strstr(r.text, "failed with EIO"))
+		show(&r);
+	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
+	ASSERT_TRUE(strstr(r.text, "I/Os failed with EIO") != NULL);
+	ASSERT_STR(verdict_text(verdict()), "INVALID");
+	run_free(&r);
+	end_disk(dev);
+	expect_clean();
+}
+
+/* ---- directories and files ---- */
+
+TEST(a_directory_is_used_and_left_as_it_was)
+{
+	char dev[64];
+
+	NEEDS_DISK(dev, 800);
+	make_mnt();
+	ASSERT_EQ(system(fmt("mkfs.ext4 -q -F %s && mount %s %s && mkdir %s/d && echo mine >%s/d/keep", dev, dev, mnt, mnt,
+			     mnt)), 0);
+	expect_measured(fmt("--device %s/d --span 64M", mnt), "randread-4k-qd1");
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), fmt("\"place\":\"%s/d\"", mnt)) >= 1);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), fmt("\"disk\":\"%s\"", dev + 5)) >= 1);
+	ASSERT_EQ(system(fmt("test \"$(ls -A %s/d)\" = keep && grep -q mine %s/d/keep", mnt, mnt)), 0);
+	/* a file in it: told twice; and it is one file */
+	ASSERT_EQ(system(fmt("truncate -s 64M %s/d/f", mnt)), 0);
+	expect(fmt("--device %s/d/f", mnt), EXIT_ENVIRONMENT, "whose content a run would destroy");
+	expect_measured(fmt("--device %s/d/f --overwrite %s/d/f", mnt, mnt), "randread-4k-qd1");
+	ASSERT_EQ(system(fmt("test \"$(stat -c %%s %s/d/f)\" = 67108864", mnt)), 0);
+	ASSERT_EQ(system(fmt("mount -o remount,ro %s", mnt)), 0);
+	expect(fmt("--device %s/d", mnt), EXIT_ENVIRONMENT, "read-only");
+	ASSERT_EQ(umount(mnt), 0);
+	rmdir(mnt);
+	end_disk(dev);
+}
+
+TEST(many_files_do_not_fit_into_one)
+{
+	char dev[64];
+	struct bench_run r;
+
+	NEEDS_DISK(dev, 200);
+	make_mnt();
+	ASSERT_EQ(system(fmt("mkfs.ext4 -q -F %s && mount %s %s && truncate -s 64M %s/f", dev, dev, mnt, mnt)), 0);
+	expect(fmt("--device %s", mnt), EXIT_ENVIRONMENT, "512M are needed");
+	r = run_on(fmt("--device %s/f --overwrite %s/f", mnt, mnt), "manyfiles-4k");
+	ASSERT_EQ(r.status, EXIT_SKIPPED);
+	ASSERT_TRUE(strstr(r.text, "it uses many files") != NULL);
+	run_free(&r);
+	ASSERT_EQ(umount(mnt), 0);
+	rmdir(mnt);
+	end_disk(dev);
+	expect_clean();
+}
+
+TEST(a_place_without_a_block_device_is_refused)
+{
+	NEEDS_ROOT_AND_LOOP();
+	expect("--device /proc", EXIT_ENVIRONMENT, "no block device below it");
+}
+
+/* ---- made to order ---- */
+
+TEST(what_this_kernel_cannot_make_is_skipped)
+{
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	if (!system("modprobe -n null_blk >/dev/null 2>&1"))
+		TEST_SKIP("this kernel has null_blk");
+	r = run_on("--device null_blk:irqmode=timer,completion=20us,loop:size=64M", "randread-4k-qd1");
+	if (r.status != EXIT_INCONCLUSIVE && r.status != EXIT_ENVIRONMENT)
+		show(&r);
+	ASSERT_TRUE(r.status == EXIT_INCONCLUSIVE || r.status == EXIT_ENVIRONMENT);
+	ASSERT_TRUE(strstr(r.text, "no module null_blk") != NULL);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"order\":\"loop:size=64M\"") >= 1);
+	check_files("summary");
+	run_free(&r);
+	expect_clean();
+}
+
+TEST(null_blk_is_made_and_removed)
+{
+	NEEDS_ROOT_AND_LOOP();
+	if (system("modprobe -n null_blk >/dev/null 2>&1"))
+		TEST_SKIP("this kernel has no null_blk");
+	expect_measured("--device null_blk:size=64M,irqmode=timer,completion=20us", "randread-4k-qd1");
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"driver\":\"null_blk\"") >= 1);
+	ASSERT_TRUE(system("ls /sys/kernel/config/nullb/iopath* >/dev/null 2>&1") != 0);
+}
+
+/* ---- the lab ---- */
+
+TEST(the_lab_gets_its_disks_and_arguments)
+{
+	char *argv[] = { "run", "--arms", "block", "--device", "lab:nvme:size=2G", "-o", "x", "--device=scsi", "--arm",
+			 "a=it's $HOME", "--out=y", "-oz", "--quick" };
+	struct run_config c = { .argc = ARRAY_SIZE(argv), .argv = argv };
+	_cleanup_free_ char *disk = NULL, *words = NULL, *arguments = NULL;
+	struct why why = { 0 };
+
+	ASSERT_EQ(opt_list_split(&c.devices, "lab:nvme:size=2G,queues=2,virtio,nvme,lab:scsi_debug"), 0);
+	ASSERT_EQ(lab_plan(&c.devices, &disk, &words, &why), 0);
+	ASSERT_STR(disk, "nvme:size=2G,queues=2,virtio,nvme,scsi_debug");
+	ASSERT_STR(words, " --device \"$LAB_DISK_NVME\" --device \"$LAB_DISK_VIRTIO\" --device \"$LAB_DISK_NVME2\""
+			  " --device \"$LAB_DISK_SCSI_DEBUG\"");
+	ASSERT_EQ(lab_arguments(&c, &arguments), 0);
+	ASSERT_STR(arguments, " '--arms' 'block' '--arm' 'a=it'\\''s $HOME' '--quick'");
+	opt_list_free(&c.devices);
+}
+
+TEST_MAIN("bench-device", T(a_partition_that_is_mounted_keeps_the_whole_disk), T(swap_is_refused),
+	  T(a_member_of_a_dm_device_is_refused), T(a_device_that_is_read_only_is_refused),
+	  T(a_device_that_vanishes_ends_the_run), T(a_directory_is_used_and_left_as_it_was), T(many_files_do_not_fit_into_one),
+	  T(a_place_without_a_block_device_is_refused), T(what_this_kernel_cannot_make_is_skipped),
+	  T(null_blk_is_made_and_removed), T(the_lab_gets_its_disks_and_arguments))
