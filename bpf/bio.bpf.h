@@ -124,7 +124,7 @@ static __always_inline int on_bio_queue(struct bio *bio)
 		bop = BOP_FLUSH;
 	owner_get(&who);
 	if (!bio_owner_wanted(bio, &who) || !bop_wanted(bop) || !dev_wanted(dev, bio_part(bio, dev)) ||
-	    (files_filtered() && !bio_of_wanted_file(bio, bio_kiocb(bio)))) {
+	    (files_filtered() && !bio_of_wanted_file(address(bio), bio_kiocb(bio)))) {
 		count(COUNT_FILTERED);
 		return 0;
 	}

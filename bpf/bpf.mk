@@ -16,8 +16,9 @@ $(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen object $(O)/bpf/$*.linked.o $<
 	$(Q)$(BPFTOOL) gen skeleton $(O)/bpf/$*.linked.o name $*_bpf > $@
 
-# Asks the kernel about a file that user space has open (tracer/look.c).
-$(O)/bpf/look.bpf.o: bpf/look.bpf.c bpf/look.h bpf/config.h bpf/kernel.h bpf/wire.h bpf/bpf.mk
+# Run by user space in its own context, never attached (tracer/look.c, tracer/tags.c).
+LOOK_OBJECTS := $(addprefix $(O)/bpf/,look.bpf.o)
+$(LOOK_OBJECTS): $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) bpf/bpf.mk
 	$(call say,BPF,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@

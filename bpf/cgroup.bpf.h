@@ -14,12 +14,13 @@ static __always_inline u64 cgroup_ancestor_id(struct cgroup *c, s32 level)
 	struct cgroup *up = NULL;
 	u64 id = 0;
 
+	/* barriers: what does not relocate must stay in the branch that is dead then */
 	if (bpf_core_field_exists(c->ancestors)) {
+		barrier_var(c);
 		bpf_probe_read_kernel(&up, sizeof(up),
 				      (void *)c + bpf_core_field_offset(c->ancestors) + level * sizeof(up));
 		return BPF_CORE_READ(up, kn, id);
 	}
-	/* a relocation that fails must stay in the branch that is dead then */
 	barrier_var(old);
 	bpf_probe_read_kernel(&id, sizeof(id),
 			      (void *)old + bpf_core_field_offset(old->ancestor_ids) + level * sizeof(id));
@@ -40,7 +41,7 @@ static __always_inline struct cgroup *css_cgroup(struct css_set *set, s32 subsys
 	return BPF_CORE_READ(css, cgroup);
 }
 
-static __always_inline bool task_in_cgroups(void)
+__global_fn int task_in_cgroups(void)
 {
 	struct css_set *set = LOAD(current_task(), cgroups);
 
@@ -51,13 +52,14 @@ static __always_inline bool task_in_cgroups(void)
 			break;
 		if (cgroup_is_below(want->hierarchy ? css_cgroup(set, want->subsys) : BPF_CORE_READ(set, dfl_cgrp),
 				    want))
-			return true;
+			return 1;
 	}
-	return false;
+	return 0;
 }
 
-static __always_inline bool bio_in_cgroups(struct bio *bio)
+__global_fn int bio_in_cgroups(u64 bio_at)
 {
+	struct bio *bio = (struct bio *)bio_at;
 	struct cgroup *c = BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup);
 	s32 hierarchy = BPF_CORE_READ(c, root, hierarchy_id);
 
@@ -65,9 +67,9 @@ static __always_inline bool bio_in_cgroups(struct bio *bio)
 		if (i >= cfg.nr_cgroups)
 			break;
 		if (cfg.cgroups[i].hierarchy == hierarchy && cgroup_is_below(c, &cfg.cgroups[i]))
-			return true;
+			return 1;
 	}
-	return false;
+	return 0;
 }
 
 #endif

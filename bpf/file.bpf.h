@@ -107,7 +107,7 @@ static __always_inline u64 inode_hash(struct inode *inode)
 }
 
 /* Is an open file one of those that are asked for? */
-static __always_inline bool file_is_wanted(u64 f)
+__global_fn int file_is_wanted(u64 f)
 {
 	struct file *file = (struct file *)f;
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
@@ -117,11 +117,11 @@ static __always_inline bool file_is_wanted(u64 f)
 	int is;
 
 	if (!inode)
-		return false;
+		return 0;
 	if (file_listed((u64)inode))
-		return true;
+		return 1;
 	if (!cfg.nr_dirs)
-		return false;
+		return 0;
 	d = BPF_CORE_READ(file, f_path.dentry);
 	vfs = BPF_CORE_READ(file, f_path.mnt);
 	hash = mix(mix((u64)d, (u64)BPF_CORE_READ(d, d_parent)), inode_hash(inode));
@@ -135,16 +135,17 @@ static __always_inline bool file_is_wanted(u64 f)
 }
 
 /* The same of an inode that nobody needs to have open: by one of its names. */
-static __always_inline bool inode_is_wanted(struct inode *inode)
+__global_fn int inode_is_wanted(u64 inode_at)
 {
+	struct inode *inode = (struct inode *)inode_at;
 	struct hlist_node *alias;
 	u64 hash;
 	int is;
 
 	if (file_listed((u64)inode))
-		return true;
+		return 1;
 	if (!cfg.nr_dirs)
-		return false;
+		return 0;
 	hash = inode_hash(inode);
 	is = verdict_of(hash);
 	if (is < 0) {

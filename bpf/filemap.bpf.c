@@ -5,8 +5,6 @@
  * the last two are seen by the switch hook of full.bpf.c.
  */
 
-#define PAGE_SHIFT 12
-
 /*
  * Is the mapping that of the operation's file? Metadata of a file system goes
  * through the block device's own. A block device's file has another inode

@@ -190,16 +190,41 @@ struct blk_mq_ops {
 };
 
 struct gendisk;
+struct blk_mq_hw_ctx;
+
+struct xarray {
+	void *xa_head;
+};
+
+struct xa_node {
+	void *slots[64];
+};
 
 struct request_queue {
 	const struct blk_mq_ops *mq_ops;
 	struct gendisk *disk;
+	unsigned int nr_hw_queues;
+	struct xarray hctx_table;
 	int id;
+};
+
+/* until 5.17, and from 6.19 */
+struct request_queue___array {
+	struct blk_mq_hw_ctx **queue_hw_ctx;
+};
+
+struct kobject {
+	const char *name;
+};
+
+struct device {
+	struct kobject kobj;
 };
 
 struct block_device {
 	struct gendisk *bd_disk;
 	dev_t bd_dev;
+	struct device bd_device;
 };
 
 struct gendisk {
@@ -207,6 +232,15 @@ struct gendisk {
 	int first_minor;
 	struct block_device *part0;
 	struct request_queue *queue;
+};
+
+/* until 5.11 */
+struct hd_struct {
+	struct device __dev;
+};
+
+struct gendisk___old {
+	struct hd_struct part0;
 };
 
 struct bvec_iter {
@@ -236,8 +270,31 @@ struct bio___old {
 	struct gendisk *bi_disk;
 };
 
+struct blk_flush_queue {
+	struct request *flush_rq;
+};
+
+struct blk_mq_tags {
+	unsigned int nr_tags;
+	struct request **static_rqs;
+};
+
 struct blk_mq_hw_ctx {
+	struct blk_flush_queue *fq;
+	struct blk_mq_tags *tags;
+	struct blk_mq_tags *sched_tags;
 	unsigned int queue_num;
+};
+
+/* the width of an atomic counter, whatever the kernel calls its type */
+typedef struct {
+	int counter;
+} atomic_t;
+
+enum mq_rq_state {
+	MQ_RQ_IDLE,
+	MQ_RQ_IN_FLIGHT,
+	MQ_RQ_COMPLETE,
 };
 
 struct request {
@@ -251,6 +308,8 @@ struct request {
 	struct bio *biotail;
 	struct block_device *part;
 	u64 start_time_ns;
+	enum mq_rq_state state;
+	atomic_t ref;
 };
 
 /* until 5.14 */

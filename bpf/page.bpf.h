@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a bio to the page cache's inode whose pages it carries. */
+#ifndef IOPATH_PAGE_H
+#define IOPATH_PAGE_H
+
+#define MAPPING_FLAGS 3
+#define PAGE_SHIFT 12
+
+/* Head of a compound page; a mask may stand there instead of its address. */
+static __always_inline u64 page_head(u64 page)
+{
+	struct page *p = (struct page *)page;
+	struct page___info *info = (struct page___info *)page;
+	u64 v;
+
+	/* barriers: what does not relocate must stay in the branch that is dead then */
+	if (bpf_core_field_exists(info->compound_info)) {
+		barrier_var(info);
+		v = BPF_CORE_READ(info, compound_info);
+	} else {
+		barrier_var(p);
+		v = BPF_CORE_READ(p, compound_head);
+	}
+	if (!(v & 1))
+		return page;
+	v -= 1;
+	return (u32)(v >> 32) == ~0u ? page & v : v;
+}
+
+static __always_inline u64 page_mapping(u64 page, u64 *ret_index)
+{
+	if (bpf_core_type_exists(struct folio)) {
+		struct folio *f = (struct folio *)page;
+
+		barrier_var(f);
+		*ret_index = BPF_CORE_READ(f, index);
+		return (u64)BPF_CORE_READ(f, mapping);
+	} else {
+		struct page *p = (struct page *)page;
+
+		barrier_var(p);
+		*ret_index = BPF_CORE_READ(p, index);
+		return (u64)BPF_CORE_READ(p, mapping);
+	}
+}
+
+/* NULL: its pages are not of the page cache. *@ret_offset, of its first page in the file, is set on success. */
+static __always_inline struct inode *bio_inode(struct bio *bio, u64 *ret_offset)
+{
+	u64 vec = (u64)BPF_CORE_READ(bio, bi_io_vec), page, mapping, index = 0;
+	struct bio_vec *v;
+
+	if (!vec)
+		return NULL;
+	vec += (u64)BPF_CORE_READ(bio, bi_iter.bi_idx) * bpf_core_type_size(struct bio_vec);
+	v = (struct bio_vec *)vec;
+	page = (u64)BPF_CORE_READ(v, bv_page);
+	if (!page)
+		return NULL;
+	mapping = page_mapping(page_head(page), &index);
+	if (!mapping || mapping & MAPPING_FLAGS)
+		return NULL;
+	*ret_offset = index << PAGE_SHIFT;
+	return BPF_CORE_READ((struct address_space *)mapping, host);
+}
+
+#endif
