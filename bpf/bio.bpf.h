@@ -10,6 +10,11 @@
 
 SLOT_TABLE(bios, struct bio_slot);
 
+/* who.bpf.h */
+int who_bio_queued(u64 address, u64 op, u64 q, u32 dev, u32 bop);
+int who_bio_end(u64 address, int error);
+static __always_inline void who_request_end(u64 request, u32 bytes, int error);
+
 static __always_inline u32 bop_of(u32 opf)
 {
 	return cfg.bop_of[opf & (NR_REQ_OPS - 1)];
@@ -144,6 +149,8 @@ static __always_inline int on_bio_queue(struct bio *bio)
 	b->bytes = bio->bi_iter.bi_size;
 	b->bio_based = !disk->queue->mq_ops;
 	b->op = TIER(TIER_VFS) && dev ? bio_op(bio, &who) : 0;
+	if (cfg.who && dev)
+		who_bio_queued(address(bio), b->op, now, dev, bop);
 	return 0;
 }
 

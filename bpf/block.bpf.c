@@ -380,6 +380,8 @@ static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_by
 	int index;
 	struct rq_slot *r;
 
+	if (cfg.who)
+		who_request_end(address(rq), nr_bytes, status);
 	/* done when its last byte is: this hook fires for each part */
 	if (nr_bytes < rq->__data_len)
 		return 0;
@@ -455,6 +457,8 @@ static __always_inline int on_bio_complete(struct bio *bio)
 	bool error = bio->bi_status;
 	struct op *o;
 
+	if (cfg.who)
+		who_bio_end(address(bio), error);
 	if (!b)
 		return 0;
 	handle = b->op;

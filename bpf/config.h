@@ -63,6 +63,8 @@ struct iop_config {
 	u64 threshold_ns;	/* 0: no records for that */
 	u32 sample;	/* a record for each Nth; 0: none */
 	u64 ring_wake_bytes;
+	u8 who;		/* statistics by who: bit per who_dim */
+	u32 who_streams_mask;
 
 	/* kernel functions that identify what a bio belongs to; 0: unknown */
 	u64 fn_iomap_end_io, fn_blkdev_end_io_async, fn_blkdev_end_io;

@@ -8,3 +8,4 @@
 #include "vfs.bpf.c"
 #include "filemap.bpf.c"
 #include "full.bpf.c"
+#include "who.bpf.h"

@@ -101,6 +101,7 @@ struct inode {
 	unsigned long i_ino;
 	struct hlist_head i_dentry;
 	void *i_private;
+	u32 i_generation;
 };
 
 struct dentry {
@@ -165,7 +166,12 @@ struct page___info {
 	unsigned long compound_info;
 };
 
+struct bio_list;
+
 struct task_struct {
+	struct task_struct *group_leader;
+	u64 start_boottime;
+	struct bio_list *bio_list;
 	pid_t pid;
 	pid_t tgid;
 	unsigned int flags;
@@ -372,6 +378,20 @@ struct io_worker {
 struct kernfs_node {
 	u64 id;
 	void *priv;
+	const char *name;
+};
+
+/* until 6.14 */
+struct kernfs_node___old {
+	struct kernfs_node *parent;
+};
+
+struct kernfs_node___new {
+	struct kernfs_node *__parent;
+};
+
+enum cgroup_subsys_id {
+	io_cgrp_id = 1,
 };
 
 struct cgroup;

@@ -19,6 +19,10 @@
 
 SLOT_TABLE(ops, struct op);
 
+/* who.bpf.h: who issued it, and that it is over */
+int who_op_issued(int index);
+int who_op_end(int index, u64 total, s64 result);
+
 #define TID_KEY(tid) ((u64)(u32)(tid) << 1 | 1)
 
 /*
@@ -360,46 +364,45 @@ static __always_inline bool op_on_wanted_dev(const struct op *o)
 
 /*
  * Components from the file up to the root of its mount namespace, crossing
- * mounts. The buffer has room for one more name behind the bound, so that the
- * verifier can follow.
+ * mounts; *len, of which 0 was known, and @cut in *flags if there are more. The
+ * length is kept in memory that the verifier does not follow, or each length
+ * would be a path of its own; the buffer has room for one more name behind the
+ * bound.
  */
-static __always_inline u32 path_collect(struct iop_slow *r, u64 f)
+static __always_inline void path_collect(char *path, u32 *len, u32 *flags, u32 cut, u64 f)
 {
 	struct file *file = (struct file *)f;
 	struct dentry *d = BPF_CORE_READ(file, f_path.dentry), *parent;
 	struct vfsmount *vfs = BPF_CORE_READ(file, f_path.mnt);
 	struct mount *mnt = container_of(vfs, struct mount, mnt), *up;
-	u32 n = 0;
 
 	for (int i = 0; i < PATH_DEPTH; i++) {
+		u32 at = *(volatile u32 *)len;
 		const unsigned char *name;
-		u32 at;
-		long len;
+		long got;
 
 		parent = BPF_CORE_READ(d, d_parent);
 		if (d == BPF_CORE_READ(mnt, mnt.mnt_root) || d == parent) {
 			up = BPF_CORE_READ(mnt, mnt_parent);
 			if (up == mnt)
-				return n;
+				return;
 			d = BPF_CORE_READ(mnt, mnt_mountpoint);
 			mnt = up;
 			continue;
 		}
-		if (n >= IOP_PATH_LEN)
+		if (at >= IOP_PATH_LEN)
 			break;
 		/* the compiler knows the bound, older verifiers must be told */
-		at = n;
 		barrier_var(at);
 		at &= IOP_PATH_LEN - 1;
 		name = BPF_CORE_READ(d, d_name.name);
-		len = bpf_probe_read_kernel_str(&r->path[at], IOP_NAME_LEN, name);
-		if (len <= 0 || len > IOP_NAME_LEN)
+		got = bpf_probe_read_kernel_str(&path[at], IOP_NAME_LEN, name);
+		if (got <= 0 || got > IOP_NAME_LEN)
 			break;
-		n += (u32)len;
+		*(volatile u32 *)len = at + (u32)got;
 		d = parent;
 	}
-	r->flags |= SLOW_PATH_CUT;
-	return n;
+	*flags |= cut;
 }
 
 __global_fn int op_emit(int index, u64 total, s64 result, int tell)
@@ -445,7 +448,7 @@ __global_fn int op_emit(int index, u64 total, s64 result, int tell)
 
 		r->ino = BPF_CORE_READ(inode, i_ino);
 		r->file_dev = o->file_dev;
-		r->path_len = path_collect(r, o->file);
+		path_collect(r->path, &r->path_len, &r->flags, SLOW_PATH_CUT, o->file);
 	}
 	slow_submit(r);
 	return 0;
@@ -528,6 +531,8 @@ __global_fn int op_end(int index, u64 now, s64 result)
 		count(COUNT_SHORT_OPS);
 	} else if (o->dev_wanted) {
 		op_account(o, total, result);
+		if (cfg.who)
+			who_op_end(index, total, result);
 		if (cfg.threshold_ns || cfg.sample) {
 			int tell = to_tell(total);
 

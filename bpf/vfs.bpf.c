@@ -72,9 +72,13 @@ __global_fn int aio_begin(u64 slot, u64 now)
 	o->has_offset = 1;
 	o->len = iocb.aio_nbytes;
 	o->fd = (s32)iocb.aio_fildes;
-	if (!op_set_file(o, fd_file(iocb.aio_fildes)))
+	if (!op_set_file(o, fd_file(iocb.aio_fildes))) {
 		op_release(o, index);
-	else if (op_on_wanted_dev(o))
+		return 0;
+	}
+	if (cfg.who)
+		who_op_issued(index);
+	if (op_on_wanted_dev(o))
 		op_want(o);
 	return 0;
 }
@@ -183,6 +187,8 @@ static __always_inline int on_sys_enter(struct pt_regs *regs, u64 nr)
 	if (sc.at_f_pos || (sc.offset_arg && o->offset == -1ull))
 		o->offset = file_pos(o->file);
 	o->has_offset = sc.offset_arg || sc.at_f_pos;
+	if (cfg.who)
+		who_op_issued(index);
 	/* without a file (sync, msync) its bios tell */
 	if (sc.fd_arg ? op_on_wanted_dev(o) : !target_filtered())
 		op_want(o);
@@ -269,6 +275,8 @@ static __always_inline int uring_begin(u64 req, u8 opcode, u64 *ret_handle)
 	o->owner = who;
 	if (kind == KIND_READ || kind == KIND_WRITE)
 		uring_set_offset(o, req);
+	if (cfg.who)
+		who_op_issued(index);
 	if (!target_filtered())
 		op_want(o);
 	*ret_handle = op_handle(o, index);
@@ -389,9 +397,13 @@ static __always_inline int on_kernel_begin(u8 kind, u64 file)
 	if (!o)
 		return 0;
 	o->owner = who;
-	if (!op_set_file(o, file))
+	if (!op_set_file(o, file)) {
 		op_release(o, index);
-	else if (op_on_wanted_dev(o))
+		return 0;
+	}
+	if (cfg.who)
+		who_op_issued(index);
+	if (op_on_wanted_dev(o))
 		op_want(o);
 	return 0;
 }

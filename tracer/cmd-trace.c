@@ -20,6 +20,7 @@
 #include "tracer/base/cleanup.h"
 #include "trace-opts.h"
 #include "view.h"
+#include "who-map.h"
 
 /* How often the ring of records is looked at; the programs wake us when it is half full. */
 #define DRAIN_NS 100000000ull
@@ -29,6 +30,8 @@
  * each can do.
  */
 #define READ_NS 240000000000ull
+/* How often room is made for new processes, files and cgroups. */
+#define WHO_READ_NS 1000000000ull
 /* A command's last requests may still be under way when it ends. */
 #define LINGER_NS 200000000ull
 
@@ -45,6 +48,9 @@ struct trace {
 	sigset_t old_mask;
 	struct stats now, before, view;
 	u64 start_ns, interval_start_ns, cpu_at_start_ns, in_flight_at_start;
+	struct who who;
+	u8 by;			/* bit per who_dim */
+	u64 who_ns;		/* when it was last read */
 	struct hung hung;
 	struct watch_list watched;
 	int write_error;	/* -errno of the first write that failed */
@@ -61,6 +67,7 @@ static void trace_finish(struct trace *t)
 	if (t->out && t->out != stdout)
 		fclose(t->out);
 	hung_free(&t->hung);
+	who_free(&t->who);
 	stats_free(&t->now);
 	stats_free(&t->before);
 	stats_free(&t->view);
@@ -132,6 +139,11 @@ static struct report make_report(struct trace *t, const char *type, u64 start_ns
 		.min_lat_ns = t->cfg.min_lat_ns,
 		.program_stats = t->cfg.stats,
 		.floor = t->cfg.floor,
+		.who = { .who = &t->who,
+			 .dims = t->by,
+			 .interval = !strcmp(type, "interval"),
+			 .operations = t->cfg.tier >= TIER_VFS,
+			 .window_ns = end_ns - start_ns },
 	};
 
 	session_cost(t->session, &c);
@@ -149,10 +161,18 @@ static int put_report(struct trace *t, const struct report *r)
 	return t->cfg.json ? view_json_report(t->out, r) : view_text_report(t->out, r);
 }
 
+static int read_all(struct trace *t, u64 now)
+{
+	int err = session_read(t->session, &t->now);
+
+	t->who_ns = now;
+	return err || !t->by ? err : who_map_read(t->session, &t->who, now);
+}
+
 static int report_interval(struct trace *t, u64 end_ns)
 {
 	struct report r;
-	int err = session_read(t->session, &t->now);
+	int err = read_all(t, end_ns);
 
 	if (!err)
 		err = stats_since(&t->view, &t->now, &t->before);
@@ -161,13 +181,14 @@ static int report_interval(struct trace *t, u64 end_ns)
 	r = make_report(t, "interval", t->interval_start_ns, end_ns);
 	note_write(t, put_report(t, &r));
 	t->interval_start_ns = end_ns;
+	who_begin_interval(&t->who);
 	return stats_since(&t->before, &t->now, NULL);
 }
 
 static int report_summary(struct trace *t, u64 end_ns)
 {
 	struct report r;
-	int err = session_read(t->session, &t->now);
+	int err = read_all(t, end_ns);
 
 	if (!err)
 		err = stats_since(&t->view, &t->now, NULL);
@@ -227,6 +248,8 @@ static u64 next_event(const struct trace *t, u64 now, u64 end_ns)
 {
 	u64 next = now + READ_NS;
 
+	if (t->by && t->who_ns + WHO_READ_NS < next)
+		next = t->who_ns + WHO_READ_NS;
 	if (hung_next(&t->hung, now) < next)
 		next = hung_next(&t->hung, now);
 	if ((t->cfg.threshold_ns || t->cfg.sample) && now + DRAIN_NS < next)
@@ -270,6 +293,12 @@ static int run_loop(struct trace *t)
 			if (err)
 				return err;
 			read_ns = now;
+		}
+		if (t->by && now - t->who_ns >= WHO_READ_NS) {
+			err = who_map_read(t->session, &t->who, now);
+			if (err)
+				return err;
+			t->who_ns = now;
 		}
 	}
 }
@@ -381,6 +410,13 @@ static int attach(struct trace *t, struct session_opts *o)
 		if (r)
 			return cmd_fail(&trace_table, EXIT_ERROR, "ring buffer: %s", strerror(-r));
 	}
+	t->who.max = o->by_max;
+	t->by = o->by;
+	if (o->by) {
+		r = who_map_init(t->session, o->by);
+		if (r)
+			return cmd_fail(&trace_table, EXIT_ERROR, "statistics by who: %s", strerror(-r));
+	}
 	if (o->extras.tree) {
 		r = session_follow(t->session, (u32)t->child.pid);
 		if (r)
@@ -413,7 +449,7 @@ static int trace_session(struct trace *t, struct session_opts *o, char *const co
 
 	t->in_flight_at_start = disk_in_flight(o->devs, o->nr_devs);
 	t->cpu_at_start_ns = own_cpu_ns();
-	t->start_ns = t->interval_start_ns = now_ns();
+	t->start_ns = t->interval_start_ns = t->who_ns = now_ns();
 	session_enable(t->session);
 	announce(t, o);
 	if (command) {
@@ -504,7 +540,7 @@ static int trace_main(struct trace *t, int argc, char **argv)
 static int trace_run(int argc, char **argv)
 {
 	_cleanup_(trace_finish) struct trace t = {
-		.cfg = { .tier = TIER_FULL },
+		.cfg = { .tier = TIER_FULL, .by_max = 1024 },
 		.child = CHILD_NONE,
 		.signal_fd = -1,
 	};

@@ -34,6 +34,7 @@
 				      .bios_mask = &s->rodata->bios_mask, \
 				      .rqs_mask = &s->rodata->rqs_mask, \
 				      .ops_mask = &s->rodata->ops_mask, \
+				      .who_bios_mask = &s->rodata->who_bios_mask, \
 				      .load = name##_load,              \
 				      .destroy = name##_destroy };      \
 		return 0;                                               \

@@ -12,13 +12,14 @@
 
 #include "bpf/wire.h"
 #include "bpf/config.h"
+#include "bpf/who.h"
 
 struct object {
 	void *skel;	/* NULL: not open */
 	struct bpf_object *obj;
 	/* rodata: to be written before object_load() */
 	struct iop_config *cfg;
-	u32 *bios_mask, *rqs_mask, *ops_mask;
+	u32 *bios_mask, *rqs_mask, *ops_mask, *who_bios_mask;
 	/* after object_load() */
 	u64 *enabled_ns;
 	u32 *aio_end_hooked;

@@ -101,6 +101,7 @@ static u32 round_pow2(u64 v, u32 lo, u32 hi)
 
 struct sizes {
 	u32 shards, bios, rqs, ops, tree, ring_bytes;
+	u32 who, who_ops, who_streams, who_bios;
 };
 
 static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, bool tree, u32 ring_bytes)
@@ -112,7 +113,22 @@ static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, boo
 		.ops = tier >= TIER_VFS ? round_pow2(128ull * cpus, 8192, 32768) : SLOT_WAYS,
 		.tree = tree ? 4096 : 1,
 		.ring_bytes = ring_bytes,
+		.who = 1,
+		.who_ops = 1,
+		.who_streams = 1,
+		.who_bios = SLOT_WAYS,
 	};
+}
+
+/* Statistics by who: one entry more of each dimension, for what finds no room. */
+static void sizes_by(struct sizes *z, const struct session_opts *o)
+{
+	if (!o->by)
+		return;
+	z->who = (u32)__builtin_popcount(o->by) * (o->by_max + 1);
+	z->who_ops = o->tier >= TIER_VFS ? z->ops : 1;
+	z->who_streams = 4096;
+	z->who_bios = z->bios;
 }
 
 /* Samples come at the rate of the I/Os, not of what goes wrong. */
@@ -138,6 +154,11 @@ static int size_maps(struct object *o, const struct sizes *z)
 		{ "ops_data", z->ops },
 		{ "tree", z->tree },
 		{ "ring", z->ring_bytes },
+		{ "who", z->who },
+		{ "who_ops", z->who_ops },
+		{ "who_streams", z->who_streams },
+		{ "who_bios_keys", z->who_bios / SLOT_WAYS },
+		{ "who_bios_data", z->who_bios },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
@@ -149,6 +170,7 @@ static int size_maps(struct object *o, const struct sizes *z)
 	*o->bios_mask = z->bios / SLOT_WAYS - 1;
 	*o->rqs_mask = z->rqs / SLOT_WAYS - 1;
 	*o->ops_mask = z->ops / SLOT_WAYS - 1;
+	*o->who_bios_mask = z->who_bios / SLOT_WAYS - 1;
 	return 0;
 }
 
@@ -275,6 +297,8 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 	c->threshold_ns = o->threshold_ns;
 	c->sample = o->sample;
 	c->ring_wake_bytes = z->ring_bytes / 2;
+	c->who = o->by;
+	c->who_streams_mask = z->who_streams - 1;
 	c->fn_iomap_end_io = k->fn_iomap_end_io;
 	c->fn_blkdev_end_io_async = k->fn_blkdev_end_io_async;
 	c->fn_blkdev_end_io = k->fn_blkdev_end_io;
@@ -376,6 +400,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 	s->stats_fd = -1;
 	s->nr_shards = z.shards;
 	s->has_ops = z.ops > SLOT_WAYS;
+	sizes_by(&z, opts);
 	libbpf_said[0] = '\0';
 	libbpf_log = opts->debug;
 	libbpf_set_print(keep_message);
@@ -507,6 +532,11 @@ int session_unfinished(struct session *s, u64 now_ns, u64 min_age_ns, unfinished
 	if (!err && !t->rqs.slots)
 		err = map_table(s, "rqs_keys", "rqs_data", &t->rqs);
 	return err ? err : unfinished_each(t, now_ns, min_age_ns, fn, ctx);
+}
+
+int session_map_fd(const struct session *s, const char *name)
+{
+	return bpf_map__fd(object_map(&s->object, name));
 }
 
 /* ---- counters ---- */

@@ -38,6 +38,8 @@ struct session_opts {
 	u32 nr_files, nr_dirs;
 	u64 own_file;		/* inode of our output, by address; 0: none that matters */
 	u64 min_lat_ns;		/* what took less is not counted; 0: all is */
+	u8 by;			/* statistics by who (who-map.h): bit per who_dim */
+	u32 by_max;		/* entries of each dimension */
 	FILE *debug;		/* gets what libbpf and the verifier say; NULL: nobody */
 };
 
@@ -72,6 +74,9 @@ int session_drain(struct session *s);
 
 /* What has not finished (unfinished.h), as of @now_ns. -errno. */
 int session_unfinished(struct session *s, u64 now_ns, u64 min_age_ns, unfinished_fn fn, void *ctx);
+
+/* A map that the programs' source names, for who-map.c. */
+int session_map_fd(const struct session *s, const char *name);
 
 /* Take in what the programs counted since the last call. -ENOMEM. */
 int session_read(struct session *s, struct stats *st);

@@ -18,6 +18,8 @@ struct trace_cfg {
 	uint64_t threshold_ns, min_lat_ns, hung_ns, interval_ns, duration_ns;
 	bool json, stats, floor, debug, has_interval, probe_resched, kernel_io;
 	const char *output;
+	struct opt_list by;
+	uint64_t by_max;
 };
 
 extern const struct opt_table trace_table;

@@ -11,13 +11,15 @@ TRACER_SRC := \
 	tracer/standin.c \
 	tracer/stats.c \
 	tracer/unfinished.c \
+	tracer/who.c \
+	tracer/who-map.c \
 	# EOL
 
 TRACER_LIBS := -lbpf -ljansson -lm
 
 PROGRAMS += iopath
 iopath_SRC := tracer/main.c tracer/cmd-doctor.c tracer/cmd-trace.c tracer/view.c tracer/view-json.c \
-	tracer/view-text.c tracer/child.c tracer/hung.c tracer/trace-opts.c tracer/trace-places.c tracer/watch.c $(TRACER_SRC) $(BASE_SRC)
+	tracer/view-text.c tracer/view-who-json.c tracer/view-who-text.c tracer/child.c tracer/hung.c tracer/trace-opts.c tracer/trace-places.c tracer/watch.c $(TRACER_SRC) $(BASE_SRC)
 iopath_LIBS := $(TRACER_LIBS)
 $(O)/tracer/object.o: $(O)/bpf/iopath.skel.h $(O)/bpf/iopath_old.skel.h
 $(O)/tracer/look.o: $(O)/bpf/look.skel.h
@@ -41,8 +43,11 @@ test-hook_SRC := tracer/tests/test-hook.c tracer/hook.c
 
 TESTS += test-disk-tree test-view
 test-disk-tree_SRC := tracer/tests/test-disk-tree.c tracer/disk-tree.c
+TESTS += test-who
+test-who_SRC := tracer/tests/test-who.c tracer/who.c tracer/disk.c $(BASE_SRC)
+test-who_LIBS := -lm
 TESTS += test-unfinished
 test-unfinished_SRC := tracer/tests/test-unfinished.c tracer/unfinished.c
 test-view_SRC := tracer/tests/test-view.c tracer/view.c tracer/view-json.c tracer/view-text.c \
-	tracer/stats.c tracer/hist.c tracer/hook.c tracer/disk.c tracer/watch.c bench/tests/schema.c $(BASE_SRC)
+	tracer/view-who-json.c tracer/view-who-text.c tracer/who.c tracer/stats.c tracer/hist.c tracer/hook.c tracer/disk.c tracer/watch.c bench/tests/schema.c $(BASE_SRC)
 test-view_LIBS := -ljansson -lm

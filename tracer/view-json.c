@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "view-json.h"
+
 #include <errno.h>
-#include <jansson.h>
 #include <limits.h>
 #include <string.h>
 
 #include "disk.h"
-#include "tracer/base/cleanup.h"
 #include "view.h"
-
-#define _cleanup_json_ _cleanup_(json_decrefp)
 
 /* jansson's integers are signed; a counter does not get there. */
 static json_t *num(u64 v)
@@ -16,12 +14,12 @@ static json_t *num(u64 v)
 	return json_integer((json_int_t)v);
 }
 
-static void set_num(json_t *o, const char *key, u64 v)
+void set_num(json_t *o, const char *key, u64 v)
 {
 	json_object_set_new(o, key, num(v));
 }
 
-static json_t *name_json(const char *s)
+json_t *name_json(const char *s)
 {
 	/* a comm or file name need not be UTF-8 */
 	json_t *j = json_string(s);
@@ -36,8 +34,7 @@ static json_t *name_json(const char *s)
 	return json_string(clean);
 }
 
-/* One line, written whole. */
-static int put_line(FILE *out, json_t *o)
+int put_line(FILE *out, json_t *o)
 {
 	_cleanup_free_ char *text = json_dumps(o, JSON_COMPACT);
 
@@ -285,6 +282,8 @@ int view_json_report(FILE *out, const struct report *r)
 	json_object_set_new(o, "preempted_switches_are",
 			    r->tier >= TIER_FULL ? json_string(resched_names[r->resched]) :
 						   json_null());
+	if (r->who.dims)
+		json_object_set_new(o, "by", view_json_who(&r->who));
 	json_object_set_new(o, "coverage", coverage_json(&r->coverage));
 	json_object_set_new(o, "followed", watched_json(r->watched));
 	json_object_set_new(o, "cost", cost_json(r));

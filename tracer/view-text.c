@@ -211,6 +211,8 @@ int view_text_report(FILE *out, const struct report *r)
 	if (r->tier >= TIER_FULL && r->resched != RESCHED_UNKNOWN)
 		fprintf(out, "\npreempted switches inside operations are: %s\n",
 			resched_names[r->resched]);
+	if (r->who.dims)
+		view_text_who(out, &r->who);
 	put_coverage(out, r);
 	put_watched(out, r);
 	put_cost(out, r);

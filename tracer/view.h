@@ -12,6 +12,7 @@
 #include "session.h"
 #include "stats.h"
 #include "watch.h"
+#include "view-who.h"
 
 /* Version of every JSON line; the fields are described in tracer/SCHEMA.md. */
 #define VIEW_SCHEMA 1
@@ -61,6 +62,7 @@ struct report {
 	struct coverage coverage;
 	struct cost cost;
 	enum resched_meaning resched;
+	struct view_who who;	/* dims 0: not asked for */
 	const struct session *session;	/* programs, with program_stats */
 	bool program_stats, floor;
 	const struct watch_list *watched;	/* NULL: none */

@@ -219,6 +219,53 @@ TEST(the_share_that_was_reconstructed)
 	CU_ASSERT(c.operations.reconstructed_percent == 100);
 }
 
+static void put_entries(struct who *w)
+{
+	const struct who_key keys[] = {
+		{ .id = 5, .sub = 77, .dim = WHO_PROCESS }, { .id = 12, .sub = 8 << 20 | 1, .dim = WHO_FILE },
+		{ .id = 1, .dim = WHO_CGROUP },		    { .sub = 250 << 20 | 7, .dim = WHO_DEVICE },
+		{ .dim = WHO_PROCESS },
+	};
+	struct who_entry e = { .flags = WHO_NAMED, .name_len = 4, .name = "a\xff z" };
+	struct who_stats *s = &e.s[WHO_OPS][WHO_READ];
+
+	*s = (struct who_stats){ .count = 2, .bytes = 8192, .sum_ns = 3000, .max_ns = 2000, .max_bytes = 4096 };
+	s->size[who_bucket(4096, WHO_SIZE_MIN_EXP, NR_WHO_SIZES)] = 2;
+	s->lat[who_bucket(1500, WHO_LAT_MIN_EXP, NR_WHO_LATS)] = 2;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		CU_ASSERT(!who_put(w, &keys[i], &e));
+	w->aged[WHO_FILE] = 3;
+	w->gone[WHO_FILE][WHO_OPS][WHO_WRITE] = *s;
+}
+
+/* In both forms, of an interval and of the whole. */
+TEST(who_it_was)
+{
+	struct report r = made_up(TIER_VFS);
+	struct who w = { .max = 8 };
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	put_entries(&w);
+	r.who = (struct view_who){ .who = &w, .dims = 0xf, .operations = true, .window_ns = 1000000 };
+	for (int i = 0; i < 2; i++, r.who.interval = true, r.who.operations = false) {
+		json_t *j = printed(print_report, &r);
+
+		check(j);
+		json_decref(j);
+	}
+	r.who.interval = false;
+	CU_ASSERT(!view_text_report(f, &r));
+	fclose(f);
+	CU_ASSERT(strstr(text, "77 a\xff z") != NULL);
+	CU_ASSERT(strstr(text, "(others)") != NULL);
+	CU_ASSERT(strstr(text, "(3 aged out)") != NULL);
+	CU_ASSERT(strstr(text, "random, read-heavy") != NULL);
+	CU_ASSERT(strstr(text, "4.00KiB") != NULL);
+	who_free(&w);
+}
+
 TEST(text_names_what_was_lost_and_what_not_measured)
 {
 	struct report r = made_up(TIER_FULL);
@@ -253,7 +300,7 @@ int main(int argc, char **argv)
 	static const struct test_case cases[] = {
 		T(every_line_follows_the_schema), T(the_schema_is_not_a_sieve), T(slow_lines),
 		T(not_measured_is_null_not_zero), T(coverage_adds_up),
-		T(the_share_that_was_reconstructed),
+		T(the_share_that_was_reconstructed), T(who_it_was),
 		T(text_names_what_was_lost_and_what_not_measured), T(a_full_disk_is_an_error),
 	};
 	int r;

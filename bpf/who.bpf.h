@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Statistics by who (who.h). Whose an operation or bio is, and every name, is
+ * found out where it is issued, in the issuer's context; completions only look
+ * up and add. Nothing of this is in a program that is loaded without it.
+ *
+ * Entries are made here, on first use, and taken away by user space, the least
+ * recently used first. What finds no room is counted in one entry per
+ * dimension, so that sums stay true.
+ */
+#ifndef IOPATH_WHO_BPF_H
+#define IOPATH_WHO_BPF_H
+
+#include "op.bpf.h"
+#include "who.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct who_key);
+	__type(value, struct who_entry);
+} who SEC(".maps");
+
+/* Who issues; kept with what is in flight. */
+struct who_id {
+	u64 start_ns, cgroup;
+	u32 tgid, hierarchy;
+	u64 ino;	/* the file's; 0: none, or not known */
+	u32 file_dev, file_gen;
+	char comm[IOP_COMM_LEN] __attribute__((aligned(8)));
+	u8 sequential;
+	u8 pad[7];
+};
+
+/* Of each operation in flight: [index of its slot] */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct who_id);
+} who_ops SEC(".maps");
+
+/* Where the last one of a stream ended. A stream that another displaces begins anew. */
+struct who_stream {
+	u64 key, next;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct who_stream);
+} who_streams SEC(".maps");
+
+/* What a new entry holds; never written. */
+struct who_entry who_blank = {};
+
+static __always_inline bool who_by(enum who_dim dim)
+{
+	return cfg.who & 1u << dim;
+}
+
+static __always_inline struct who_id *who_op_at(int index)
+{
+	u32 i = (u32)index;
+
+	return bpf_map_lookup_elem(&who_ops, &i);
+}
+
+static __always_inline struct who_entry *who_find(const struct who_key *key)
+{
+	return bpf_map_lookup_elem(&who, key);
+}
+
+/* Made if need be; NULL: no room. */
+static __always_inline struct who_entry *who_make(const struct who_key *key)
+{
+	struct who_entry *e = who_find(key);
+
+	if (e)
+		return e;
+	bpf_map_update_elem(&who, key, &who_blank, BPF_NOEXIST);
+	return who_find(key);
+}
+
+/* Does it begin where the last one of that stream ended? */
+static __always_inline bool who_continues(u64 stream, u64 at, u64 len)
+{
+	u32 i = slot_hash(stream) & cfg.who_streams_mask;
+	struct who_stream *s = bpf_map_lookup_elem(&who_streams, &i);
+	bool yes;
+
+	if (!s)
+		return false;
+	yes = s->key == stream && s->next == at;
+	s->key = stream;
+	s->next = at + len;
+	return yes;
+}
+
+/* ---- cgroups ---- */
+
+/*
+ * The cgroup of the hierarchy in which I/O is controlled, unless the task is at
+ * its root: then that of the unified one.
+ */
+static __always_inline struct cgroup *task_io_cgroup(struct task_struct *task)
+{
+	struct css_set *set = LOAD(task, cgroups);
+	struct cgroup *unified = BPF_CORE_READ(set, dfl_cgrp), *io;
+
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, io_cgrp_id))
+		return unified;
+	io = css_cgroup(set, (s32)bpf_core_enum_value(enum cgroup_subsys_id, io_cgrp_id));
+	if (!io || BPF_CORE_READ(io, root) == BPF_CORE_READ(unified, root))
+		return unified;
+	return BPF_CORE_READ(io, level) ? io : unified;
+}
+
+static __always_inline struct kernfs_node *kernfs_up(struct kernfs_node *kn)
+{
+	struct kernfs_node___old *old = (void *)kn;
+	struct kernfs_node___new *new = (void *)kn;
+
+	return bpf_core_field_exists(old->parent) ? BPF_CORE_READ(old, parent) : BPF_CORE_READ(new, __parent);
+}
+
+#define CGROUP_DEPTH 16
+
+/* Components from the cgroup up to the root of its hierarchy; as path_collect(). */
+static __always_inline void cgroup_collect(char *name, u32 *len, u32 *flags, struct kernfs_node *kn)
+{
+	for (int i = 0; i < CGROUP_DEPTH; i++) {
+		struct kernfs_node *up = kernfs_up(kn);
+		u32 at = *(volatile u32 *)len;
+		long got;
+
+		if (!up)
+			return;
+		if (at >= IOP_PATH_LEN)
+			break;
+		barrier_var(at);
+		at &= IOP_PATH_LEN - 1;
+		got = bpf_probe_read_kernel_str(&name[at], IOP_NAME_LEN, BPF_CORE_READ(kn, name));
+		if (got <= 0 || got > IOP_NAME_LEN)
+			break;
+		*(volatile u32 *)len = at + (u32)got;
+		kn = up;
+	}
+	*flags |= WHO_NAME_CUT;
+}
+
+__global_fn int who_new_cgroup(u64 id, u32 hierarchy, u64 kn)
+{
+	struct who_key key = { .id = id, .sub = hierarchy, .dim = WHO_CGROUP };
+	struct who_entry *e;
+
+	if (!cfg.who)
+		return 0;
+	e = who_make(&key);
+	if (!e || e->name_len)
+		return 0;
+	cgroup_collect(e->name, &e->name_len, &e->flags, (struct kernfs_node *)kn);
+	e->flags |= WHO_NAMED;
+	return 0;
+}
+
+/* ---- who ---- */
+
+/* The file's key; its entry, and with it the path, is made on first sight. */
+static __always_inline void who_set_file(struct who_id *id, u64 f, u32 file_dev)
+{
+	struct file *file = (struct file *)f;
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct who_key key = { .dim = WHO_FILE };
+	struct who_entry *e;
+
+	key.id = BPF_CORE_READ(inode, i_ino);
+	key.sub = file_dev;
+	key.gen = BPF_CORE_READ(inode, i_generation);
+	id->ino = key.id;
+	id->file_dev = key.sub;
+	id->file_gen = key.gen;
+	e = who_make(&key);
+	if (!e || e->name_len)
+		return;
+	path_collect(e->name, &e->name_len, &e->flags, WHO_NAME_CUT, f);
+	e->flags |= WHO_NAMED;
+}
+
+/* The current task. Its process and cgroup have entries from here on. */
+static __always_inline void who_here(struct who_id *id)
+{
+	struct task_struct *task = current_task(), *leader = LOAD(task, group_leader);
+	u32 tgid = (u32)LOAD(task, tgid);
+
+	id->tgid = tgid;
+	id->start_ns = LOAD(leader, start_boottime);
+	id->cgroup = id->hierarchy = 0;
+	id->ino = id->file_dev = id->file_gen = 0;
+	id->sequential = 0;
+	bpf_probe_read_kernel(id->comm, sizeof(id->comm), leader->comm);
+	if (who_by(WHO_PROCESS)) {
+		struct who_key key = { .id = id->start_ns, .sub = tgid, .dim = WHO_PROCESS };
+
+		who_make(&key);
+	}
+	if (who_by(WHO_CGROUP)) {
+		struct cgroup *cgroup = task_io_cgroup(task);
+		struct kernfs_node *kn = BPF_CORE_READ(cgroup, kn);
+		struct who_key key = { .dim = WHO_CGROUP };
+
+		id->cgroup = key.id = BPF_CORE_READ(kn, id);
+		id->hierarchy = key.sub = BPF_CORE_READ(cgroup, root, hierarchy_id);
+		if (!who_find(&key))
+			who_new_cgroup(key.id, key.sub, (u64)kn);
+	}
+}
+
+/* ---- counting ---- */
+
+struct who_sample {
+	u64 now, ns, bytes;
+	u32 level, class;
+	u8 error, sequential;
+};
+
+static __always_inline void who_key_of(struct who_key *key, const struct who_id *id, u32 dim, u32 dev)
+{
+	key->dim = dim;
+	key->pad = key->gen = 0;
+	switch (dim) {
+	case WHO_PROCESS:
+		key->id = id->start_ns;
+		key->sub = id->tgid;
+		break;
+	case WHO_FILE:
+		key->id = id->ino;
+		key->sub = id->file_dev;
+		key->gen = id->file_gen;
+		break;
+	case WHO_CGROUP:
+		key->id = id->cgroup;
+		key->sub = id->hierarchy;
+		break;
+	default:
+		key->id = 0;
+		key->sub = dev;
+	}
+}
+
+static __always_inline void who_count(struct who_stats *s, const struct who_sample *m)
+{
+	__sync_fetch_and_add(&s->count, 1);
+	__sync_fetch_and_add(&s->sum_ns, m->ns);
+	__sync_fetch_and_add(&s->lat[who_bucket(m->ns, WHO_LAT_MIN_EXP, NR_WHO_LATS)], 1);
+	if (m->error)
+		__sync_fetch_and_add(&s->errors, 1);
+	/* not atomic: user space mends a lost race from the topmost bucket */
+	if (m->ns > s->max_ns)
+		s->max_ns = m->ns;
+	if (m->class == WHO_OTHER)
+		return;
+	__sync_fetch_and_add(&s->bytes, m->bytes);
+	__sync_fetch_and_add(&s->size[who_bucket(m->bytes, WHO_SIZE_MIN_EXP, NR_WHO_SIZES)], 1);
+	if (m->sequential)
+		__sync_fetch_and_add(&s->sequential, 1);
+	if (m->bytes > s->max_bytes)
+		s->max_bytes = m->bytes;
+}
+
+static __noinline int who_add(const struct who_key *key, const struct who_id *id, const struct who_sample *m)
+{
+	struct who_entry *e = who_find(key);
+	u32 i = m->level * NR_WHO_CLASSES + m->class;
+
+	if (!e) {
+		struct who_key others = { .dim = key->dim };
+
+		e = who_find(&others);
+	}
+	if (!e || i >= NR_WHO_LEVELS * NR_WHO_CLASSES)
+		return 0;
+	e->last_ns = m->now;
+	/* an exec gives the process another name */
+	if (key->dim == WHO_PROCESS && key->id) {
+		((u64 *)e->name)[0] = ((u64 *)id->comm)[0];
+		((u64 *)e->name)[1] = ((u64 *)id->comm)[1];
+		e->name_len = IOP_COMM_LEN;
+		e->flags = WHO_NAMED;
+	}
+	who_count(&e->s[0][0] + i, m);
+	return 0;
+}
+
+/* ---- operations ---- */
+
+/* In the issuer's context; the file is known but for io_uring. */
+__global_fn int who_op_issued(int index)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	const struct op *o;
+	struct who_id *id;
+
+	if (!cfg.who)
+		return 0;
+	o = ops_at(index);
+	id = who_op_at(index);
+	if (!o || !id)
+		return 0;
+	who_here(id);
+	if (who_by(WHO_FILE) && o->file && o->inode)
+		who_set_file(id, o->file, o->file_dev);
+	if (o->has_offset)
+		id->sequential = who_continues((o->file ? o->file : (u64)o->fd << 3) ^ (u64)tid << 40,
+					       o->offset, o->len);
+	return 0;
+}
+
+static __always_inline void who_op_count(const struct who_id *id, const struct who_sample *m)
+{
+	for (u32 dim = WHO_PROCESS; dim <= WHO_CGROUP; dim++) {
+		struct who_key key;
+
+		if (!(cfg.who & 1u << dim))
+			continue;
+		who_key_of(&key, id, dim, 0);
+		/* sync() has no file */
+		if (dim != WHO_FILE || key.id)
+			who_add(&key, id, m);
+	}
+}
+
+__global_fn int who_op_end(int index, u64 total, s64 result)
+{
+	struct who_sample m = { .level = WHO_OPS, .ns = total };
+	const struct op *o;
+	struct who_id *id;
+
+	if (!cfg.who)
+		return 0;
+	o = ops_at(index);
+	id = who_op_at(index);
+	if (!o || !id)
+		return 0;
+	m.now = o->cursor;
+	m.class = o->kind == KIND_READ ? WHO_READ : o->kind == KIND_WRITE ? WHO_WRITE : WHO_OTHER;
+	m.bytes = result > 0 ? (u64)result : 0;
+	m.error = result < 0;
+	m.sequential = id->sequential;
+	if (who_by(WHO_FILE) && !id->ino && o->file && o->inode)
+		who_set_file(id, o->file, o->file_dev);
+	who_op_count(id, &m);
+	return 0;
+}
+
+/* ---- bios ---- */
+
+/* A bio in flight, from Q to its completion; of the last part, if it was split. */
+struct who_bio {
+	u64 q;
+	struct who_id id;
+	u32 dev, bytes;
+	u8 class;
+	u8 nested;	/* submitted by a driver on behalf of another bio (dm, md) */
+	u8 dev_sequential;
+	u8 pad[5];
+};
+
+SLOT_TABLE(who_bios, struct who_bio);
+
+/* A process that goes from device to device. */
+static __always_inline void who_switch(const struct who_id *id, u32 dev)
+{
+	struct who_key key = { .id = id->start_ns, .sub = id->tgid, .dim = WHO_PROCESS };
+	struct who_entry *e = who_find(&key);
+
+	if (!e)
+		return;
+	if (e->last_dev && e->last_dev != dev)
+		__sync_fetch_and_add(&e->switches, 1);
+	e->last_dev = dev;
+}
+
+static __always_inline void who_bio_fill(struct who_bio *b, struct bio *bio, u64 op, u32 dev)
+{
+	u64 at = BPF_CORE_READ(bio, bi_iter.bi_sector) << 9, tid = (u32)bpf_get_current_pid_tgid();
+	struct task_struct *task = current_task();
+	int index;
+	struct who_id *from = op && op_of(op, &index) ? who_op_at(index) : NULL;
+
+	if (from)
+		b->id = *from;
+	else
+		who_here(&b->id);
+	b->dev = dev;
+	b->bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
+	b->nested = LOAD(task, bio_list) != NULL;
+	b->id.sequential = who_continues(tid << 33 | (u64)dev << 1, at, b->bytes);
+	b->dev_sequential = who_by(WHO_DEVICE) && who_continues((u64)dev << 1 | 1, at, b->bytes);
+}
+
+/*
+ * A bio that passed the filters is queued, perhaps as part of operation @op.
+ * The initiator is who issued that; without one, the task that submits.
+ */
+__global_fn int who_bio_queued(u64 address, u64 op, u64 q, u32 dev, u32 bop)
+{
+	struct who_bio *b;
+	int index;
+
+	if (!cfg.who)
+		return 0;
+	index = who_bios_claim(address);
+	b = index < 0 ? NULL : who_bios_at(index);
+	if (!b) {
+		lost(LOSS_BIO_MAP_FULL);
+		return 0;
+	}
+	b->q = q;
+	b->class = bop == BOP_READ ? WHO_READ : bop == BOP_WRITE ? WHO_WRITE : WHO_OTHER;
+	who_bio_fill(b, (struct bio *)address, op, dev);
+	if (who_by(WHO_PROCESS) && !b->nested)
+		who_switch(&b->id, dev);
+	if (who_by(WHO_DEVICE)) {
+		struct who_key key = { .sub = dev, .dim = WHO_DEVICE };
+
+		who_make(&key);
+	}
+	return 0;
+}
+
+static __always_inline void who_bio_count(const struct who_bio *b, struct who_sample *m)
+{
+	for (u32 dim = WHO_PROCESS; dim < NR_WHO_DIMS; dim++) {
+		struct who_key key;
+
+		if (!(cfg.who & 1u << dim) || (b->nested && dim != WHO_DEVICE))
+			continue;
+		m->sequential = dim == WHO_DEVICE ? b->dev_sequential : b->id.sequential;
+		who_key_of(&key, &b->id, dim, b->dev);
+		if (dim != WHO_FILE || key.id)
+			who_add(&key, &b->id, m);
+	}
+}
+
+__global_fn int who_bio_end(u64 address, int error)
+{
+	struct who_sample m = { .level = WHO_BIOS };
+	struct who_bio *b;
+	int index;
+
+	if (!cfg.who)
+		return 0;
+	index = who_bios_find(address);
+	b = index < 0 ? NULL : who_bios_at(index);
+	if (!b)
+		return 0;
+	m.now = bpf_ktime_get_ns();
+	m.ns = m.now > b->q ? m.now - b->q : 0;
+	m.bytes = b->bytes;
+	m.class = b->class;
+	m.error = error != 0;
+	if (!too_short(m.ns))
+		who_bio_count(b, &m);
+	who_bios_release(index);
+	return 0;
+}
+
+/* Bios of a request of which @bytes have completed: those that end with it. */
+static __always_inline void who_request_end(u64 request, u32 bytes, int error)
+{
+	struct request *rq = (struct request *)request;
+	struct bio *bio = BPF_CORE_READ(rq, bio);
+
+	for (int i = 0; i < MAX_CHAIN && bio; i++) {
+		u32 size = BPF_CORE_READ(bio, bi_iter.bi_size);
+
+		if (size > bytes)
+			break;
+		bytes -= size;
+		who_bio_end((u64)bio, error);
+		bio = BPF_CORE_READ(bio, bi_next);
+	}
+}
+
+#endif

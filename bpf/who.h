@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Statistics by who: per process, file, cgroup and device. Shared by the eBPF
+ * side and user space, as wire.h is; included after it (or kernel.h).
+ *
+ * Each has them at two levels: operations (from tier vfs), as their issuer
+ * waits for them, and bios, as they are queued. Counters only grow; user space
+ * takes differences.
+ */
+#ifndef IOPATH_WHO_H
+#define IOPATH_WHO_H
+
+#include "wire.h"
+
+/* X(symbol, word of --by) */
+#define IOP_WHO_DIMS(X)        \
+	X(PROCESS, "process")  \
+	X(FILE, "file")        \
+	X(CGROUP, "cgroup")    \
+	X(DEVICE, "device")
+
+enum who_dim {
+#define X(sym, name) WHO_##sym,
+	IOP_WHO_DIMS(X)
+#undef X
+	NR_WHO_DIMS,
+};
+
+#define IOP_WHO_CLASSES(X) \
+	X(READ, "read")    \
+	X(WRITE, "write")  \
+	X(OTHER, "other")
+
+enum who_class {
+#define X(sym, name) WHO_##sym,
+	IOP_WHO_CLASSES(X)
+#undef X
+	NR_WHO_CLASSES,
+};
+
+enum who_level {
+	WHO_OPS,
+	WHO_BIOS,
+	NR_WHO_LEVELS,
+};
+
+/*
+ * process: start time (ns since boot), tgid. file: inode, device, generation.
+ * cgroup: id, hierarchy (0: v2). device: 0, kernel dev_t. All 0 but `dim`: what
+ * found no room, together.
+ */
+struct who_key {
+	u64 id;
+	u32 sub;
+	u32 gen;
+	u32 dim;
+	u32 pad;
+};
+
+/* Powers of two: a class holds [2^n, 2^(n+1)); the first and last take what is beyond. */
+#define WHO_LAT_MIN_EXP 8
+#define NR_WHO_LATS 32
+#define WHO_SIZE_MIN_EXP 9
+#define NR_WHO_SIZES 16
+
+struct who_stats {
+	u64 count, bytes, errors;
+	u64 sum_ns, max_ns;
+	u64 max_bytes;
+	u64 sequential;	/* began where the same task's last one in that file, or on that device, ended */
+	u32 lat[NR_WHO_LATS];
+	u32 size[NR_WHO_SIZES];
+};
+
+#define WHO_NAME_LEN (IOP_PATH_LEN + IOP_NAME_LEN)
+#define WHO_NAME_CUT 1u	/* flags: the name is longer */
+#define WHO_NAMED 2u	/* it is there, whole */
+
+struct who_entry {
+	struct who_stats s[NR_WHO_LEVELS][NR_WHO_CLASSES];
+	u64 last_ns;	/* last used */
+	u64 switches;	/* process: bios for another device than its last one's */
+	u32 last_dev;
+	u32 flags;
+	u32 name_len;
+	/* comm of a process; components of a path, innermost first, of a file or cgroup */
+	char name[WHO_NAME_LEN];
+	u32 pad;
+};
+
+_Static_assert(sizeof(struct who_stats) % 8 == 0, "counters are read as an array");
+_Static_assert(sizeof(struct who_entry) % 8 == 0, "no tail padding");
+
+/* floor(log2(v)), at least 2; both sides use this. */
+static inline __attribute__((always_inline)) u32 who_log2(u64 v)
+{
+	return (u32)(iop_hist_bucket(v) >> HIST_SUB_BITS) + 2;
+}
+
+static inline __attribute__((always_inline)) u32 who_bucket(u64 v, u32 min_exp, u32 nr)
+{
+	u64 e = who_log2(v), b = e > min_exp ? e - min_exp : 0;
+
+	/* the verifier must see the bound on the register that is used */
+	IOP_OPAQUE(b);
+	return b < nr ? b : nr - 1;
+}
+
+#endif
