@@ -19,6 +19,7 @@ BENCH_LIB := \
 	bench/cmd-history.c \
 	bench/cmd-list.c \
 	bench/cmd-merge.c \
+	bench/cmd-preflight.c \
 	bench/cmd-report.c \
 	bench/cmd-run.c \
 	bench/cmd.c \
@@ -52,6 +53,7 @@ BENCH_LIB := \
 	bench/pass.c \
 	bench/past.c \
 	bench/plot.c \
+	bench/preflight.c \
 	bench/pmu.c \
 	bench/progress.c \
 	bench/reader.c \
@@ -72,6 +74,7 @@ BENCH_LIB := \
 	bench/table.c \
 	bench/target.c \
 	bench/tracer.c \
+	bench/tune.c \
 	bench/turns.c \
 	bench/undo.c \
 	bench/uring.c \
@@ -104,7 +107,7 @@ $(O)/iopath-bench.8: bench/iopath-bench.8.in $(O)/iopath-bench
 HELP_TARGETS += make_bench_________overhead_of_a_tier_against_the_budget,_on_a_scratch_device_unless_DEV_names_one
 HELP_TARGETS += make_bench-compare_the_tracer_of_revision_BASE=REV_and_this_one,_interleaved_in_one_run
 HELP_TARGETS += make_bench-schedulers_one_HTML_and_Markdown_report_over_all_schedulers_(DEV=,_TIER=,_WORKLOAD=)
-HELP_VARIABLES += bench:_TIER=full|block|vfs|filemap|all_DEV=loop|/dev/X_SCHED=none,bfq_WORKLOAD=NAME|FILE.fio
+HELP_VARIABLES += bench:_TIER=full|block|vfs|filemap|all_DEV=loop|/dev/X|lab:nvme_SCHED=none,bfq_WORKLOAD=NAME|FILE.fio
 HELP_VARIABLES += bench:_QUICK=1_(smoke_run,_90_s)_LONG=1_(figures_to_publish)_OUT=DIR_SEED=N_ARGS=...
 
 # TIER=all: every tier; a list of arms goes through as it is.
@@ -154,7 +157,7 @@ bench-burn_SRC := bench/tests/burn.c
 bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
-BENCH_TESTS := test-bench-compare test-bench-cpu test-bench-device test-bench-history test-bench-merge test-bench-parse test-bench-past test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \
+BENCH_TESTS := test-bench-compare test-bench-cpu test-bench-device test-bench-history test-bench-merge test-bench-parse test-bench-past test-bench-tune test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \
 	test-bench-uring test-bench-verdict test-bench-view
 TESTS += $(BENCH_TESTS)
 BENCH_RUN_TESTS := test-bench-device test-bench-run test-bench-stop test-bench-uring

@@ -18,6 +18,6 @@ struct cmd {
 int cmd_parse(const struct opt_table *t, int argc, char **argv, void *cfg, int max, char **operands,
 	      int *ret_nr, struct opt_err *err);
 
-extern const struct cmd cmd_run, cmd_compare, cmd_history, cmd_list, cmd_merge, cmd_report;
+extern const struct cmd cmd_run, cmd_compare, cmd_history, cmd_list, cmd_preflight, cmd_merge, cmd_report;
 
 #endif

@@ -243,7 +243,7 @@ json_t *cpu_usage_json(const struct cpu_usage *u)
 			 "system_pct", u->system_pct, "cores", cores);
 }
 
-int cpu_busy_now(uint64_t ns, double *ret_pct)
+int cpu_busy_now(uint64_t ns, double *ret_pct, double *ret_steal_pct)
 {
 	struct cpu_snapshot a = { 0 }, b = { 0 };
 	struct cpu_usage u = { 0 };
@@ -255,8 +255,10 @@ int cpu_busy_now(uint64_t ns, double *ret_pct)
 		err = cpu_snapshot_take(&b);
 	if (!err)
 		err = cpu_usage_between(&a, &b, &u);
-	if (!err)
+	if (!err) {
 		*ret_pct = 100. * (double)u.busy_ns / (double)u.window_ns / u.nr;
+		*ret_steal_pct = 100. * (double)u.steal_ns / (double)u.window_ns / u.nr;
+	}
 	cpu_snapshot_free(&a);
 	cpu_snapshot_free(&b);
 	cpu_usage_free(&u);

@@ -60,7 +60,7 @@ int cpu_usage_between(const struct cpu_snapshot *from, const struct cpu_snapshot
 void cpu_usage_free(struct cpu_usage *u);
 json_t *cpu_usage_json(const struct cpu_usage *u);
 
-/* Busy share of the machine over the next @ns, percent; for the preflight. */
-int cpu_busy_now(uint64_t ns, double *ret_pct);
+/* Shares of the machine over the next @ns, percent: busy, and taken by the hypervisor. For the preflight. */
+int cpu_busy_now(uint64_t ns, double *ret_pct, double *ret_steal_pct);
 
 #endif

@@ -4,23 +4,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/bpf.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "bench/cpu.h"
 #include "bench/file.h"
 #include "bench/setting.h"
-#include "bench/stop.h"
 #include "tracer/base/cleanup.h"
-
-#define BUSY_LIMIT_PCT 10
 
 static json_t *line_or_null(const char *path)
 {
@@ -155,56 +148,6 @@ json_t *device_fingerprint(const struct device *d)
 	json_object_set_new(o, "scsi_host", scsi_host(d->disk));
 	json_object_set_new(o, "queue", settings_snapshot("/sys", d->disk));
 	return o;
-}
-
-__attribute__((format(printf, 2, 3))) static void note(struct preflight *p, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (p->nr == PREFLIGHT_MAX)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(p->note[p->nr++], sizeof(p->note[0]), fmt, ap);
-	va_end(ap);
-}
-
-/* BPF links that are attached now: another tracer's cost would be in every arm. */
-static unsigned int count_bpf_links(void)
-{
-	unsigned int nr = 0;
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	while (!syscall(SYS_bpf, BPF_LINK_GET_NEXT_ID, &attr, sizeof(attr))) {
-		attr.start_id = attr.next_id;
-		nr++;
-	}
-	return nr;
-}
-
-int machine_preflight(struct preflight *ret)
-{
-	struct preflight p = { 0 };
-	unsigned int links = count_bpf_links();
-	double busy = 0;
-	char word[64];
-	int err = cpu_busy_now(NS_PER_S / 2, &busy);
-
-	if (err == -EINTR)
-		return err;
-	if (!err && busy > BUSY_LIMIT_PCT)
-		note(&p, "the machine is %.0f%% busy before the run starts", busy);
-	if (links)
-		note(&p, "%u BPF links of others are attached: their cost is in every arm", links);
-	if (!file_read_line("/proc/sys/kernel/bpf_stats_enabled", word, sizeof(word)) &&
-	    strcmp(word, "0"))
-		note(&p, "kernel.bpf_stats_enabled is on: it makes every BPF program dearer");
-	if (!file_read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", word,
-			    sizeof(word)) &&
-	    strcmp(word, "performance"))
-		note(&p, "CPU frequency governor is %s, not performance", word);
-	*ret = p;
-	return 0;
 }
 
 void machine_last_cpus(unsigned int n, char *buf, unsigned long len)

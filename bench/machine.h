@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The machine: what makes two result files comparable (the fingerprint), and
- * what makes a measurement on it doubtful right now (the preflight). Nothing
- * here changes a setting.
+ * The machine: what makes two result files comparable (the fingerprint).
+ * Nothing here changes a setting.
  */
 #ifndef BENCH_MACHINE_H
 #define BENCH_MACHINE_H
@@ -15,16 +14,6 @@
 /* @sysbench_version "" where it is not used. */
 json_t *machine_fingerprint(const char *fio_version, const char *sysbench_version);
 json_t *device_fingerprint(const struct device *d);
-
-#define PREFLIGHT_MAX 8
-
-struct preflight {
-	unsigned int nr;
-	char note[PREFLIGHT_MAX][160];
-};
-
-/* Takes half a second. -EINTR when asked to stop. */
-int machine_preflight(struct preflight *ret);
 
 /* "12": the @n last cores that we may run on, "2-3" or "1,3". @buf is "" when n is 0. */
 void machine_last_cpus(unsigned int n, char *buf, unsigned long len);

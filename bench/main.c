@@ -6,7 +6,7 @@
 #include "bench/why.h"
 #include "tracer/base/cleanup.h"
 
-static const struct cmd *const cmds[] = { &cmd_run, &cmd_report, &cmd_compare, &cmd_merge, &cmd_history, &cmd_list };
+static const struct cmd *const cmds[] = { &cmd_run, &cmd_report, &cmd_compare, &cmd_merge, &cmd_history, &cmd_list, &cmd_preflight };
 
 static void help(FILE *out)
 {

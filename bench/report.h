@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 #include "bench/arm.h"
-#include "bench/machine.h"
+#include "bench/preflight.h"
 #include "bench/set.h"
 #include "bench/verdict.h"
 

@@ -7,10 +7,12 @@
 
 #include "bench/device-make.h"
 #include "bench/file.h"
+#include "bench/machine.h"
 #include "bench/resume.h"
 #include "bench/run-state.h"
 #include "bench/setting.h"
 #include "bench/stop.h"
+#include "bench/tune.h"
 #include "bench/turns.h"
 #include "tracer/base/cleanup.h"
 
@@ -239,6 +241,15 @@ static int skip_device(struct run *r, const struct device_spec *spec, unsigned i
 	return err;
 }
 
+/* To the core that pinned workloads run on: a completion and its waiter share it in every cell. */
+static int tune_device(struct run *r, const struct device *d)
+{
+	char core[16];
+
+	machine_last_cpus(1, core, sizeof(core));
+	return core[0] ? tune_interrupts("", d->disk, core, &r->undo, run_say_tuned, NULL) : 0;
+}
+
 static int run_device(struct run *r, unsigned int device, struct why *why)
 {
 	unsigned int per_scheduler = r->in.nr_workloads, first = device * r->in.nr_schedulers * per_scheduler;
@@ -256,6 +267,8 @@ static int run_device(struct run *r, unsigned int device, struct why *why)
 	if (err)
 		return err;
 	err = remember_settings(r, &d);
+	if (!err && r->c->tune)
+		err = tune_device(r, &d);
 	for (unsigned int i = 0; i < r->in.nr_schedulers && !err; i++, first += per_scheduler)
 		if (any_due(r, first, per_scheduler))
 			err = run_scheduler(r, &d, r->in.scheduler[i], first, why);

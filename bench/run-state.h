@@ -28,6 +28,7 @@ struct run {
 	json_t *header;
 	struct utsname uts;
 	char *work_dir;
+	json_t *tuned;		/* what --tune has changed of the machine */
 	uint64_t deadline_ns;
 	bool staged;		/* the rest of the time goes to what is undecided */
 	const struct past *past;	/* what was measured so far, or NULL */
@@ -41,5 +42,7 @@ int run_sets(struct run *r, struct why *why);
 unsigned int run_nr_sets(const struct run *r);
 /* A line of talk about a thing that could not be put back. */
 void run_say_cleanup(const char *line);
+/* And what --tune has changed. */
+void run_say_tuned(const char *line);
 
 #endif

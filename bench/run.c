@@ -15,9 +15,11 @@
 #include "bench/file.h"
 #include "bench/history.h"
 #include "bench/kmsg.h"
+#include "bench/machine.h"
 #include "bench/resume.h"
 #include "bench/run-state.h"
 #include "bench/stop.h"
+#include "bench/tune.h"
 #include "bench/view.h"
 #include "tracer/base/cleanup.h"
 
@@ -104,7 +106,7 @@ static json_t *header_json(const struct run *r)
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (cwd)
 		text_clean(cwd);
-	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:b, s:o, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:b, s:o, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o, s:o}",
 			 "type", "header", "schema", RESULT_SCHEMA, "fingerprint",
 			 machine_fingerprint(r->in.fio_version, r->in.sysbench_version), "seed", (json_int_t)s->seed, "started_ms",
 			 (json_int_t)now.tv_sec * 1000, "cwd", cwd ? cwd : "/", "argv",
@@ -114,7 +116,7 @@ static json_t *header_json(const struct run *r)
 			 (int)s->rounds.min, (int)s->rounds.max, "arms", arms, "settle_ns",
 			 (json_int_t)s->timing.settle_ns, "discard_ns",
 			 (json_int_t)s->timing.discard_ns, "window_ns",
-			 (json_int_t)s->timing.window_ns, "preflight", notes, "meters",
+			 (json_int_t)s->timing.window_ns, "preflight", notes, "tuned", r->tuned ? json_incref(r->tuned) : json_array(), "meters",
 			 meter_json(&r->meter));
 }
 
@@ -255,9 +257,29 @@ static int finish(struct run *r, int err, struct why *why)
 	return code;
 }
 
+void run_say_tuned(const char *line)
+{
+	progress_say(talk, "tune: %s", line);
+}
+
+/* Tuned first: what can be set right is not doubtful. */
+static int look_at_machine(struct run *r)
+{
+	struct checks checks;
+	int err;
+
+	r->tuned = json_array();
+	err = r->c->tune ? tune_machine("", &r->undo, run_say_tuned, r->tuned) : 0;
+	if (!err)
+		err = preflight_all(r->in.out, &checks);
+	if (!err)
+		preflight_notes(&checks, &r->report.preflight);
+	return err;
+}
+
 static int measure(struct run *r, struct why *why)
 {
-	int err = machine_preflight(&r->report.preflight);
+	int err = look_at_machine(r);
 
 	for (unsigned int i = 0; i < r->report.preflight.nr; i++)
 		progress_say(&r->progress, "note: %s", r->report.preflight.note[i]);
@@ -347,5 +369,6 @@ int run_bench(const struct run_config *c, struct why *why)
 	free(r.stuck);
 	free(r.sets);
 	json_decref(r.header);
+	json_decref(r.tuned);
 	return code;
 }

@@ -19,6 +19,7 @@ struct run_config {
 	bool rounds_set;
 	double budget, max_steal_pct;
 	const char *out, *history, *iopath, *fio, *sysbench, *uring, *workload_dir, *state_dir;
+	bool tune;
 	bool quick, long_cells;
 	struct shard {
 		unsigned int index, of;	/* 1..of; of 0: all sets */

@@ -55,11 +55,26 @@ int setting_read(const char *path, char *buf, size_t len)
 
 static int write_once(const char *path, const char *value)
 {
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
 	return write(fd, value, strlen(value)) < 0 ? -errno : 0;
+}
+
+static int read_back(const char *path, const char *value)
+{
+	char now[SETTING_MAX];
+	int err = setting_read(path, now, sizeof(now));
+
+	return err ? err : strcmp(now, value) ? -EIO : 0;
+}
+
+int setting_write_once(const char *path, const char *value)
+{
+	int err = write_once(path, value);
+
+	return err ? err : read_back(path, value);
 }
 
 int setting_write(const char *path, const char *value)
@@ -68,17 +83,14 @@ int setting_write(const char *path, const char *value)
 
 	for (int i = 0; i < 20; i++) {
 		struct timespec ts = { 0, 50 * (long)NS_PER_MS };
-		char now[SETTING_MAX];
 
 		err = write_once(path, value);
 		if (err == -EINVAL || err == -ENOENT || err == -EACCES || err == -EROFS)
 			return err;
-		if (!err) {
-			err = setting_read(path, now, sizeof(now));
-			if (!err && !strcmp(now, value))
-				return 0;
-			err = -EIO;
-		}
+		if (!err)
+			err = read_back(path, value);
+		if (!err)
+			return 0;
 		nanosleep(&ts, NULL);
 	}
 	return err;

@@ -21,6 +21,9 @@ int setting_read(const char *path, char *buf, size_t len);
  */
 int setting_write(const char *path, const char *value);
 
+/* The same, once: what the kernel refuses it refuses for good. */
+int setting_write_once(const char *path, const char *value);
+
 /* "none [mq-deadline] kyber": the word in brackets, -EPROTO when there is none. */
 int scheduler_current(const char *list, char *buf, size_t len);
 bool scheduler_offered(const char *list, const char *name);

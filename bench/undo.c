@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "bench/child.h"
+#include "bench/file.h"
 #include "bench/setting.h"
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
@@ -178,6 +179,31 @@ static int undo_configfs(const json_t *step, bool *ret_was_there)
 	return err;
 }
 
+/* When it began, in ticks since boot: tells it from a later one with its number. 0: there is none. */
+static long long process_start(pid_t pid)
+{
+	char path[32], line[512], *p;
+	long long start = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (file_read_line(path, line, sizeof(line)) || !(p = strrchr(line, ')')))
+		return 0;
+	/* behind the name: state is field 3, the start 22 */
+	if (sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lld", &start) != 1)
+		return 0;
+	return start;
+}
+
+static int undo_stopped(const json_t *step, bool *ret_was_there)
+{
+	pid_t pid = (pid_t)json_integer_value(json_object_get(step, "pid"));
+
+	if (pid <= 1 || process_start(pid) != json_integer_value(json_object_get(step, "start")))
+		return 0;
+	*ret_was_there = true;
+	return kill(pid, SIGCONT) ? -errno : 0;
+}
+
 static const struct undo_kind {
 	const char *name;
 	const char *subject; /* the key that names the thing */
@@ -187,7 +213,7 @@ static const struct undo_kind {
 	{ "mount", "path", undo_mount },      { "dir", "path", undo_dir },
 	{ "setting", "path", undo_setting },  { "cgroup", "path", undo_cgroup },
 	{ "setting", "path", undo_setting },  { "module", "name", undo_module },
-	{ "configfs", "path", undo_configfs },
+	{ "configfs", "path", undo_configfs }, { "stopped", "pid", undo_stopped },
 };
 
 static int save(struct undo *u)
@@ -290,6 +316,14 @@ int undo_push_mount(struct undo *u, const char *path)
 int undo_push_module(struct undo *u, const char *name)
 {
 	return push(u, json_pack("{s:s, s:s}", "kind", "module", "name", name));
+}
+
+int undo_push_stopped(struct undo *u, pid_t pid)
+{
+	long long start = process_start(pid);
+
+	return start ? push(u, json_pack("{s:s, s:I, s:I}", "kind", "stopped", "pid", (json_int_t)pid, "start",
+					 (json_int_t)start)) : -ENOENT;
 }
 
 int undo_push_configfs(struct undo *u, const char *path)

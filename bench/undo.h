@@ -50,6 +50,8 @@ int undo_push_module(struct undo *u, const char *name);
 int undo_push_configfs(struct undo *u, const char *path);
 /* A directory with plain files in it, no deeper. */
 int undo_push_dir(struct undo *u, const char *path);
+/* SIGCONT for a process of others that is about to be stopped. -ENOENT: there is none. */
+int undo_push_stopped(struct undo *u, pid_t pid);
 /* Write @value back into @path (a sysfs queue setting) unless it reads so. */
 int undo_push_setting(struct undo *u, const char *path, const char *value);
 

@@ -724,6 +724,7 @@ TEST(option_tables_are_sound)
 {
 	ASSERT_TRUE(opt_table_fault(cmd_run.options) == NULL);
 	ASSERT_TRUE(opt_table_fault(cmd_list.options) == NULL);
+	ASSERT_TRUE(opt_table_fault(cmd_preflight.options) == NULL);
 }
 
 TEST_MAIN("test-bench-parse", T(fio_json_behind_rubbish), T(fio_sums_jobs_and_leaves_the_pacer_out),

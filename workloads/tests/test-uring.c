@@ -158,13 +158,16 @@ TEST(errors_are_counted_by_errno)
 TEST(a_signal_ends_it_with_a_report)
 {
 	const char *why = need_loop();
+	struct disk_stat before;
 	struct proc p = {};
 	json_t *o;
 
 	if (why)
 		TEST_SKIP(why);
+	ASSERT_EQ(disk_stat_read(loop.name, &before), 0);
 	ASSERT_EQ(proc_start(&p, "iopath-uring --target %s --direct --rate 1000 --runtime 100s", loop.path), 0);
-	usleep(300000); /* for some I/Os; fewer do no harm */
+	for (int i = 0; i < 1000 && !disk_stat_since(loop.name, &before).reads; i++)
+		usleep(10000);
 	proc_signal(&p, SIGINT);
 	check_case("SIGINT");
 	check_same("status", proc_wait(&p, 10000), 128 + SIGINT);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "preflight.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <linux/bpf.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bench/cpu.h"
+#include "bench/file.h"
+#include "bench/setting.h"
+#include "bench/stop.h"
+#include "bench/tune.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/parse.h"
+
+#define BUSY_LIMIT_PCT 10	/* per core: 0.1 */
+#define STEAL_LIMIT_PCT 1
+#define HOT_MILLIDEGREES 85000
+#define OUT_MIN (64ull << 20)
+#define WATCH_NS (NS_PER_S / 2)
+
+__attribute__((format(printf, 4, 5))) static void add(struct checks *c, const char *name, enum check_state state,
+						      const char *fmt, ...)
+{
+	struct check *k = &c->check[c->nr];
+	va_list ap;
+
+	if (c->nr == PREFLIGHT_MAX)
+		return;
+	c->nr++;
+	k->name = name;
+	k->state = state;
+	va_start(ap, fmt);
+	vsnprintf(k->text, sizeof(k->text), fmt, ap);
+	va_end(ap);
+}
+
+static int read_below(const char *root, const char *path, char *buf, size_t len)
+{
+	_cleanup_free_ char *whole = NULL;
+
+	if (asprintf(&whole, "%s%s", root, path) < 0)
+		return -ENOMEM;
+	return setting_read(whole, buf, len);
+}
+
+/* ---- files ---- */
+
+static void check_governor(const char *root, struct checks *c)
+{
+	_cleanup_free_ char *pattern = NULL;
+	char word[SETTING_MAX], other[SETTING_MAX] = "";
+	unsigned int nr = 0, others = 0;
+	glob_t g;
+
+	if (asprintf(&pattern, "%s/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor", root) < 0 ||
+	    glob(pattern, 0, NULL, &g)) {
+		add(c, "governor", CHECK_ABSENT, "no frequency scaling to be seen (a virtual machine, or fixed)");
+		return;
+	}
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		if (setting_read(g.gl_pathv[i], word, sizeof(word)))
+			continue;
+		nr++;
+		if (!strcmp(word, "performance"))
+			continue;
+		others++;
+		strcpy(other, word);
+	}
+	globfree(&g);
+	if (others)
+		add(c, "governor", CHECK_DOUBTFUL, "%s on %u of %u cores, not performance: the clock follows the load", other,
+		    others, nr);
+	else
+		add(c, "governor", CHECK_OK, "performance");
+}
+
+static void check_turbo(const char *root, struct checks *c)
+{
+	char word[SETTING_MAX];
+	bool on;
+
+	if (!read_below(root, "/sys/devices/system/cpu/intel_pstate/no_turbo", word, sizeof(word)))
+		on = !strcmp(word, "0");
+	else if (!read_below(root, "/sys/devices/system/cpu/cpufreq/boost", word, sizeof(word)))
+		on = strcmp(word, "0");
+	else {
+		add(c, "turbo", CHECK_ABSENT, "no switch for it");
+		return;
+	}
+	add(c, "turbo", on ? CHECK_DOUBTFUL : CHECK_OK, on ? "on: the clock depends on heat and on how many cores are busy" :
+							      "off");
+}
+
+static void check_smt(const char *root, struct checks *c)
+{
+	char word[SETTING_MAX];
+
+	if (read_below(root, "/sys/devices/system/cpu/smt/active", word, sizeof(word)))
+		add(c, "smt", CHECK_ABSENT, "not known");
+	else if (!strcmp(word, "1"))
+		add(c, "smt", CHECK_INFO, "on: what runs on a sibling slows a core down");
+	else
+		add(c, "smt", CHECK_OK, "off");
+}
+
+static void check_thp(const char *root, struct checks *c)
+{
+	char word[SETTING_MAX];
+
+	if (read_below(root, "/sys/kernel/mm/transparent_hugepage/enabled", word, sizeof(word)))
+		add(c, "thp", CHECK_ABSENT, "no transparent huge pages");
+	else if (!strcmp(word, "always"))
+		add(c, "thp", CHECK_DOUBTFUL, "always: pages are collapsed and compacted in the background");
+	else
+		add(c, "thp", CHECK_OK, "%s", word);
+}
+
+static void check_irqbalance(const char *root, struct checks *c)
+{
+	pid_t pid = tune_find_process(root, "irqbalance");
+
+	if (pid)
+		add(c, "irqbalance", CHECK_DOUBTFUL, "runs (pid %d): interrupts move between cores", pid);
+	else
+		add(c, "irqbalance", CHECK_OK, "does not run");
+}
+
+static void check_bpf_stats(const char *root, struct checks *c)
+{
+	char word[SETTING_MAX];
+
+	if (read_below(root, "/proc/sys/kernel/bpf_stats_enabled", word, sizeof(word)))
+		add(c, "bpf_stats", CHECK_ABSENT, "this kernel has none");
+	else if (strcmp(word, "0"))
+		add(c, "bpf_stats", CHECK_DOUBTFUL, "kernel.bpf_stats_enabled is on: it makes every BPF program dearer");
+	else
+		add(c, "bpf_stats", CHECK_OK, "off");
+}
+
+static void check_heat(const char *root, struct checks *c)
+{
+	_cleanup_free_ char *pattern = NULL;
+	char word[SETTING_MAX];
+	long hottest = -1;
+	glob_t g;
+
+	if (asprintf(&pattern, "%s/sys/class/thermal/thermal_zone*/temp", root) < 0 || glob(pattern, 0, NULL, &g)) {
+		add(c, "heat", CHECK_ABSENT, "no sensor");
+		return;
+	}
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		if (!setting_read(g.gl_pathv[i], word, sizeof(word)) && atol(word) > hottest)
+			hottest = atol(word);
+	globfree(&g);
+	add(c, "heat", hottest >= HOT_MILLIDEGREES ? CHECK_DOUBTFUL : CHECK_OK, "%ld degrees%s", hottest / 1000,
+	    hottest >= HOT_MILLIDEGREES ? ": the processor slows down to cool off" : "");
+}
+
+static void check_pmu(const char *root, struct checks *c)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/sys/bus/event_source/devices/cpu", root) < 0)
+		return;
+	if (access(path, F_OK))
+		add(c, "pmu", CHECK_ABSENT, "no cycles and instructions per I/O");
+	else
+		add(c, "pmu", CHECK_OK, "present");
+}
+
+static void check_space(const char *out, struct checks *c)
+{
+	struct statvfs v;
+	uint64_t bytes;
+	char text[32];
+
+	if (!out || statvfs(out, &v))
+		return;
+	bytes = (uint64_t)v.f_bavail * v.f_frsize;
+	if (bytes < OUT_MIN)
+		add(c, "space", CHECK_DOUBTFUL, "%s left for the results", fmt_size(bytes, text, sizeof(text)));
+	else
+		add(c, "space", CHECK_OK, "%s for the results", fmt_size(bytes, text, sizeof(text)));
+}
+
+void preflight_files(const char *root, const char *out, struct checks *ret)
+{
+	struct checks c = { .nr = 0 };
+
+	check_governor(root, &c);
+	check_turbo(root, &c);
+	check_smt(root, &c);
+	check_thp(root, &c);
+	check_irqbalance(root, &c);
+	check_heat(root, &c);
+	check_pmu(root, &c);
+	check_bpf_stats(root, &c);
+	check_space(out, &c);
+	*ret = c;
+}
+
+/* ---- what must be asked or watched ---- */
+
+/* BPF links that are attached now: another tracer's cost would be in every arm. */
+static void check_tracers(struct checks *c)
+{
+	unsigned int nr = 0;
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	while (!syscall(SYS_bpf, BPF_LINK_GET_NEXT_ID, &attr, sizeof(attr))) {
+		attr.start_id = attr.next_id;
+		nr++;
+	}
+	if (nr)
+		add(c, "tracers", CHECK_DOUBTFUL, "%u BPF links of others are attached: their cost is in every arm", nr);
+	else
+		add(c, "tracers", CHECK_OK, "no BPF link of others");
+}
+
+static int check_load(struct checks *c)
+{
+	double busy = 0, steal = 0;
+	int err = cpu_busy_now(WATCH_NS, &busy, &steal);
+
+	if (err == -EINTR)
+		return err;
+	if (err) {
+		add(c, "load", CHECK_ABSENT, "cannot be read");
+		return 0;
+	}
+	add(c, "load", busy > BUSY_LIMIT_PCT ? CHECK_DOUBTFUL : CHECK_OK, "the machine is %.0f%% busy before the run starts",
+	    busy);
+	add(c, "steal", steal > STEAL_LIMIT_PCT ? CHECK_DOUBTFUL : CHECK_OK, "%.1f%% of the CPU time goes to other guests",
+	    steal);
+	return 0;
+}
+
+int preflight_all(const char *out, struct checks *ret)
+{
+	int err;
+
+	preflight_files("", out, ret);
+	check_tracers(ret);
+	err = check_load(ret);
+	return err;
+}
+
+void preflight_notes(const struct checks *c, struct preflight *ret)
+{
+	ret->nr = 0;
+	for (unsigned int i = 0; i < c->nr; i++)
+		if (c->check[i].state == CHECK_DOUBTFUL)
+			snprintf(ret->note[ret->nr++], sizeof(ret->note[0]), "%s: %.140s", c->check[i].name, c->check[i].text);
+}
+
+void preflight_print(const struct checks *c, FILE *f)
+{
+	static const char *const states[] = { [CHECK_OK] = "ok", [CHECK_DOUBTFUL] = "doubtful", [CHECK_ABSENT] = "absent",
+					      [CHECK_INFO] = "note" };
+
+	for (unsigned int i = 0; i < c->nr; i++)
+		fprintf(f, "%-11s %-9s %s\n", c->check[i].name, states[c->check[i].state], c->check[i].text);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What makes a measurement on this machine doubtful right now. It only looks:
+ * tune.h is what changes settings. Files are read below a root that tests
+ * replace by a tree of their own.
+ */
+#ifndef BENCH_PREFLIGHT_H
+#define BENCH_PREFLIGHT_H
+
+#include <stdio.h>
+
+#define PREFLIGHT_MAX 16
+
+enum check_state {
+	CHECK_OK,
+	CHECK_DOUBTFUL,
+	CHECK_ABSENT,	/* the machine does not have it */
+	CHECK_INFO,	/* neither good nor bad, worth knowing */
+};
+
+struct check {
+	const char *name;
+	enum check_state state;
+	char text[160];	/* what was found, and if doubtful why that matters */
+};
+
+struct checks {
+	unsigned int nr;
+	struct check check[PREFLIGHT_MAX];
+};
+
+struct preflight {
+	unsigned int nr;
+	char note[PREFLIGHT_MAX][160];	/* of the doubtful ones: "name: text" */
+};
+
+/* What is in files below @root ("" is the machine's own); the results will go to @out, which may be NULL. */
+void preflight_files(const char *root, const char *out, struct checks *ret);
+/* All of them, with what must be watched for half a second. -EINTR when asked to stop. */
+int preflight_all(const char *out, struct checks *ret);
+void preflight_notes(const struct checks *c, struct preflight *ret);
+void preflight_print(const struct checks *c, FILE *f);
+
+#endif

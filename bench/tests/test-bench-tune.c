@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The preflight and --tune, on machines that are made up: a tree of files with what sysfs and /proc have. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "bench/file.h"
+#include "bench/preflight.h"
+#include "bench/setting.h"
+#include "bench/tune.h"
+#include "bench/why.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+#define CPU "sys/devices/system/cpu"
+#define THP "sys/kernel/mm/transparent_hugepage/enabled"
+
+static char root[64];
+static char said[2048];
+
+static void say(const char *line)
+{
+	strncat(said, line, sizeof(said) - strlen(said) - 2);
+	strcat(said, "\n");
+}
+
+static const char *at(const char *path)
+{
+	static char buf[4][256];
+	static unsigned int i;
+
+	snprintf(buf[i = (i + 1) % 4], sizeof(buf[0]), "%s/%s", root, path);
+	return buf[i];
+}
+
+static void put(const char *path, const char *text)
+{
+	char dir[256];
+
+	snprintf(dir, sizeof(dir), "%s", at(path));
+	*strrchr(dir, '/') = '\0';
+	ASSERT_EQ(file_make_dirs(dir), 0);
+	ASSERT_EQ(file_replace(at(path), text), 0);
+}
+
+static void expect(const char *path, const char *value)
+{
+	char now[SETTING_MAX] = "";
+
+	setting_read(at(path), now, sizeof(now));
+	ASSERT_STR(now, value);
+}
+
+static void begin(void)
+{
+	strcpy(root, "/tmp/test-bench-tune.XXXXXX");
+	if (!mkdtemp(root))
+		abort();
+	said[0] = '\0';
+}
+
+static void end(void)
+{
+	char command[96];
+
+	snprintf(command, sizeof(command), "rm -rf %s", root);
+	ASSERT_EQ(system(command), 0);
+}
+
+/* A notebook as it comes: everything that can be wrong is. */
+static void put_notebook(void)
+{
+	put(CPU "/cpu0/cpufreq/scaling_governor", "powersave\n");
+	put(CPU "/cpu1/cpufreq/scaling_governor", "powersave\n");
+	put(CPU "/cpu10/cpufreq/scaling_governor", "performance\n");
+	put(CPU "/intel_pstate/no_turbo", "0\n");
+	put(CPU "/smt/active", "1\n");
+	put(THP, "[always] madvise never\n");
+	put("proc/sys/kernel/bpf_stats_enabled", "1\n");
+	put("sys/class/thermal/thermal_zone0/temp", "41000\n");
+	put("sys/class/thermal/thermal_zone1/temp", "97000\n");
+}
+
+/* ---- preflight ---- */
+
+static const struct check none = { .name = "?", .state = (enum check_state)-1 };
+
+static const struct check *find(const struct checks *c, const char *name)
+{
+	for (unsigned int i = 0; i < c->nr; i++)
+		if (!strcmp(c->check[i].name, name))
+			return &c->check[i];
+	return &none;
+}
+
+TEST(a_machine_out_of_the_box_is_doubtful)
+{
+	static const char *const doubtful[] = { "governor", "turbo", "thp", "heat", "bpf_stats" };
+	struct preflight notes;
+	struct checks c;
+
+	begin();
+	put_notebook();
+	preflight_files(root, NULL, &c);
+	for (size_t i = 0; i < ARRAY_SIZE(doubtful); i++)
+		ASSERT_EQ(find(&c, doubtful[i])->state, CHECK_DOUBTFUL);
+	ASSERT_TRUE(strstr(find(&c, "governor")->text, "powersave on 2 of 3 cores") != NULL);
+	ASSERT_TRUE(strstr(find(&c, "heat")->text, "97 degrees") != NULL);
+	ASSERT_EQ(find(&c, "smt")->state, CHECK_INFO);
+	ASSERT_EQ(find(&c, "irqbalance")->state, CHECK_OK);
+	ASSERT_EQ(find(&c, "pmu")->state, CHECK_ABSENT);
+	preflight_notes(&c, &notes);
+	ASSERT_EQ(notes.nr, ARRAY_SIZE(doubtful));
+	ASSERT_TRUE(!strncmp(notes.note[0], "governor: powersave", 19));
+	end();
+}
+
+TEST(a_machine_made_ready_is_not)
+{
+	struct preflight notes;
+	struct checks c;
+
+	begin();
+	put(CPU "/cpu0/cpufreq/scaling_governor", "performance\n");
+	put(CPU "/cpufreq/boost", "0\n");
+	put(CPU "/smt/active", "0\n");
+	put(THP, "always [madvise] never\n");
+	put("proc/sys/kernel/bpf_stats_enabled", "0\n");
+	put("sys/bus/event_source/devices/cpu/type", "4\n");
+	preflight_files(root, "/", &c);
+	preflight_notes(&c, &notes);
+	ASSERT_EQ(notes.nr, 0);
+	ASSERT_EQ(find(&c, "turbo")->state, CHECK_OK);
+	ASSERT_EQ(find(&c, "pmu")->state, CHECK_OK);
+	ASSERT_EQ(find(&c, "space")->state, CHECK_OK);
+	put(CPU "/cpufreq/boost", "1\n");
+	preflight_files(root, NULL, &c);
+	ASSERT_EQ(find(&c, "turbo")->state, CHECK_DOUBTFUL);
+	end();
+}
+
+TEST(what_a_machine_does_not_have_is_absent_not_wrong)
+{
+	static const char *const absent[] = { "governor", "turbo", "smt", "thp", "heat", "pmu", "bpf_stats" };
+	struct preflight notes;
+	struct checks c;
+
+	begin();
+	preflight_files(root, NULL, &c);
+	for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
+		ASSERT_EQ(find(&c, absent[i])->state, CHECK_ABSENT);
+	preflight_notes(&c, &notes);
+	ASSERT_EQ(notes.nr, 0);
+	end();
+}
+
+/* ---- tune ---- */
+
+static struct undo open_undo(undo_say *talk)
+{
+	struct why why = { 0 };
+	struct undo u;
+
+	ASSERT_EQ(undo_open(&u, at("state"), talk, &why), 0);
+	return u;
+}
+
+TEST(tuning_changes_what_is_there_and_puts_it_back)
+{
+	json_t *lines = json_array();
+	struct undo u;
+
+	begin();
+	put_notebook();
+	u = open_undo(say);
+	ASSERT_EQ(tune_machine(root, &u, say, lines), 0);
+	expect(CPU "/cpu0/cpufreq/scaling_governor", "performance");
+	expect(CPU "/cpu1/cpufreq/scaling_governor", "performance");
+	expect(CPU "/intel_pstate/no_turbo", "1");
+	expect(THP, "never");
+	ASSERT_EQ(json_array_size(lines), 3);
+	ASSERT_STR(json_string_value(json_array_get(lines, 0)), "governor: performance (was powersave), 2 files");
+	ASSERT_TRUE(access(at(CPU "/cpufreq/boost"), F_OK) != 0); /* nothing is made up */
+	undo_close(&u);
+	expect(CPU "/cpu0/cpufreq/scaling_governor", "powersave");
+	expect(CPU "/cpu10/cpufreq/scaling_governor", "performance");
+	expect(CPU "/intel_pstate/no_turbo", "0");
+	expect(THP, "always");
+	json_decref(lines);
+	end();
+}
+
+/* The run is gone without a word; the next one finds its state file. */
+TEST(a_crash_is_put_right_by_the_next_run)
+{
+	struct undo u;
+
+	begin();
+	put_notebook();
+	u = open_undo(NULL);
+	ASSERT_EQ(tune_machine(root, &u, say, NULL), 0);
+	close(u.lock_fd); /* all that the kernel does for a process that was killed */
+	json_decref(u.steps);
+	free(u.dir);
+	expect(THP, "never");
+	said[0] = '\0';
+	u = open_undo(say);
+	expect(THP, "always");
+	expect(CPU "/cpu1/cpufreq/scaling_governor", "powersave");
+	expect(CPU "/intel_pstate/no_turbo", "0");
+	ASSERT_TRUE(strstr(said, "cleaned up setting") != NULL);
+	undo_close(&u);
+	ASSERT_TRUE(access(at("state/state.json"), F_OK) != 0);
+	end();
+}
+
+/* A file that cannot be written to: said, the rest is done, nothing is left to be put back. */
+TEST(a_refusal_is_said_and_the_rest_goes_on)
+{
+	struct undo u;
+
+	begin();
+	put_notebook();
+	ASSERT_EQ(unlink(at(CPU "/intel_pstate/no_turbo")), 0);
+	ASSERT_EQ(mkdir(at(CPU "/intel_pstate/no_turbo"), 0700), 0);
+	u = open_undo(NULL);
+	ASSERT_EQ(tune_machine(root, &u, say, NULL), 0);
+	ASSERT_TRUE(strstr(said, "turbo off: cannot be set to 1") != NULL);
+	expect(THP, "never");
+	ASSERT_EQ(undo_mark(&u), 3); /* two governors, one THP */
+	undo_close(&u);
+	expect(THP, "always");
+	end();
+}
+
+static char state_of(pid_t pid)
+{
+	char path[32], line[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	return file_read_line(path, line, sizeof(line)) ? '?' : strrchr(line, ')')[2];
+}
+
+static bool becomes(pid_t pid, char state)
+{
+	for (int i = 0; i < 500; i++) {
+		if (state_of(pid) == state)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+TEST(irqbalance_stands_still_and_goes_on)
+{
+	pid_t pid = fork();
+	char path[64];
+	struct undo u;
+
+	if (!pid)
+		for (;;)
+			pause();
+	begin();
+	snprintf(path, sizeof(path), "proc/%d/comm", pid);
+	put(path, "irqbalance\n");
+	put("proc/1/comm", "init\n");
+	ASSERT_EQ(tune_find_process(root, "irqbalance"), pid);
+	u = open_undo(NULL);
+	ASSERT_EQ(tune_machine(root, &u, say, NULL), 0);
+	ASSERT_TRUE(becomes(pid, 'T'));
+	undo_close(&u);
+	ASSERT_TRUE(becomes(pid, 'S'));
+	ASSERT_TRUE(strstr(said, "irqbalance: stopped") != NULL);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	/* another process with its number is not touched, one that is gone is no error */
+	said[0] = '\0';
+	u = open_undo(NULL);
+	ASSERT_EQ(tune_machine(root, &u, say, NULL), 0);
+	ASSERT_EQ(undo_mark(&u), 0);
+	undo_close(&u);
+	end();
+}
+
+TEST(interrupts_of_the_disk_go_to_one_core)
+{
+	char command[512];
+	struct undo u;
+
+	begin();
+	put("sys/devices/pci0/0000:00:03.0/msi_irqs/24", "msix\n");
+	put("sys/devices/pci0/0000:00:03.0/msi_irqs/25", "msix\n");
+	put("sys/devices/pci0/0000:00:03.0/nvme/nvme0/model", "x\n");
+	put("sys/block/nvme0n1/size", "1\n");
+	put("proc/irq/24/smp_affinity_list", "0-3\n");
+	put("proc/irq/25/smp_affinity_list", "3\n");
+	put("proc/irq/26/smp_affinity_list", "0-3\n");
+	snprintf(command, sizeof(command), "ln -s ../../devices/pci0/0000:00:03.0/nvme/nvme0 %s", at("sys/block/nvme0n1/device"));
+	ASSERT_EQ(system(command), 0);
+	u = open_undo(NULL);
+	ASSERT_EQ(tune_interrupts(root, "nvme0n1", "3", &u, say, NULL), 0);
+	expect("proc/irq/24/smp_affinity_list", "3");
+	expect("proc/irq/26/smp_affinity_list", "0-3");
+	ASSERT_STR(said, "nvme0n1: 1 interrupts to core 3\n");
+	undo_close(&u);
+	expect("proc/irq/24/smp_affinity_list", "0-3");
+	/* a loop device has none */
+	u = open_undo(NULL);
+	said[0] = '\0';
+	ASSERT_EQ(tune_interrupts(root, "loop0", "3", &u, say, NULL), 0);
+	ASSERT_STR(said, "");
+	undo_close(&u);
+	end();
+}
+
+TEST_MAIN("bench-tune", T(a_machine_out_of_the_box_is_doubtful), T(a_machine_made_ready_is_not),
+	  T(what_a_machine_does_not_have_is_absent_not_wrong), T(tuning_changes_what_is_there_and_puts_it_back),
+	  T(a_crash_is_put_right_by_the_next_run), T(a_refusal_is_said_and_the_rest_goes_on),
+	  T(irqbalance_stands_still_and_goes_on), T(interrupts_of_the_disk_go_to_one_core))
