@@ -71,6 +71,7 @@ endef
 
 ALL_SRC :=
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p),$($(p)_SRC),$($(p)_LIBS))))
+$(foreach p,$(FUZZERS),$(eval $(call program,$(p),$($(p)_SRC),$($(p)_LIBS))))
 $(foreach p,$(TESTS),$(eval $(call program,$(p),$($(p)_SRC),$($(p)_LIBS) -lcunit)))
 ALL_SRC := $(sort $(ALL_SRC))
 -include $(patsubst %.c,$(O)/%.d,$(ALL_SRC))

@@ -105,8 +105,9 @@ $(O)/iopath-bench.8: bench/iopath-bench.8.in $(O)/iopath-bench
 	$(Q)rm -f $@.options
 
 HELP_TARGETS += make_bench_________overhead_of_a_tier_against_the_budget,_on_a_scratch_device_unless_DEV_names_one
-HELP_TARGETS += make_bench-compare_the_tracer_of_revision_BASE=REV_and_this_one,_interleaved_in_one_run
+HELP_TARGETS += make_bench-compare_the_tracer_of_revision_BASE=REV_and_this_one,_interleaved_in_one_run;_or_two_KERNELS=_of_the_lab
 HELP_TARGETS += make_bench-schedulers_one_HTML_and_Markdown_report_over_all_schedulers_(DEV=,_TIER=,_WORKLOAD=)
+HELP_TARGETS += make_fuzz__________every_parser_of_iopath-bench_for_FUZZ_TIME=_seconds_in_all_(300),_FUZZ=_some_of_them
 HELP_VARIABLES += bench:_TIER=full|block|vfs|filemap|all_DEV=loop|/dev/X|lab:nvme_SCHED=none,bfq_WORKLOAD=NAME|FILE.fio
 HELP_VARIABLES += bench:_QUICK=1_(smoke_run,_90_s)_LONG=1_(figures_to_publish)_OUT=DIR_SEED=N_ARGS=...
 
@@ -140,9 +141,15 @@ endif
 .PHONY: bench-compare bench-schedulers
 bench_options = $(if $(DEV),--device $(DEV)) $(if $(WORKLOAD),--workload $(WORKLOAD)) \
 	$(if $(SEED),--seed $(SEED)) $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(LONG)),--long) $(ARGS)
+# KERNELS='A B': two kernels of the lab in place of two revisions.
 bench-compare: deps
 	$(Q)$(MAKE) programs
+ifneq ($(KERNELS),)
+	$(Q)$(MAKE) lab-deps
+	$(Q)O=$(O) OUT=$(OUT) bench/bench-kernels '$(KERNELS)' $(TIER) $(if $(SCHED),--scheduler $(SCHED)) $(bench_options)
+else
 	$(Q)O=$(O) OUT=$(OUT) bench/bench-compare '$(BASE)' $(TIER) $(if $(SCHED),--scheduler $(SCHED)) $(bench_options)
+endif
 
 # What each scheduler does to the workload, and what the tracer costs under it; and in which stage the time goes.
 bench-schedulers: deps
@@ -157,10 +164,23 @@ bench-burn_SRC := bench/tests/burn.c
 bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
-BENCH_TESTS := test-bench-compare test-bench-cpu test-bench-device test-bench-history test-bench-merge test-bench-parse test-bench-past test-bench-tune test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \
+BENCH_TESTS := test-bench-compare test-bench-cpu test-bench-device test-bench-fuzz test-bench-history test-bench-merge test-bench-parse test-bench-past test-bench-tune test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \
 	test-bench-uring test-bench-verdict test-bench-view
 TESTS += $(BENCH_TESTS)
+test-bench-fuzz_EXTRA := bench/fuzz/target.c
 BENCH_RUN_TESTS := test-bench-device test-bench-run test-bench-stop test-bench-uring
-$(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/canned.c bench/tests/schema.c \
+$(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/canned.c bench/tests/schema.c $(value $(t)_EXTRA) \
 	$(if $(filter $(t),$(BENCH_RUN_TESTS)),bench/tests/bench-run.c) $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))
+
+# The same targets under libFuzzer, with everything of ours instrumented: objects of their own.
+.PHONY: fuzz fuzz-deps
+FUZZ_TIME ?= 300
+FUZZERS := fuzz-bench
+fuzz-bench_SRC := bench/fuzz/fuzzer.c bench/fuzz/target.c $(BENCH_LIB) $(BASE_SRC)
+fuzz-bench_LIBS := -fsanitize=fuzzer $(BENCH_LIBS)
+fuzz-deps:
+	$(Q)$(MAKE) deps DEPS='clang libclang-rt-dev $(filter lib%,$(DEPS))'
+fuzz: fuzz-deps
+	$(Q)$(MAKE) O=$(O)/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined CFLAGS='-O1 -g -fno-sanitize-recover=all' $(O)/fuzz/fuzz-bench
+	$(Q)bench/fuzz/fuzz $(O)/fuzz/fuzz-bench $(FUZZ_TIME) $(O)/fuzz/found $(FUZZ)

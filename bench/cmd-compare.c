@@ -16,7 +16,7 @@
 struct compare_config {
 	struct opt_list arms;
 	double margin;
-	bool force, json, bisect;
+	bool kernels, force, json, bisect;
 };
 
 static const struct opt compare_opts[] = {
@@ -25,6 +25,8 @@ static const struct opt compare_opts[] = {
 	  0, 99, NULL },
 	{ "arms", 0, OPT_LIST, offsetof(struct compare_config, arms), "A,B",
 	  "two arms of one run, round by round, in place of two runs", 0, 0, NULL },
+	{ "kernels", 0, OPT_FLAG, offsetof(struct compare_config, kernels), NULL,
+	  "the runs may be of two kernels, if the machine is the same otherwise", 0, 0, NULL },
 	{ "force", 0, OPT_FLAG, offsetof(struct compare_config, force), NULL,
 	  "although machine, kernel, windows or job files differ, or a run is not complete", 0, 0, NULL },
 	{ "bisect", 0, OPT_FLAG, offsetof(struct compare_config, bisect), NULL,
@@ -109,7 +111,7 @@ static int print(const struct comparison *c, bool json, struct why *why)
 
 static int compare(char **path, const struct compare_config *c, enum change *ret, struct why *why)
 {
-	struct compare_rule rule = { .margin = c->margin, .force = c->force };
+	struct compare_rule rule = { .margin = c->margin, .kernels = c->kernels, .force = c->force };
 	struct replay a = { 0 }, b = { 0 };
 	struct comparison done = { 0 };
 	int err = replay_load(path[0], &a, why);

@@ -35,15 +35,30 @@ static const char *fingerprint(const struct report *r, const char *key)
 	return s ? s : "?";
 }
 
-static int check_headers(const struct report *a, const struct report *b, struct why *why)
+/* All that the key of a machine is made of, but for its kernel. */
+static bool same_but_kernel(const struct report *a, const struct report *b)
 {
-	static const char *const names[] = { "kernel", "cpu_model", "arch", "fio" };
+	static const char *const parts[] = { "cpu_model", "nr_cpus", "arch", "fio", "sysbench" };
+	const json_t *x = json_object_get(a->header, "fingerprint"), *y = json_object_get(b->header, "fingerprint");
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		const json_t *u = json_object_get(x, parts[i]), *v = json_object_get(y, parts[i]);
+
+		if (u != v && !json_equal(u, v))
+			return false;
+	}
+	return true;
+}
+
+static int check_headers(const struct report *a, const struct report *b, bool kernels, struct why *why)
+{
+	static const char *const names[] = { "cpu_model", "arch", "fio", "kernel" };
 
 	if (!a->complete || !b->complete)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "run %s is not complete: %s",
 				a->complete ? "B" : "A", a->complete ? b->reason : a->reason);
-	if (strcmp(fingerprint(a, "key"), fingerprint(b, "key"))) {
-		for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+	if (strcmp(fingerprint(a, "key"), fingerprint(b, "key")) && !(kernels && same_but_kernel(a, b))) {
+		for (size_t i = 0; i < ARRAY_SIZE(names) - kernels; i++) /* the last is the kernel */
 			if (strcmp(fingerprint(a, names[i]), fingerprint(b, names[i])))
 				return why_fail(why, EXIT_USAGE, -EINVAL,
 						"not the same machine: %s is %.100s in A, %.100s in B",
@@ -309,7 +324,7 @@ int compare_runs(const struct report *a, const struct report *b, const struct co
 		 struct comparison *ret, struct why *why)
 {
 	struct comparison c = { .margin = rule->margin };
-	int err = rule->force ? 0 : check_headers(a, b, why);
+	int err = rule->force ? 0 : check_headers(a, b, rule->kernels, why);
 
 	if (!err)
 		err = pair_up(a, b, rule, &c, why);

@@ -46,6 +46,7 @@ struct comparison {
 
 struct compare_rule {
 	double margin;		/* percent and percentage points */
+	bool kernels;		/* two kernels on one machine: that is the question */
 	bool force;		/* although the runs do not go together */
 };
 

@@ -2,6 +2,7 @@
 #include "fio.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "tracer/base/cleanup.h"
 
 #define BUCKET_MS 100
+#define LAST_MS (1ull << 42)	/* in the year 2109: what is later is no time */
 
 static const char *const op_names[] = { "read", "write", "sync" };
 
@@ -36,16 +38,20 @@ static void keep_prefix(const char *text, const char *json, struct fio_result *r
 		r->prefix[--len] = '\0';
 }
 
-static uint64_t get_u64(const json_t *o, const char *key)
+/* 0 when it is not there; *odd: it is a number that nothing can have. */
+static double get_real(const json_t *o, const char *key, bool *odd)
 {
-	const json_t *v = json_object_get(o, key);
+	double v = json_number_value(json_object_get(o, key));
 
-	return json_is_number(v) && json_number_value(v) > 0 ? (uint64_t)json_number_value(v) : 0;
+	if (v >= 0 && v < 0x1p53)
+		return v;
+	*odd = true;
+	return 0;
 }
 
-static double get_real(const json_t *o, const char *key)
+static uint64_t get_u64(const json_t *o, const char *key, bool *odd)
 {
-	return json_number_value(json_object_get(o, key));
+	return (uint64_t)get_real(o, key, odd);
 }
 
 static void merge_max(uint64_t *into, uint64_t v)
@@ -54,21 +60,21 @@ static void merge_max(uint64_t *into, uint64_t v)
 		*into = v;
 }
 
-static void add_latency(struct fio_latency *l, const json_t *op, const char *key)
+static void add_latency(struct fio_latency *l, const json_t *op, const char *key, bool *odd)
 {
 	const json_t *lat = json_object_get(op, key), *pct = json_object_get(lat, "percentile");
-	uint64_t n = get_u64(lat, "N");
+	uint64_t n = get_u64(lat, "N", odd);
 
 	if (!n)
 		return;
-	l->mean_ns = (l->mean_ns * (double)l->count + get_real(lat, "mean") * (double)n) /
+	l->mean_ns = (l->mean_ns * (double)l->count + get_real(lat, "mean", odd) * (double)n) /
 		     (double)(l->count + n);
 	l->count += n;
-	merge_max(&l->p50_ns, get_u64(pct, "50.000000"));
-	merge_max(&l->p90_ns, get_u64(pct, "90.000000"));
-	merge_max(&l->p99_ns, get_u64(pct, "99.000000"));
-	merge_max(&l->p999_ns, get_u64(pct, "99.900000"));
-	merge_max(&l->max_ns, get_u64(lat, "max"));
+	merge_max(&l->p50_ns, get_u64(pct, "50.000000", odd));
+	merge_max(&l->p90_ns, get_u64(pct, "90.000000", odd));
+	merge_max(&l->p99_ns, get_u64(pct, "99.000000", odd));
+	merge_max(&l->p999_ns, get_u64(pct, "99.900000", odd));
+	merge_max(&l->max_ns, get_u64(lat, "max", odd));
 }
 
 static int add_job(const json_t *job, struct fio_result *r, struct why *why)
@@ -77,7 +83,8 @@ static int add_job(const json_t *job, struct fio_result *r, struct why *why)
 	const json_t *read = json_object_get(job, "read"), *write = json_object_get(job, "write");
 	const json_t *sync = json_object_get(job, "sync");
 	struct fio_job *j = &r->job[r->nr_jobs];
-	int error = (int)get_real(job, "error");
+	bool strange = false, *odd = &strange;
+	int error = (int)fmin(get_real(job, "error", odd), INT_MAX);
 
 	if (!name || !json_is_object(read) || !json_is_object(write))
 		return why_fail(why, EXIT_HARNESS, -EPROTO, "fio's JSON has a job without figures");
@@ -90,14 +97,17 @@ static int add_job(const json_t *job, struct fio_result *r, struct why *why)
 				WORKLOAD_MAX_JOBS);
 	r->nr_jobs++;
 	snprintf(j->name, sizeof(j->name), "%s", name);
-	j->ios = get_u64(read, "total_ios") + get_u64(write, "total_ios");
-	j->syncs = get_u64(sync, "total_ios");
-	j->runtime_s = get_real(job, "job_runtime") / 1000;
+	text_clean(j->name);
+	j->ios = get_u64(read, "total_ios", odd) + get_u64(write, "total_ios", odd);
+	j->syncs = get_u64(sync, "total_ios", odd);
+	j->runtime_s = get_real(job, "job_runtime", odd) / 1000;
 	r->ios += j->ios;
-	r->bytes += get_u64(read, "io_bytes") + get_u64(write, "io_bytes");
-	add_latency(&r->latency[FIO_READ], read, "clat_ns");
-	add_latency(&r->latency[FIO_WRITE], write, "clat_ns");
-	add_latency(&r->latency[FIO_SYNC], sync, "lat_ns");
+	r->bytes += get_u64(read, "io_bytes", odd) + get_u64(write, "io_bytes", odd);
+	add_latency(&r->latency[FIO_READ], read, "clat_ns", odd);
+	add_latency(&r->latency[FIO_WRITE], write, "clat_ns", odd);
+	add_latency(&r->latency[FIO_SYNC], sync, "lat_ns", odd);
+	if (strange)
+		return why_fail(why, EXIT_HARNESS, -EPROTO, "fio's JSON has a number of job %.63s that nothing can have", name);
 	return 0;
 }
 
@@ -120,6 +130,7 @@ int fio_parse(const char *text, struct fio_result *ret, struct why *why)
 				where.line, where.text);
 	version = json_string_value(json_object_get(root, "fio version"));
 	snprintf(r.version, sizeof(r.version), "%s", version ? version : "?");
+	text_clean(r.version);
 	jobs = json_object_get(root, "jobs");
 	if (!json_array_size(jobs))
 		err = why_fail(why, EXIT_HARNESS, -EPROTO, "fio ran no job%s%s",
@@ -179,7 +190,7 @@ int fio_series_add(struct fio_series *s, const char *text)
 		unsigned int dir;
 		int err;
 
-		if (sscanf(p, "%llu, %llu, %u", &ms, &iops, &dir) == 3 && dir < 3) {
+		if (sscanf(p, "%llu, %llu, %u", &ms, &iops, &dir) == 3 && dir < 3 && ms >= BUCKET_MS && ms < LAST_MS) {
 			uint64_t from = last[dir] ? last[dir] : ms - BUCKET_MS;
 
 			/* fio's value is I/Os per second over its own bucket length in ms */
@@ -190,6 +201,7 @@ int fio_series_add(struct fio_series *s, const char *text)
 				if (err)
 					return err;
 			}
+			s->stepped |= ms < last[dir];
 			last[dir] = ms;
 		}
 		p += strcspn(p, "\n");

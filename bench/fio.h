@@ -55,6 +55,7 @@ struct fio_series {
 	struct fio_bucket *bucket;
 	uint64_t first_ms, last_ms;
 	double ios;	/* all buckets */
+	bool stepped;	/* its time runs backwards: the clock was set */
 };
 
 int fio_series_put(struct fio_series *s, struct fio_bucket b);

@@ -14,6 +14,7 @@
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
 
+#define VERSION_TIMEOUT_NS (60 * NS_PER_S) /* a cold start under emulation takes its time */
 #define QUICK_WORKLOAD "randread-4k-qd1"
 
 const char *const scheduler_names[] = { "none", "mq-deadline", "bfq", "kyber", NULL };
@@ -226,7 +227,7 @@ static int check_program(const char *given, const char *name, char **ret_path, c
 		*ret_path = strdup(given);
 	if (!*ret_path)
 		return -ENOMEM;
-	err = child_run(argv, 10 * NS_PER_S, &out, &end);
+	err = child_run(argv, VERSION_TIMEOUT_NS, &out, &end);
 	if (err == -ENOENT)
 		return why_fail(why, EXIT_ENVIRONMENT, err, "%s is not installed", given);
 	if (err == -EINTR)
@@ -259,12 +260,36 @@ static int check_uring(const struct run_config *c, struct inputs *in, struct why
 					 sizeof(version), why);
 }
 
+/* What fio makes of the job files of the user, before anything else is done. */
+static int check_jobs(const struct run_config *c, const struct inputs *in, struct why *why)
+{
+	for (size_t i = 0; i < c->workloads.nr; i++) {
+		const char *path = c->workloads.v[i], *suffix = strrchr(path, '.');
+		char *argv[] = { in->fio, "--parse-only", (char *)path, NULL };
+		_cleanup_free_ char *out = NULL;
+		struct child_end end = { 0 };
+		int err;
+
+		if (!suffix || strcmp(suffix, ".fio"))
+			continue;
+		err = child_run(argv, VERSION_TIMEOUT_NS, &out, &end);
+		if (err == -EINTR)
+			return err;
+		if (err || end.status)
+			return why_fail(why, EXIT_USAGE, -EINVAL, "--workload %s: fio does not take it: %.*s", path,
+					out ? (int)strcspn(out, "\n") : 100, out ? out : strerror(-err));
+	}
+	return 0;
+}
+
 static int check_programs(const struct run_config *c, struct inputs *in, struct why *why)
 {
 	int err = 0;
 
 	if (wants(in, WORKLOAD_FIO))
 		err = check_program(c->fio, "fio", &in->fio, in->fio_version, sizeof(in->fio_version), why);
+	if (!err && in->fio)
+		err = check_jobs(c, in, why);
 	if (!err && wants(in, WORKLOAD_SYSBENCH))
 		err = check_program(c->sysbench, "sysbench", &in->sysbench, in->sysbench_version,
 				    sizeof(in->sysbench_version), why);

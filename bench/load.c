@@ -85,12 +85,23 @@ void load_count_series(struct pass_env *e, const struct load_run *run, const str
 	const char *name = load_of(e->workload)->name;
 	uint64_t startup_ms = s->first_ms > run->started_ms ? s->first_ms - run->started_ms : 0;
 
-	if (s->first_ms + e->timing.discard_ns / NS_PER_MS / 2 > r->from_ms)
+	if (s->stepped)
+		pass_fault(r, "the time in %s's log runs backwards: the clock was set", name);
+	if (startup_ms * NS_PER_MS > START_TIMEOUT_NS) { /* emulated, or very busy: look again, and longer */
+		e->start_ns = 2 * startup_ms * NS_PER_MS;
+		if (e->start_ns > START_SLOWEST_NS)
+			e->start_ns = START_SLOWEST_NS;
+		e->unseen_start = false;
+	}
+	if (s->first_ms + e->timing.discard_ns / NS_PER_MS / 2 > r->from_ms) {
 		pass_fault(r, "%s was slow to start (%llu ms): nothing left to discard", name,
 			   (unsigned long long)startup_ms);
-	else if (s->last_ms + 100 < r->to_ms)
+	} else if (s->last_ms + 100 < r->to_ms) {
+		if (e->slack_ns < START_SLOWEST_NS)
+			e->slack_ns += 2 * (r->to_ms - s->last_ms) * NS_PER_MS;
 		pass_fault(r, "%s ended %llu ms before the window", name,
 			   (unsigned long long)(r->to_ms - s->last_ms));
+	}
 	r->ios = fio_series_ios(s, r->from_ms, r->to_ms);
 	r->bytes = (uint64_t)(r->ios * (double)r->fio.bytes / (double)r->fio.ios);
 	if (fio_series_unsteady(s, r->from_ms, r->to_ms))

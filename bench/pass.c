@@ -19,10 +19,10 @@
 #define SLACK_NS (200 * NS_PER_MS)	/* of fio's run behind the window */
 #define START_IOS 20			/* on the device: fio is at work */
 #define START_POLL_NS (10 * NS_PER_MS)
-#define START_TIMEOUT_NS (2 * NS_PER_S)	/* then it is at work, or nothing shows */
 #define END_TIMEOUT_NS (20 * NS_PER_S)
 #define STOP_GRACE_NS (5 * NS_PER_S)
 #define RATE_REACHED .99
+#define CLOCK_STEP_S .05	/* more than slewing does to a window */
 #define STEAL_NOISE_NS (20 * NS_PER_MS) /* two ticks: less says nothing in a short window */
 
 void pass_fault(struct pass_result *r, const char *fmt, ...)
@@ -89,6 +89,15 @@ static void judge_window(struct pass_result *r)
 		r->flags |= PASS_RATE_MISSED;
 }
 
+/* The window is cut out of logs by the wall clock: it must have gone on like the other one. */
+static void judge_clock(struct pass_result *r)
+{
+	double wall_s = (double)(int64_t)(r->to_ms - r->from_ms) / 1000;
+
+	if (fabs(wall_s - r->window_s) > CLOCK_STEP_S)
+		pass_fault(r, "the clock was set in the window: %.3f s by the wall clock, %.3f s in truth", wall_s, r->window_s);
+}
+
 static void judge_machine(struct pass_env *e, struct pass_result *r)
 {
 	char complaint[160];
@@ -130,6 +139,7 @@ static int evaluate(struct pass_env *e, struct load_run *run, const struct edge 
 		r->from_ms = a->cpu.wall_ms;
 		r->to_ms = b->cpu.wall_ms;
 		r->window_s = (double)(b->cpu.when_ns - a->cpu.when_ns) / NS_PER_S;
+		judge_clock(r);
 		r->tracer_cpu_ns = b->tracer_cpu_ns > a->tracer_cpu_ns ?
 					   b->tracer_cpu_ns - a->tracer_cpu_ns : 0;
 		r->tracer_rss_bytes = b->tracer_rss_bytes;
@@ -148,11 +158,16 @@ static int evaluate(struct pass_env *e, struct load_run *run, const struct edge 
 	return err;
 }
 
+static uint64_t start_timeout(const struct pass_env *e)
+{
+	return e->start_ns ? e->start_ns : START_TIMEOUT_NS;
+}
+
 /* fio takes .3 s and more before its first I/O; the device shows when that was. */
 static int wait_started(struct pass_env *e, struct load_run *run, uint64_t ios_before,
 			struct pass_result *r)
 {
-	uint64_t deadline = run->started_ns + START_TIMEOUT_NS, ios = ios_before;
+	uint64_t deadline = run->started_ns + start_timeout(e), ios = ios_before;
 
 	while (now_ns() < deadline) {
 		struct child_end end;
@@ -209,8 +224,8 @@ int pass_run(struct pass_env *e, const struct pace *pace, double target_iops,
 	     const struct tracer *tracer, struct pass_result *ret, struct why *why)
 {
 	const struct load *load = load_of(e->workload);
-	uint64_t runtime = e->timing.discard_ns + e->timing.window_ns + SLACK_NS +
-			   (e->unseen_start ? START_TIMEOUT_NS : 0);
+	uint64_t runtime = e->timing.discard_ns + e->timing.window_ns + SLACK_NS + e->slack_ns +
+			   (e->unseen_start ? start_timeout(e) : 0);
 	struct job_params p = {
 		.filename = e->target->filename,
 		.size_bytes = e->target->size_bytes,

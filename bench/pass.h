@@ -28,6 +28,9 @@ struct timing {
 	uint64_t window_ns;
 };
 
+#define START_TIMEOUT_NS (2 * NS_PER_S)	/* then the load is at work, or nothing shows */
+#define START_SLOWEST_NS (20 * NS_PER_S)
+
 /* What the passes of one set share. */
 struct pass_env {
 	const char *fio, *sysbench, *uring;
@@ -40,6 +43,8 @@ struct pass_env {
 	struct timing timing;
 	/* fio's I/O does not show on the device (cached reads): wait this long instead */
 	bool unseen_start;
+	uint64_t slack_ns;	/* of the load's run behind the window, beside SLACK_NS; grows where that was too short */
+	uint64_t start_ns;	/* 0: START_TIMEOUT_NS; a machine that was slower is given more */
 	int kmsg_fd;
 	double max_steal_pct;	/* of the window; more, and it does not count */
 	struct undo *undo;

@@ -13,7 +13,7 @@ static bool find_number(const char *text, const char *label, double *ret)
 {
 	size_t len = strlen(label);
 
-	for (const char *p = text; p && *p; p = strchr(p, '\n'), p += p != NULL) {
+	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
 		char *end;
 		double v;
 

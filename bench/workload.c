@@ -114,13 +114,47 @@ static int check_name(const char *name, struct why *why)
 	       why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: a name of 1 to 63 characters is needed", name);
 }
 
+/* Of a complaint about a workload, its beginning. */
+static size_t complaint_prefix(const char *name, const struct why *why)
+{
+	size_t len = strlen("workload ") + strlen(name);
+
+	return !strncmp(why->text, "workload ", 9) && !strncmp(why->text + 9, name, len - 9) && why->text[len] == ':' ? len : 0;
+}
+
+/* "workload x: what" becomes "workload x:LINE: what". */
+static int at_line(const char *name, unsigned int line, int err, struct why *why)
+{
+	struct why told = *why;
+	size_t len = complaint_prefix(name, why);
+
+	if (len)
+		why_fail(why, told.code, err, "%.*s:%u%s", (int)len, told.text, line, told.text + len);
+	return err;
+}
+
+static int parse_lines(char *text, struct workload *w, unsigned int *jobs, struct why *why)
+{
+	int err = 0;
+	unsigned int nr = 0;
+
+	for (char *l = text, *next; l && !err; l = next) {
+		next = strchr(l, '\n');
+		if (next)
+			*next++ = '\0';
+		nr++;
+		if (*l)
+			err = at_line(w->name, nr, parse_line(l, w, jobs, why), why);
+	}
+	return err;
+}
+
 int workload_parse(const char *name, enum workload_kind kind, const char *text, struct workload *ret,
 		   struct why *why)
 {
 	_cleanup_free_ char *copy = strdup(text);
 	struct workload w = { .kind = kind, .name = strdup(name), .text = strdup(text) };
 	unsigned int jobs = 0;
-	char *save = NULL;
 	int err = check_name(name, why);
 
 	if (kind == WORKLOAD_SYSBENCH)
@@ -134,9 +168,8 @@ int workload_parse(const char *name, enum workload_kind kind, const char *text, 
 	}
 	if (!copy || !w.name || !w.text || !w.purpose)
 		err = -ENOMEM;
-	for (char *l = err ? NULL : strtok_r(copy, "\n", &save); l && !err;
-	     l = strtok_r(NULL, "\n", &save))
-		err = parse_line(l, &w, &jobs, why);
+	if (!err)
+		err = parse_lines(copy, &w, &jobs, why);
 	if (!err && kind != WORKLOAD_FIO)
 		err = workload_check_settings(&w, why);
 	else if (!err && !jobs)
@@ -180,7 +213,14 @@ static int load_file(const char *path, const char *stem, enum workload_kind kind
 	_cleanup_free_ char *text = NULL;
 	int err = file_read(path, &text);
 
-	return err ? err : workload_parse(stem, kind, text, ret, why);
+	if (!err)
+		err = workload_parse(stem, kind, text, ret, why);
+	if (err && complaint_prefix(stem, why)) { /* its file says more than its name */
+		struct why told = *why;
+
+		why_fail(why, told.code, err, "%s%s", path, told.text + complaint_prefix(stem, &told));
+	}
+	return err;
 }
 
 int workload_load(const char *name, const char *dir, struct workload *ret, struct why *why)

@@ -46,6 +46,6 @@ HELP_TARGETS += \
 	make_validate______exact_counts_on_kernels_x_disks_x_schedulers_x_tiers_(ci/README.md) \
 	make_validate-merge__results/validation.md_of_what_shards_have_left \
 	make_lab-smoke_____the_same_on_6.1,_three_disks,_two_schedulers \
-	make_doctor-check__what_iopath_doctor_says_on_the_lab's_kernels,_against_ci/expect/ \
+	make_doctor-check__what_iopath_doctor_says_on_the_kernels_of_the_lab,_against_ci/expect/ \
 	make_doctor-expect_renew_ci/expect/,_old_beside_new
 HELP_VARIABLES += KERNELS=_DISKS=_SCHEDS=_TIERS=_SHARD=i/n____for_make_validate

@@ -12,6 +12,7 @@ struct canned {
 	double loss_pct[CANNED_ARMS];	/* of throughput; CPU per I/O grows alike */
 	unsigned int nr_arms, rounds, max_rounds, confirm_rounds;
 	bool smoke;
+	unsigned int cpus;		/* of the machine; 0: two */
 	double noise_pct;		/* half a width */
 	unsigned int seed;
 	double budget;

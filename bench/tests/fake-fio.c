@@ -124,6 +124,8 @@ int main(int argc, char **argv)
 		puts("fio-3.33");
 		return 0;
 	}
+	if (argc == 3 && !strcmp(argv[1], "--parse-only"))
+		return 0;
 	for (int i = 1; i < argc; i++)
 		if (!strncmp(argv[i], "--output=", 9))
 			out = argv[i] + 9;

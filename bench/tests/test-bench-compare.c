@@ -150,6 +150,35 @@ TEST(runs_that_do_not_go_together_are_refused)
 	}
 }
 
+/* Two kernels only when asked, and only where nothing else differs. */
+TEST(two_kernels_are_compared_when_told)
+{
+	struct canned a = run_of(1, 11), b = run_of(12, 13), other;
+	struct compare_rule rule = { .margin = 1, .kernels = true };
+
+	b.kernel = "6.1.0";
+	b.key = "feedfeedfeedfeed";
+	other = b;
+	other.cpus = 4;
+	for (int i = 0; i < 3; i++) {
+		struct comparison c = { 0 };
+		struct replay r[2];
+		struct why why = { 0 };
+		int err;
+
+		ASSERT_EQ(compare_canned(&a, i == 2 ? &other : &b, true, &c, r, &why), 0);
+		comparison_free(&c);
+		rule.kernels = i > 0;
+		err = compare_runs(&r[0].report, &r[1].report, &rule, &c, &why);
+		ASSERT_EQ(err, i == 1 ? 0 : -EINVAL);
+		if (i == 1)
+			ASSERT_EQ(comparison_verdict(&c), CHANGE_WORSE);
+		else if (!strstr(why.text, i ? "fingerprint" : "kernel is 6.12.9 in A, 6.1.0 in B"))
+			ASSERT_STR(why.text, "");
+		free_all(&c, r);
+	}
+}
+
 TEST(a_noisy_twin_decides_nothing)
 {
 	struct canned a = run_of(3, 11), b = run_of(9, 22);
@@ -236,5 +265,6 @@ TEST(exit_codes)
 }
 
 TEST_MAIN("test-bench-compare", T(a_change_of_cost_is_told_from_none), T(no_change_is_seldom_called_worse),
-	  T(runs_that_do_not_go_together_are_refused), T(a_noisy_twin_decides_nothing),
+	  T(runs_that_do_not_go_together_are_refused), T(two_kernels_are_compared_when_told),
+	  T(a_noisy_twin_decides_nothing),
 	  T(arms_of_one_run_are_paired), T(exit_codes))

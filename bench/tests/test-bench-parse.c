@@ -116,6 +116,28 @@ TEST(fio_log_gives_the_ios_of_a_window)
 
 /* ---- workloads ---- */
 
+TEST(a_log_whose_clock_was_set_says_so)
+{
+	struct fio_series s = { 0 }, back = { 0 };
+
+	ASSERT_EQ(fio_series_add(&s, "1100, 1000, 0, 0, 0\n1200, 2000, 0, 0, 0\n1100, 2000, 1, 0, 0\n"), 0);
+	ASSERT_TRUE(!s.stepped);
+	ASSERT_EQ(fio_series_add(&back, "5100, 1000, 0, 0, 0\n1200, 2000, 0, 0, 0\n"), 0);
+	ASSERT_TRUE(back.stepped);
+	fio_series_free(&s);
+	fio_series_free(&back);
+}
+
+TEST(numbers_that_nothing_can_have_are_no_figures)
+{
+	static const char text[] = FIO_JSON(FIO_JOB("a", 0, 100000000000000000000000000.0, 20, 3));
+	struct fio_result r;
+	struct why why = { 0 };
+
+	ASSERT_EQ(fio_parse(text, &r, &why), -EPROTO);
+	ASSERT_TRUE(strstr(why.text, "a number of job a that nothing can have") != NULL);
+}
+
 static const char job_text[] = "# what it is for\n# iopath: target=ext4 cpus=2\n\n[global]\nbs=4k\n"
 			       "runtime=60\nrate_iops=5\n[one]\nrw=randread\nfilename=/dev/sda\n"
 			       "write_iops_log=x\nnumjobs=2\n[two]\nrw=write\n";
@@ -727,7 +749,8 @@ TEST(option_tables_are_sound)
 	ASSERT_TRUE(opt_table_fault(cmd_preflight.options) == NULL);
 }
 
-TEST_MAIN("test-bench-parse", T(fio_json_behind_rubbish), T(fio_sums_jobs_and_leaves_the_pacer_out),
+TEST_MAIN("test-bench-parse", T(a_log_whose_clock_was_set_says_so), T(numbers_that_nothing_can_have_are_no_figures),
+	  T(fio_json_behind_rubbish), T(fio_sums_jobs_and_leaves_the_pacer_out),
 	  T(fio_error_of_any_job_is_seen), T(fio_without_json_is_an_error_that_quotes_it),
 	  T(fio_log_gives_the_ios_of_a_window), T(workload_first_line_and_directive),
 	  T(workload_render_owns_where_how_long_and_how_fast),

@@ -396,6 +396,38 @@ TEST(bad_input_is_one_line_and_the_right_code)
 	expect_clean();
 }
 
+TEST(broken_job_files_are_named_with_their_line)
+{
+	static const struct {
+		const char *name, *text, *says;
+	} t[] = {
+		{ "a.fio", "# p\n\n[a]\nrw=read\nstonewall\n", "a.fio:5: \"stonewall\": a cell measures one steady state" },
+		{ "b.fio", "# iopath: cpus=many\n[a]\n", "b.fio:1: not understood after \"iopath:\": cpus=many" },
+		{ "c.fio", "rw=read\n", "c.fio: no job section in it" },
+		{ "d.fio", "[a]\nrw=read\nbs=banana\n", "d.fio: fio does not take it: fio: failed parsing bs=banana" },
+		{ "e.sysbench", "file-test-mode=rndrd\ntime=5\n", "e.sysbench:2: " },
+	};
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		const char *path = fmt("%s/%s", base, t[i].name);
+		struct bench_run r = run_new("--arms off,off2 --quick --workload");
+
+		ASSERT_EQ(file_replace(path, t[i].text), 0);
+		add(&r, path);
+		run_start(&r);
+		run_end(&r);
+		if (!strstr(r.text, t[i].says))
+			show(&r);
+		ASSERT_EQ(r.status, EXIT_USAGE);
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+		run_free(&r);
+		unlink(path);
+	}
+	expect_clean();
+}
+
 TEST(without_root_it_says_so)
 {
 	char program[64] = "/tmp/test-bench-noroot.XXXXXX", job[64] = "/tmp/test-bench-noroot.XXXXXX.fio";
@@ -427,6 +459,7 @@ TEST(without_root_it_says_so)
 }
 
 TEST_MAIN("test-bench-run", T(bad_input_is_one_line_and_the_right_code),
+	  T(broken_job_files_are_named_with_their_line),
 	  T(without_root_it_says_so),
 	  T(fio_that_fails_is_named),
 	  T(fio_with_talk_before_its_json_is_understood),
