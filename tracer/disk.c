@@ -163,3 +163,37 @@ u64 disk_in_flight(const u32 *devs, u32 nr)
 	}
 	return sum;
 }
+
+void disk_each(disk_fn fn, void *ctx)
+{
+	_cleanup_(closedirp) DIR *d = opendir("/sys/block");
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+		char path[PATH_MAX];
+		_cleanup_fclose_ FILE *f = NULL;
+		unsigned int major, minor;
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/block/%s/dev", e->d_name);
+		f = fopen(path, "re");
+		if (f && fscanf(f, "%u:%u", &major, &minor) == 2)
+			fn((u32)major << 20 | minor, ctx);
+	}
+}
+
+const char *disk_mount(u32 dev, char buf[static DISK_MOUNT_LEN])
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[2 * DISK_MOUNT_LEN], root[DISK_MOUNT_LEN], at[DISK_MOUNT_LEN];
+	unsigned int major, minor;
+
+	*buf = '\0';
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*u %*u %u:%u %4095s %4095s", &major, &minor, root, at) == 4 &&
+		    (major << 20 | minor) == dev && !strcmp(root, "/")) {
+			snprintf(buf, DISK_MOUNT_LEN, "%s", at);
+			break;
+		}
+	return buf;
+}

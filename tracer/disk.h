@@ -31,4 +31,12 @@ u64 disk_total_requests(void);
 /* Requests in flight by the kernel's own count: on these disks, or on all (nr 0). */
 u64 disk_in_flight(const u32 *devs, u32 nr);
 
+typedef void (*disk_fn)(u32 dev, void *ctx);
+/* Every disk there is; no partitions. */
+void disk_each(disk_fn fn, void *ctx);
+
+/* Where a file system is mounted, by the device number that the kernel has it under; "" when it is not. */
+#define DISK_MOUNT_LEN 4096
+const char *disk_mount(u32 dev, char buf[static DISK_MOUNT_LEN]);
+
 #endif

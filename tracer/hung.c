@@ -63,7 +63,7 @@ static void on_unfinished(const struct unfinished *u, void *ctx)
 int hung_look(struct hung *h, struct session *s, u64 now_ns, FILE *out)
 {
 	struct look l = { .hung = h, .out = out };
-	int err = session_unfinished(s, now_ns, h->min_age_ns, on_unfinished, &l);
+	int err = session_unfinished(s, now_ns, h->min_age_ns, false, on_unfinished, &l);
 
 	free(h->told);
 	h->told = l.found;

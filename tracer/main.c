@@ -9,7 +9,7 @@
 #include "hook.h"
 #include "tracer/base/cleanup.h"
 
-static const struct cmd *const cmds[] = { &cmd_doctor, &cmd_trace };
+static const struct cmd *const cmds[] = { &cmd_doctor, &cmd_trace, &cmd_inflight };
 
 int cmd_fail(const struct opt_table *t, int status, const char *fmt, ...)
 {

@@ -236,6 +236,14 @@ static const struct {
 	{ SYS_io_submit, { KIND_AIO_BATCH, 0, 0, 0, 0 } },
 };
 
+const struct iop_syscall *session_syscall(long nr)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(syscalls); i++)
+		if (syscalls[i].nr == nr)
+			return &syscalls[i].sc;
+	return NULL;
+}
+
 static const struct {
 	u8 opcode, kind;
 } uring_ops[] = {
@@ -520,7 +528,7 @@ static int map_table(struct session *s, const char *keys, const char *data, stru
 	return 0;
 }
 
-int session_unfinished(struct session *s, u64 now_ns, u64 min_age_ns, unfinished_fn fn, void *ctx)
+int session_unfinished(struct session *s, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn, void *ctx)
 {
 	struct slot_tables *t = &s->tables;
 	int err = 0;
@@ -531,7 +539,7 @@ int session_unfinished(struct session *s, u64 now_ns, u64 min_age_ns, unfinished
 		err = map_table(s, "bios_keys", "bios_data", &t->bios);
 	if (!err && !t->rqs.slots)
 		err = map_table(s, "rqs_keys", "rqs_data", &t->rqs);
-	return err ? err : unfinished_each(t, now_ns, min_age_ns, fn, ctx);
+	return err ? err : unfinished_each(t, now_ns, min_age_ns, all, fn, ctx);
 }
 
 int session_map_fd(const struct session *s, const char *name)

@@ -73,7 +73,10 @@ int session_poll_fd(const struct session *s);
 int session_drain(struct session *s);
 
 /* What has not finished (unfinished.h), as of @now_ns. -errno. */
-int session_unfinished(struct session *s, u64 now_ns, u64 min_age_ns, unfinished_fn fn, void *ctx);
+int session_unfinished(struct session *s, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn, void *ctx);
+
+/* What operation a system call is, and where its arguments are; NULL: none. */
+const struct iop_syscall *session_syscall(long nr);
 
 /* A map that the programs' source names, for who-map.c. */
 int session_map_fd(const struct session *s, const char *name);

@@ -37,4 +37,11 @@ int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o, struc
 /* Those of them that name places (trace-places.c): devices, cgroups, files, directories. */
 int trace_set_places(const struct trace_cfg *cfg, struct session_opts *o, struct watch_list *watched);
 
+/*
+ * --dev and --dev-stack of any command. A disk's partitions are named too: by
+ * them, files are known to be on it.
+ */
+int trace_set_devs(const struct opt_table *t, const struct opt_list *devs, const struct opt_list *stacks,
+		   struct session_opts *o);
+
 #endif

@@ -17,12 +17,12 @@
 
 /* ---- devices ---- */
 
-static int dev_fail(const char *option, const char *name, int err)
+static int dev_fail(const struct opt_table *t, const char *option, const char *name, int err)
 {
 	if (err == -E2BIG)
-		return cmd_fail(&trace_table, EXIT_USAGE, "%s %s: more than %d devices", option, name,
+		return cmd_fail(t, EXIT_USAGE, "%s %s: more than %d devices", option, name,
 				MAX_DEV_FILTERS);
-	return cmd_fail(&trace_table, EXIT_USAGE, "%s %s: %s", option, name,
+	return cmd_fail(t, EXIT_USAGE, "%s %s: %s", option, name,
 			err == -ENOTBLK ? "not a block device" : strerror(-err));
 }
 
@@ -37,28 +37,28 @@ static int add_dev(struct session_opts *o, u32 dev)
 	return 0;
 }
 
-/* A disk's partitions are named too: by them, files are known to be on it. */
-static int set_devs(const struct trace_cfg *cfg, struct session_opts *o)
+int trace_set_devs(const struct opt_table *t, const struct opt_list *devs, const struct opt_list *stacks,
+		   struct session_opts *o)
 {
-	for (size_t i = 0; i < cfg->devs.nr; i++) {
+	for (size_t i = 0; i < devs->nr; i++) {
 		u32 dev;
-		int err = disk_resolve(cfg->devs.v[i], &dev);
+		int err = disk_resolve(devs->v[i], &dev);
 
 		if (!err)
 			err = add_dev(o, dev);
 		if (!err)
 			err = disk_partitions("/sys", dev, o->devs, MAX_DEV_FILTERS, &o->nr_devs);
 		if (err)
-			return dev_fail("--dev", cfg->devs.v[i], err);
+			return dev_fail(t, "--dev", devs->v[i], err);
 	}
-	for (size_t i = 0; i < cfg->stacks.nr; i++) {
+	for (size_t i = 0; i < stacks->nr; i++) {
 		u32 dev;
-		int err = disk_resolve(cfg->stacks.v[i], &dev);
+		int err = disk_resolve(stacks->v[i], &dev);
 
 		if (!err)
 			err = disk_stack("/sys", dev, o->devs, MAX_DEV_FILTERS, &o->nr_devs);
 		if (err)
-			return dev_fail("--dev-stack", cfg->stacks.v[i], err);
+			return dev_fail(t, "--dev-stack", stacks->v[i], err);
 	}
 	return -1;
 }
@@ -197,7 +197,7 @@ static int set_files(const struct trace_cfg *cfg, struct session_opts *o, struct
 
 int trace_set_places(const struct trace_cfg *cfg, struct session_opts *o, struct watch_list *watched)
 {
-	int r = set_devs(cfg, o);
+	int r = trace_set_devs(&trace_table, &cfg->devs, &cfg->stacks, o);
 
 	if (r < 0)
 		r = set_cgroups(cfg, o);

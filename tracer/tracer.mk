@@ -10,6 +10,7 @@ TRACER_SRC := \
 	tracer/session.c \
 	tracer/standin.c \
 	tracer/stats.c \
+	tracer/tags.c \
 	tracer/unfinished.c \
 	tracer/who.c \
 	tracer/who-map.c \
@@ -18,11 +19,13 @@ TRACER_SRC := \
 TRACER_LIBS := -lbpf -ljansson -lm
 
 PROGRAMS += iopath
-iopath_SRC := tracer/main.c tracer/cmd-doctor.c tracer/cmd-trace.c tracer/view.c tracer/view-json.c \
-	tracer/view-text.c tracer/view-who-json.c tracer/view-who-text.c tracer/child.c tracer/hung.c tracer/trace-opts.c tracer/trace-places.c tracer/watch.c $(TRACER_SRC) $(BASE_SRC)
+iopath_SRC := tracer/main.c tracer/cmd-doctor.c tracer/cmd-trace.c tracer/cmd-inflight.c tracer/view.c tracer/view-json.c \
+	tracer/view-text.c tracer/view-inflight.c tracer/view-who-json.c tracer/view-who-text.c tracer/child.c tracer/hung.c \
+	tracer/inflight.c tracer/inflight-task.c tracer/trace-opts.c tracer/trace-places.c tracer/watch.c $(TRACER_SRC) $(BASE_SRC)
 iopath_LIBS := $(TRACER_LIBS)
 $(O)/tracer/object.o: $(O)/bpf/iopath.skel.h $(O)/bpf/iopath_old.skel.h
 $(O)/tracer/look.o: $(O)/bpf/look.skel.h
+$(O)/tracer/tags.o: $(O)/bpf/tags.skel.h
 
 # The man page: its text here, its options from the tables of the program.
 $(O)/iopath.8: tracer/iopath.8.in $(O)/iopath
@@ -48,6 +51,6 @@ test-who_SRC := tracer/tests/test-who.c tracer/who.c tracer/disk.c $(BASE_SRC)
 test-who_LIBS := -lm
 TESTS += test-unfinished
 test-unfinished_SRC := tracer/tests/test-unfinished.c tracer/unfinished.c
-test-view_SRC := tracer/tests/test-view.c tracer/view.c tracer/view-json.c tracer/view-text.c \
+test-view_SRC := tracer/tests/test-view.c tracer/view-inflight.c tracer/inflight-task.c tracer/view.c tracer/view-json.c tracer/view-text.c \
 	tracer/view-who-json.c tracer/view-who-text.c tracer/who.c tracer/stats.c tracer/hist.c tracer/hook.c tracer/disk.c tracer/watch.c bench/tests/schema.c $(BASE_SRC)
 test-view_LIBS := -ljansson -lm

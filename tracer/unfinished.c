@@ -124,7 +124,7 @@ static void each_op(const struct slot_tables *t, const struct progress *of, u64 
 	}
 }
 
-static void each_request(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, unfinished_fn fn, void *ctx)
+static void each_request(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn, void *ctx)
 {
 	const struct rq_slot *rqs = t->rqs.data;
 
@@ -134,7 +134,7 @@ static void each_request(const struct slot_tables *t, u64 now_ns, u64 min_age_ns
 		struct unfinished u;
 
 		start = r.s.q ? r.s.q : r.s.d;
-		if (!key || !r.wanted || !start || start + min_age_ns > now_ns || op_index(t, r.op) != UINT32_MAX)
+		if (!key || !r.wanted || !start || start + min_age_ns > now_ns || (!all && op_index(t, r.op) != UINT32_MAX))
 			continue;
 		u = (struct unfinished){ .request = true, .kind = r.bop, .stage = (s32)rq_stage(&r.s), .key = key,
 					 .start_ns = start, .age_ns = now_ns - start, .bytes = r.bytes,
@@ -146,7 +146,7 @@ static void each_request(const struct slot_tables *t, u64 now_ns, u64 min_age_ns
 }
 
 /* Bios that wait for a request: where there is none, nothing else tells of them. */
-static void each_bio(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, unfinished_fn fn, void *ctx)
+static void each_bio(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn, void *ctx)
 {
 	const struct bio_slot *bios = t->bios.data;
 
@@ -155,7 +155,7 @@ static void each_bio(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, un
 		struct bio_slot b = bios[i];
 		struct unfinished u;
 
-		if (!key || !b.dev || !b.q || b.q + min_age_ns > now_ns || op_index(t, b.op) != UINT32_MAX)
+		if (!key || !b.dev || !b.q || b.q + min_age_ns > now_ns || (!all && op_index(t, b.op) != UINT32_MAX))
 			continue;
 		u = (struct unfinished){ .request = true, .kind = b.bop, .stage = b.g ? STAGE_G2I : STAGE_Q2G,
 					 .key = key, .start_ns = b.q, .age_ns = now_ns - b.q, .bytes = b.bytes,
@@ -166,7 +166,8 @@ static void each_bio(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, un
 	}
 }
 
-int unfinished_each(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, unfinished_fn fn, void *ctx)
+int unfinished_each(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn,
+		    void *ctx)
 {
 	_cleanup_free_ struct progress *of = NULL;
 
@@ -180,7 +181,7 @@ int unfinished_each(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, unf
 		note_requests(t, of);
 		each_op(t, of, now_ns, min_age_ns, fn, ctx);
 	}
-	each_request(t, now_ns, min_age_ns, fn, ctx);
-	each_bio(t, now_ns, min_age_ns, fn, ctx);
+	each_request(t, now_ns, min_age_ns, all, fn, ctx);
+	each_bio(t, now_ns, min_age_ns, all, fn, ctx);
 	return 0;
 }

@@ -40,7 +40,11 @@ struct slot_tables {
 
 typedef void (*unfinished_fn)(const struct unfinished *u, void *ctx);
 
-/* Each that began @min_age_ns or longer before @now_ns. -ENOMEM. */
-int unfinished_each(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, unfinished_fn fn, void *ctx);
+/*
+ * Each that began @min_age_ns or longer before @now_ns; the requests of an
+ * operation, which that speaks for, only with @all. -ENOMEM.
+ */
+int unfinished_each(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn,
+		    void *ctx);
 
 #endif

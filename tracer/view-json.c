@@ -9,7 +9,7 @@
 #include "view.h"
 
 /* jansson's integers are signed; a counter does not get there. */
-static json_t *num(u64 v)
+json_t *num(u64 v)
 {
 	return json_integer((json_int_t)v);
 }

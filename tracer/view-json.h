@@ -11,6 +11,7 @@
 
 #define _cleanup_json_ _cleanup_(json_decrefp)
 
+json_t *num(u64 v);
 void set_num(json_t *o, const char *key, u64 v);
 /* A text that need not be UTF-8: a comm, a file's name. */
 json_t *name_json(const char *s);

@@ -98,4 +98,12 @@ void unfinished_path(const struct unfinished *u, char *buf, size_t len);
 /* Name of the stage that it is in. */
 const char *unfinished_stage(const struct unfinished *u);
 
+/* ---- what is in flight (view-inflight.c) ---- */
+
+struct inflight_list;
+
+/* 0 or -errno of the stream. @now_ns as of the look. */
+int view_json_inflight(FILE *out, const struct inflight_list *l, u64 now_ns, u64 watched_ns);
+int view_text_inflight(FILE *out, const struct inflight_list *l, u64 watched_ns);
+
 #endif

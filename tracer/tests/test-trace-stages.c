@@ -6,11 +6,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -19,6 +16,7 @@
 #include "ground-check.h"
 #include "ground-loop.h"
 #include "ground-place.h"
+#include "ground-slow.h"
 #include "ground-trace.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
@@ -33,58 +31,6 @@ static const char *need_loop(void)
 	return loop_need(&loop, DEVICE_BYTES);
 }
 
-/* ---- a device whose writes can be held up: a loop on a file system that is frozen ---- */
-
-static struct loop ground = { .fd = -1 }, slow = { .fd = -1 };
-
-static const char *make_slow(void)
-{
-	int backing;
-
-	if (slow.fd >= 0)
-		return NULL;
-	if (place_mount_ext4("ground", ground.path, ""))
-		return "no ext4";
-	backing = open(place_path("ground/disk"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (backing < 0 || ftruncate(backing, 16 << 20))
-		return "no file for the slow device";
-	return loop_make_on(&slow, backing) ? "no loop device on a file" : NULL;
-}
-
-static const char *need_slow(void)
-{
-	const char *why = loop_need(&ground, DEVICE_BYTES);
-
-	return why ? why : make_slow();
-}
-
-/* In a process of its own, so that it thaws again whatever happens to us. */
-static pid_t hold_writes(int ms)
-{
-	int up[2];
-	pid_t pid;
-	char c;
-
-	if (pipe2(up, O_CLOEXEC))
-		return -1;
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		int fd = open(place_path("ground"), O_RDONLY | O_CLOEXEC), err;
-
-		err = ioctl(fd, FIFREEZE, 0);
-		if (write(up[1], "x", 1) != 1)
-			err = -1;
-		poll(NULL, 0, ms);
-		_exit(err || ioctl(fd, FITHAW, 0));
-	}
-	close(up[1]);
-	if (read(up[0], &c, 1) != 1)
-		pid = -1;
-	close(up[0]);
-	return pid;
-}
-
 /* Trace @words on the slow device, whose writes are held up for @ms from before the first. */
 static bool held_run(struct trace *t, const char *options, int ms, const char *words)
 {
@@ -94,7 +40,7 @@ static bool held_run(struct trace *t, const char *options, int ms, const char *w
 
 	if (!trace_begin(t, "%s --dev %s", options, slow.name))
 		return false;
-	holder = hold_writes(ms);
+	holder = slow_hold(ms);
 	check_same("status of the generator",
 		   proc_line(&p, "known-count --target %s --op write --direct %s", slow.path, words), 0);
 	check_true("writes were held", waitpid(holder, &status, 0) == holder && !status);
@@ -114,7 +60,7 @@ TRACE_TEST(a_slow_device_is_seen_as_one)
 {
 	static const char *const quick[] = { "q2g", "g2i", "i2d" };
 	static const char *const tiers[] = { "--tier block", "--tier full" };
-	const char *why = need_slow();
+	const char *why = slow_need();
 
 	if (why)
 		TEST_SKIP(why);
@@ -171,7 +117,7 @@ static void queue_case(const char *scheduler, const char *waits_in, const char *
 
 TRACE_TEST(queueing_is_told_from_the_device)
 {
-	const char *why = need_slow();
+	const char *why = slow_need();
 	int64_t tags;
 
 	if (why)
@@ -185,7 +131,7 @@ TRACE_TEST(queueing_is_told_from_the_device)
 /* io_uring tries without waiting first: those bios fail and come again from a worker. */
 TRACE_TEST(bios_that_were_turned_away)
 {
-	const char *why = need_slow();
+	const char *why = slow_need();
 	struct trace t;
 
 	if (why)
@@ -515,7 +461,7 @@ static void hung_case(const char *options, const char *level, const char *words,
 
 TRACE_TEST(what_hangs_is_told_while_it_does)
 {
-	const char *why = need_slow();
+	const char *why = slow_need();
 
 	if (why)
 		TEST_SKIP(why);

@@ -32,13 +32,15 @@ static void reset(void)
 	nr_seen = 0;
 }
 
+static bool all;
+
 static int look(u64 min_age_ns, bool with_ops)
 {
 	struct slot_tables t = { { op_keys, ops, with_ops ? SLOTS : 0 }, { bio_keys, bios, SLOTS }, { rq_keys, rqs, SLOTS } };
 	int calls = 0;
 
 	nr_seen = 0;
-	ASSERT_EQ(unfinished_each(&t, NOW, min_age_ns, note, &calls), 0);
+	ASSERT_EQ(unfinished_each(&t, NOW, min_age_ns, all, note, &calls), 0);
 	return calls;
 }
 

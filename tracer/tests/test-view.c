@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is printed: JSON lines against the published schema, text against its words. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "bench/tests/schema.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
+#include "tracer/inflight-task.h"
 #include "tracer/view.h"
 
 static json_t *schema;
@@ -24,6 +26,19 @@ int session_program(const struct session *s, u32 i, struct session_program *ret)
 		return -1;
 	*ret = (struct session_program){ "rq_issue", 5, 600 };
 	return 0;
+}
+
+const struct iop_syscall *session_syscall(long nr)
+{
+	(void)nr;
+	return NULL;
+}
+
+/* not called by what is tested */
+int inflight_add(struct inflight_list *l, struct inflight **ret)
+{
+	(void)l, (void)ret;
+	return -ENOMEM;
 }
 
 static struct report made_up(enum iop_tier tier)
@@ -157,6 +172,75 @@ TEST(slow_lines)
 	check(j);
 	CU_ASSERT(json_is_null(json_object_get(j, "via")));
 	json_decref(j);
+}
+
+static int print_inflight(FILE *f, const void *l)
+{
+	return view_json_inflight(f, l, 100, 50);
+}
+
+/* Each line of the output. */
+static void check_lines(const char *text, size_t want)
+{
+	size_t nr = 0;
+
+	for (const char *at = text; *at; at = strchr(at, '\n') + 1) {
+		json_t *j = json_loads(at, JSON_DISABLE_EOF_CHECK, NULL);
+
+		CU_ASSERT(j != NULL);
+		check(j);
+		json_decref(j);
+		nr++;
+	}
+	ASSERT_EQ(nr, want);
+}
+
+/* One of each source, with what that knows. */
+TEST(inflight_lines)
+{
+	static struct inflight v[3];
+	struct inflight_list l = { .v = v, .nr = 3, .unseen = { { 250 << 20 | 7, 4 } }, .nr_unseen = 1 };
+	_cleanup_free_ char *text = NULL, *words = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	v[0].source = INFLIGHT_BEGUN;
+	v[0].u = (struct unfinished){ .kind = KIND_READ, .via = VIA_URING, .stage = -1, .start_ns = 1, .age_ns = 99,
+				      .offset = 8192, .owner = { 10, 11, "a" }, .fd = -1, .tag = -1 };
+	v[1].source = INFLIGHT_TABLE;
+	v[1].u = (struct unfinished){ .request = true, .kind = BOP_WRITE, .stage = STAGE_DEVICE, .bytes = 4096,
+				      .offset = UINT64_MAX, .fd = -1, .dev = 250 << 20 | 7, .tag = 5 };
+	v[2].source = INFLIGHT_TASK;
+	v[2].u = (struct unfinished){ .kind = KIND_NONE, .via = VIA_KERNEL, .stage = -1, .offset = UINT64_MAX,
+				      .owner = { 12, 12, "kworker" }, .fd = -1, .tag = -1 };
+	strcpy(v[2].waits_in, "io_schedule");
+	CU_ASSERT(!print_inflight(f, &l));
+	fclose(f);
+	check_lines(text, 4);
+	f = open_memstream(&words, &len);
+	CU_ASSERT(!view_text_inflight(f, &l, 50));
+	fclose(f);
+	CU_ASSERT(strstr(words, "read by io_uring  99ns so far, in running  a pid 10 tid 11") != NULL);
+	CU_ASSERT(strstr(words, "request write  since before, in device  owner not known") != NULL);
+	CU_ASSERT(strstr(words, "task  since before, waits in io_schedule  kworker pid 12") != NULL);
+	CU_ASSERT(strstr(words, "operations 1, requests 1, other tasks asleep in the kernel 1; begun before the last 50ns: 2") !=
+		  NULL);
+	CU_ASSERT(strstr(words, "250:7: 4 more, by the kernel's count") != NULL);
+}
+
+TEST(where_sleeping_tasks_wait)
+{
+	u64 args[6];
+
+	ASSERT_EQ(inflight_stage_of("balance_dirty_pages"), STAGE_THROTTLE);
+	ASSERT_EQ(inflight_stage_of("blk_mq_get_tag"), STAGE_Q2G);
+	ASSERT_EQ(inflight_stage_of("schedule"), -1);
+	ASSERT_EQ(inflight_parse_syscall("1 0x3 0x7f94 0x1000 0x0 0x0 0x0 0x7ffd 0x7f94", args), 1);
+	ASSERT_EQ(args[0], 3);
+	ASSERT_EQ(args[2], 4096);
+	ASSERT_EQ(inflight_parse_syscall("running", args), -1);
+	ASSERT_EQ(inflight_parse_syscall("-1 0x7ffd 0x7f94", args), -1);
+	ASSERT_EQ(inflight_parse_syscall("", args), -1);
 }
 
 TEST(not_measured_is_null_not_zero)
@@ -298,7 +382,7 @@ TEST(a_full_disk_is_an_error)
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
-		T(every_line_follows_the_schema), T(the_schema_is_not_a_sieve), T(slow_lines),
+		T(every_line_follows_the_schema), T(the_schema_is_not_a_sieve), T(slow_lines), T(inflight_lines), T(where_sleeping_tasks_wait),
 		T(not_measured_is_null_not_zero), T(coverage_adds_up),
 		T(the_share_that_was_reconstructed), T(who_it_was),
 		T(text_names_what_was_lost_and_what_not_measured), T(a_full_disk_is_an_error),

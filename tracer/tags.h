@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Requests of the disks that the kernel has under way, by its own tables. */
+#ifndef IOPATH_TRACER_TAGS_H
+#define IOPATH_TRACER_TAGS_H
+
+#include "bpf/tags.h"
+
+struct tags_reader;
+
+/* -errno: of loading the program. */
+int tags_open(struct tags_reader **ret);
+void tags_close(struct tags_reader *r);
+static inline void tags_closep(struct tags_reader **r)
+{
+	tags_close(*r);
+}
+
+typedef void (*tags_fn)(u32 dev, const struct tag_rq *rq, void *ctx);
+
+/*
+ * Each request of a disk (not of a partition); the record lives for the call
+ * alone. -ENOTSUP: its bios become no requests (dm, md), or this kernel's
+ * tables have another form; other -errno.
+ */
+int tags_each(struct tags_reader *r, u32 dev, tags_fn fn, void *ctx);
+
+#endif
