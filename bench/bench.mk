@@ -5,7 +5,7 @@ INSTALL_MAN += $(O)/iopath-bench.8
 EXTRA_PROGRAMS += $(O)/iopath-bench.8
 # xmllint: the tests read the XML that is written with it
 # kmod: modprobe of null_blk and scsi_debug
-DEPS += libsqlite3-dev libxml2-utils kmod
+DEPS += libsqlite3-dev libxml2-utils kmod sysbench
 
 # Without main(): the tests link it.
 BENCH_LIB := \

@@ -290,9 +290,15 @@ static int check_programs(const struct run_config *c, struct inputs *in, struct 
 		err = check_program(c->fio, "fio", &in->fio, in->fio_version, sizeof(in->fio_version), why);
 	if (!err && in->fio)
 		err = check_jobs(c, in, why);
-	if (!err && wants(in, WORKLOAD_SYSBENCH))
+	if (!err && wants(in, WORKLOAD_SYSBENCH)) {
 		err = check_program(c->sysbench, "sysbench", &in->sysbench, in->sysbench_version,
 				    sizeof(in->sysbench_version), why);
+		if (err == -ENOENT) { /* its sets are skipped, with the reason; the others are not lost */
+			free(take_ptr(in->sysbench));
+			*why = (struct why){ 0 };
+			err = 0;
+		}
+	}
 	if (!err && wants(in, WORKLOAD_URING))
 		err = check_uring(c, in, why);
 	return err;

@@ -20,7 +20,7 @@ struct inputs {
 	struct device_spec *device;
 	const char **scheduler;
 	char *iopath;		/* program of the tier arms */
-	char *fio, *sysbench, *uring;	/* a path is absolute: children run elsewhere */
+	char *fio, *sysbench, *uring;	/* a path is absolute: children run elsewhere; sysbench may be NULL: not there */
 	char *out;
 	char fio_version[64], sysbench_version[64];	/* "" where it is not needed */
 };

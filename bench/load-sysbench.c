@@ -40,7 +40,11 @@ static int run_step(struct pass_env *e, const char *step, struct why *why)
 /* Files of an earlier size or number would be in the way. */
 static int prepare(struct pass_env *e, struct why *why)
 {
-	int err = run_step(e, "cleanup", why);
+	int err;
+
+	if (!e->sysbench)
+		return why_fail(why, EXIT_SKIPPED, -EOPNOTSUPP, "sysbench is not installed");
+	err = run_step(e, "cleanup", why);
 
 	return err ? err : run_step(e, "prepare", why);
 }

@@ -125,7 +125,7 @@ int load_run_whole(struct pass_env *e, char *const argv[], const char *cwd, stru
 			err = why_fail(why, EXIT_SKIPPED, -EOPNOTSUPP, "%.300s", r.fio_stderr);
 		else if (end.status)
 			err = why_fail(why, EXIT_ENVIRONMENT, -EIO, "workload %s: %s failed (status %d): %.200s",
-				       e->workload->name, argv[0], end.status, r.fio_stderr);
+				       e->workload->name, load_of(e->workload)->name, end.status, r.fio_stderr);
 	}
 	load_abort(e, &run);
 	return err;

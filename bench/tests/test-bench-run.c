@@ -350,6 +350,25 @@ TEST(time_goes_to_what_is_undecided_and_shards_make_one_run)
 
 /* ---- bad input ---- */
 
+TEST(a_program_that_is_not_there_costs_its_own_sets)
+{
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	r = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --sysbench /nowhere/sysbench "
+		    "--workload sysbench-rndrd,randread-4k-qd1");
+	run_fake(&r);
+	run_start(&r);
+	run_end(&r);
+	if (!strstr(r.text, "skipped: sysbench is not installed"))
+		show(&r);
+	ASSERT_TRUE(strstr(r.text, "skipped: sysbench is not installed") != NULL);
+	ASSERT_TRUE(r.status == EXIT_INCONCLUSIVE || r.status == EXIT_ENVIRONMENT);
+	check_files("summary");
+	run_free(&r);
+	expect_clean();
+}
+
 TEST(bad_input_is_one_line_and_the_right_code)
 {
 	static const struct {
@@ -458,7 +477,8 @@ TEST(without_root_it_says_so)
 	unlink(job);
 }
 
-TEST_MAIN("test-bench-run", T(bad_input_is_one_line_and_the_right_code),
+TEST_MAIN("test-bench-run", T(a_program_that_is_not_there_costs_its_own_sets),
+	  T(bad_input_is_one_line_and_the_right_code),
 	  T(broken_job_files_are_named_with_their_line),
 	  T(without_root_it_says_so),
 	  T(fio_that_fails_is_named),
