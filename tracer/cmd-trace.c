@@ -19,6 +19,7 @@
 #include "look.h"
 #include "tracer/base/cleanup.h"
 #include "trace-opts.h"
+#include "view-anomaly.h"
 #include "view.h"
 #include "who-map.h"
 
@@ -49,8 +50,9 @@ struct trace {
 	struct stats now, before, view;
 	u64 start_ns, interval_start_ns, cpu_at_start_ns, in_flight_at_start;
 	struct who who;
-	u8 by;			/* bit per who_dim */
 	u64 who_ns;		/* when it was last read */
+	struct anomalies anomalies;
+	struct trace_who who_opts;
 	struct hung hung;
 	struct watch_list watched;
 	int write_error;	/* -errno of the first write that failed */
@@ -68,6 +70,7 @@ static void trace_finish(struct trace *t)
 		fclose(t->out);
 	hung_free(&t->hung);
 	who_free(&t->who);
+	anomalies_free(&t->anomalies);
 	stats_free(&t->now);
 	stats_free(&t->before);
 	stats_free(&t->view);
@@ -124,6 +127,16 @@ static void on_slow(const struct iop_slow *r, void *ctx)
 				    view_text_slow(t->out, r));
 }
 
+static void on_anomaly(const struct anomaly *a, void *ctx)
+{
+	struct trace *t = ctx;
+
+	if (t->write_error)
+		return;
+	note_write(t, t->cfg.json ? view_json_anomaly(t->out, a, &t->anomalies.limits) :
+				    view_text_anomaly(t->out, a, &t->anomalies.limits));
+}
+
 static struct report make_report(struct trace *t, const char *type, u64 start_ns, u64 end_ns)
 {
 	struct session_cost c;
@@ -140,7 +153,7 @@ static struct report make_report(struct trace *t, const char *type, u64 start_ns
 		.program_stats = t->cfg.stats,
 		.floor = t->cfg.floor,
 		.who = { .who = &t->who,
-			 .dims = t->by,
+			 .dims = t->who_opts.shown,
 			 .interval = !strcmp(type, "interval"),
 			 .operations = t->cfg.tier >= TIER_VFS,
 			 .window_ns = end_ns - start_ns },
@@ -161,18 +174,28 @@ static int put_report(struct trace *t, const struct report *r)
 	return t->cfg.json ? view_json_report(t->out, r) : view_text_report(t->out, r);
 }
 
-static int read_all(struct trace *t, u64 now)
+static bool who_kept(const struct trace *t)
+{
+	return t->who_opts.shown || t->anomalies.window_ns;
+}
+
+/* Everything that was counted; a window that has ended is judged. */
+static int read_all(struct trace *t, u64 now, bool last)
 {
 	int err = session_read(t->session, &t->now);
 
 	t->who_ns = now;
-	return err || !t->by ? err : who_map_read(t->session, &t->who, now);
+	if (!err && who_kept(t))
+		err = who_map_read(t->session, &t->who, now);
+	if (err || !t->anomalies.window_ns || (!last && now < t->anomalies.begin_ns + t->anomalies.window_ns))
+		return err;
+	return anomalies_judge(&t->anomalies, &t->now, &t->who, now, on_anomaly, t);
 }
 
 static int report_interval(struct trace *t, u64 end_ns)
 {
 	struct report r;
-	int err = read_all(t, end_ns);
+	int err = read_all(t, end_ns, false);
 
 	if (!err)
 		err = stats_since(&t->view, &t->now, &t->before);
@@ -188,13 +211,14 @@ static int report_interval(struct trace *t, u64 end_ns)
 static int report_summary(struct trace *t, u64 end_ns)
 {
 	struct report r;
-	int err = read_all(t, end_ns);
+	int err = read_all(t, end_ns, true);
 
 	if (!err)
 		err = stats_since(&t->view, &t->now, NULL);
 	if (err)
 		return err;
 	r = make_report(t, "summary", t->start_ns, end_ns);
+	r.anomalies = t->anomalies.window_ns ? t->anomalies.seen : NULL;
 	note_write(t, put_report(t, &r));
 	return 0;
 }
@@ -248,8 +272,10 @@ static u64 next_event(const struct trace *t, u64 now, u64 end_ns)
 {
 	u64 next = now + READ_NS;
 
-	if (t->by && t->who_ns + WHO_READ_NS < next)
+	if (who_kept(t) && t->who_ns + WHO_READ_NS < next)
 		next = t->who_ns + WHO_READ_NS;
+	if (t->anomalies.window_ns && t->anomalies.begin_ns + t->anomalies.window_ns < next)
+		next = t->anomalies.begin_ns + t->anomalies.window_ns;
 	if (hung_next(&t->hung, now) < next)
 		next = hung_next(&t->hung, now);
 	if ((t->cfg.threshold_ns || t->cfg.sample) && now + DRAIN_NS < next)
@@ -257,6 +283,12 @@ static u64 next_event(const struct trace *t, u64 now, u64 end_ns)
 	if (t->cfg.interval_ns && t->interval_start_ns + t->cfg.interval_ns < next)
 		next = t->interval_start_ns + t->cfg.interval_ns;
 	return end_ns < next ? end_ns : next;
+}
+
+static bool who_due(const struct trace *t, u64 now)
+{
+	return (who_kept(t) && now - t->who_ns >= WHO_READ_NS) ||
+	       (t->anomalies.window_ns && now >= t->anomalies.begin_ns + t->anomalies.window_ns);
 }
 
 static int run_loop(struct trace *t)
@@ -294,11 +326,11 @@ static int run_loop(struct trace *t)
 				return err;
 			read_ns = now;
 		}
-		if (t->by && now - t->who_ns >= WHO_READ_NS) {
-			err = who_map_read(t->session, &t->who, now);
+		if (who_due(t, now)) {
+			err = read_all(t, now, false);
 			if (err)
 				return err;
-			t->who_ns = now;
+			read_ns = now;
 		}
 	}
 }
@@ -411,7 +443,6 @@ static int attach(struct trace *t, struct session_opts *o)
 			return cmd_fail(&trace_table, EXIT_ERROR, "ring buffer: %s", strerror(-r));
 	}
 	t->who.max = o->by_max;
-	t->by = o->by;
 	if (o->by) {
 		r = who_map_init(t->session, o->by);
 		if (r)
@@ -449,7 +480,7 @@ static int trace_session(struct trace *t, struct session_opts *o, char *const co
 
 	t->in_flight_at_start = disk_in_flight(o->devs, o->nr_devs);
 	t->cpu_at_start_ns = own_cpu_ns();
-	t->start_ns = t->interval_start_ns = t->who_ns = now_ns();
+	t->start_ns = t->interval_start_ns = t->who_ns = t->anomalies.begin_ns = now_ns();
 	session_enable(t->session);
 	announce(t, o);
 	if (command) {
@@ -489,6 +520,16 @@ static int finish_output(struct trace *t)
 	return -1;
 }
 
+/* -1, or what was not to be seen was. */
+static int fail_on(const struct trace *t)
+{
+	for (int tag = 0; tag < NR_ANOMALIES; tag++)
+		if (t->who_opts.fail_on & 1u << tag && t->anomalies.seen[tag])
+			return cmd_fail(&trace_table, EXIT_ANOMALY, "--fail-on %s: told %llu times",
+					anomaly_names[tag], (unsigned long long)t->anomalies.seen[tag]);
+	return -1;
+}
+
 static int trace_main(struct trace *t, int argc, char **argv)
 {
 	struct session_opts o = { 0 };
@@ -504,6 +545,8 @@ static int trace_main(struct trace *t, int argc, char **argv)
 		command = argv + operand;
 	}
 	r = trace_set_filters(&t->cfg, &o, &t->watched);
+	if (r < 0)
+		r = trace_set_who(&t->cfg, &o, &t->anomalies, &t->who_opts);
 	if (r < 0)
 		r = probe(t, &o);
 	if (r < 0)
@@ -534,6 +577,8 @@ static int trace_main(struct trace *t, int argc, char **argv)
 		r = trace_session(t, &o, command);
 	if (r < 0)
 		r = finish_output(t);
+	if (r < 0 && !t->child_status)
+		r = fail_on(t);
 	return r < 0 ? t->child_status : r;
 }
 

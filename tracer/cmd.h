@@ -14,6 +14,7 @@ enum {
 	EXIT_OK = 0,
 	EXIT_ERROR = 1,
 	EXIT_USAGE = 2,
+	EXIT_ANOMALY = 3,	/* --fail-on: one was told */
 	EXIT_ENVIRONMENT = 4,	/* this machine or user cannot run it */
 };
 

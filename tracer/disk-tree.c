@@ -153,6 +153,21 @@ static u32 disk_of(const char *sysfs, u32 dev)
 	return is_partition(path, ".") ? read_dev(path, "..") : 0;
 }
 
+int disk_below(const char *sysfs, u32 dev, u32 *devs, u32 max, u32 *nr)
+{
+	const struct found to = { sysfs, devs, max, nr };
+	u32 slaves[16], n = 0;
+	int err = each(&(struct found){ sysfs, slaves, ARRAY_SIZE(slaves), &n }, dev, "slaves", NULL, 0);
+
+	for (u32 i = 0; !err && i < n; i++) {
+		u32 disk = disk_of(sysfs, slaves[i]);
+		int r = add(&to, disk ? disk : slaves[i]);
+
+		err = r < 0 ? r : 0;
+	}
+	return err;
+}
+
 static size_t put_stack(const char *sysfs, u32 dev, char *buf, size_t len, size_t at, int depth)
 {
 	u32 slaves[16], nr = 0, disk = disk_of(sysfs, dev);

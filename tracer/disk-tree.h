@@ -19,6 +19,9 @@ int disk_partitions(const char *sysfs, u32 dev, u32 *devs, u32 max, u32 *nr);
  */
 int disk_stack(const char *sysfs, u32 dev, u32 *devs, u32 max, u32 *nr);
 
+/* The disks that it stands on directly (those of partitions), appended in the same way. */
+int disk_below(const char *sysfs, u32 dev, u32 *devs, u32 max, u32 *nr);
+
 /* What it stands on in words, from itself downward: "dm-0 -> nvme0n1p2 -> nvme0n1"; with several, in brackets. */
 const char *disk_stack_text(const char *sysfs, u32 dev, char *buf, size_t len);
 

@@ -79,6 +79,17 @@ static u64 count_entries(const char *path)
 	return n;
 }
 
+u64 disk_requests(u32 dev)
+{
+	char path[PATH_MAX];
+	u64 queues;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/mq", dev >> 20, dev & 0xfffff);
+	queues = count_entries(path);
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/queue/nr_requests", dev >> 20, dev & 0xfffff);
+	return queues * read_number(path);
+}
+
 u64 disk_total_requests(void)
 {
 	_cleanup_(closedirp) DIR *d = opendir("/sys/block");

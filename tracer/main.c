@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "hook.h"
 #include "tracer/base/cleanup.h"
+#include "view-anomaly.h"
 
 static const struct cmd *const cmds[] = { &cmd_doctor, &cmd_trace, &cmd_inflight };
 
@@ -87,6 +88,10 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--mdoc")) {
 		mdoc();
+		return EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--mdoc-anomalies")) {
+		view_mdoc_anomalies(stdout);
 		return EXIT_OK;
 	}
 	fprintf(stderr, "iopath: unknown command %s\n", argv[1]);

@@ -11,7 +11,6 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/parse.h"
 #include "view.h"
-#include "who.h"
 
 #define F(f) offsetof(struct trace_cfg, f)
 
@@ -99,6 +98,15 @@ static const struct opt trace_opts[] = {
 	{ "by-max", 0, OPT_U64, F(by_max), "N",
 	  "room for N processes, N files and so on (default 1024); the least recently used make place", 4, 65536,
 	  NULL },
+	{ "anomalies", 0, OPT_FLAG, F(anomalies), NULL,
+	  "tell what is out of the ordinary, each window: high or rising latency, queues, throttling and so on (man page)",
+	  0, 0, NULL },
+	{ "anomaly", 0, OPT_APPEND, F(limits), "TAG.key=VALUE",
+	  "another limit for an anomaly, or enabled=no; repeatable", 0, 0, NULL },
+	{ "anomaly-config", 0, OPT_STR, F(limits_file), "FILE", "limits from an INI file: [TAG], key = value", 0, 0,
+	  NULL },
+	{ "anomaly-window", 0, OPT_DURATION, F(anomaly_window_ns), "DUR", "the window (default 1s)", 1e7, 1e15, NULL },
+	{ "fail-on", 0, OPT_LIST, F(fail_on), "TAG,...", "exit with 3 if one of these anomalies was told", 0, 0, NULL },
 	{ "json", 'j', OPT_FLAG, F(json), NULL, "print JSON lines, the last one the summary", 0, 0, NULL },
 	{ "output", 'o', OPT_STR, F(output), "FILE", "write there instead of to standard output", 0, 0, NULL },
 	{ "cond-resched", 0, OPT_PARSE, F(probe_resched), "HOW",
@@ -122,7 +130,8 @@ const struct opt_table trace_table = {
 
 void trace_cfg_free(struct trace_cfg *cfg)
 {
-	struct opt_list *lists[] = { &cfg->devs, &cfg->stacks, &cfg->ops, &cfg->cgroups, &cfg->files, &cfg->dirs, &cfg->by };
+	struct opt_list *lists[] = { &cfg->devs, &cfg->stacks, &cfg->ops, &cfg->cgroups, &cfg->files, &cfg->dirs, &cfg->by,
+				     &cfg->limits, &cfg->fail_on };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		opt_list_free(lists[i]);
@@ -182,24 +191,6 @@ static bool task_exists(uint64_t id)
 	return !access(path, F_OK);
 }
 
-/* -1 or an exit status. */
-static int set_by(const struct trace_cfg *cfg, struct session_opts *o)
-{
-	for (size_t i = 0; i < cfg->by.nr; i++) {
-		enum who_dim dim;
-
-		if (who_dim_parse(cfg->by.v[i], &dim))
-			return cmd_fail(&trace_table, EXIT_USAGE,
-					"--by %s: neither process, file, cgroup nor device", cfg->by.v[i]);
-		if (dim == WHO_FILE && cfg->tier < TIER_VFS)
-			return cmd_fail(&trace_table, EXIT_USAGE,
-					"--by file: needs --tier vfs or above, tier block sees no files");
-		o->by |= (u8)(1u << dim);
-	}
-	o->by_max = (u32)cfg->by_max;
-	return -1;
-}
-
 int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o, struct watch_list *watched)
 {
 	int r;
@@ -222,7 +213,5 @@ int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o, struc
 	o->comm = cfg->comm;
 	o->min_lat_ns = cfg->min_lat_ns;
 	r = trace_set_places(cfg, o, watched);
-	if (r < 0)
-		r = set_by(cfg, o);
 	return r >= 0 ? r : set_ops(cfg, o);
 }

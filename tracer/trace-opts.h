@@ -6,6 +6,7 @@
 #ifndef IOPATH_TRACE_OPTS_H
 #define IOPATH_TRACE_OPTS_H
 
+#include "anomalies.h"
 #include "session.h"
 #include "watch.h"
 #include "tracer/base/opt.h"
@@ -20,6 +21,10 @@ struct trace_cfg {
 	const char *output;
 	struct opt_list by;
 	uint64_t by_max;
+	bool anomalies;
+	struct opt_list limits, fail_on;
+	const char *limits_file;
+	uint64_t anomaly_window_ns;
 };
 
 extern const struct opt_table trace_table;
@@ -43,5 +48,13 @@ int trace_set_places(const struct trace_cfg *cfg, struct session_opts *o, struct
  */
 int trace_set_devs(const struct opt_table *t, const struct opt_list *devs, const struct opt_list *stacks,
 		   struct session_opts *o);
+
+struct trace_who {
+	u8 shown;	/* tables in reports: bit per who_dim */
+	u32 fail_on;	/* bit per anomaly */
+};
+
+/* --by, --anomalies and what belongs to them into @o, @a and *ret. -1 or an exit status, as above. */
+int trace_set_who(const struct trace_cfg *cfg, struct session_opts *o, struct anomalies *a, struct trace_who *ret);
 
 #endif

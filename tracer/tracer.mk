@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 TRACER_SRC := \
+	tracer/anomaly.c \
+	tracer/anomaly-limits.c \
+	tracer/anomalies.c \
 	tracer/disk.c \
 	tracer/disk-tree.c \
 	tracer/hist.c \
@@ -16,12 +19,30 @@ TRACER_SRC := \
 	tracer/who-map.c \
 	# EOL
 
-TRACER_LIBS := -lbpf -ljansson -lm
+TRACER_LIBS := -lbpf -linih -ljansson -lm
 
 PROGRAMS += iopath
-iopath_SRC := tracer/main.c tracer/cmd-doctor.c tracer/cmd-trace.c tracer/cmd-inflight.c tracer/view.c tracer/view-json.c \
-	tracer/view-text.c tracer/view-inflight.c tracer/view-who-json.c tracer/view-who-text.c tracer/child.c tracer/hung.c \
-	tracer/inflight.c tracer/inflight-task.c tracer/trace-opts.c tracer/trace-places.c tracer/watch.c $(TRACER_SRC) $(BASE_SRC)
+iopath_SRC := \
+	tracer/child.c \
+	tracer/cmd-doctor.c \
+	tracer/cmd-inflight.c \
+	tracer/cmd-trace.c \
+	tracer/hung.c \
+	tracer/inflight-task.c \
+	tracer/inflight.c \
+	tracer/main.c \
+	tracer/trace-opts.c \
+	tracer/trace-places.c \
+	tracer/trace-who.c \
+	tracer/view-anomaly.c \
+	tracer/view-inflight.c \
+	tracer/view-json.c \
+	tracer/view-text.c \
+	tracer/view-who-json.c \
+	tracer/view-who-text.c \
+	tracer/view.c \
+	tracer/watch.c \
+	$(TRACER_SRC) $(BASE_SRC)
 iopath_LIBS := $(TRACER_LIBS)
 $(O)/tracer/object.o: $(O)/bpf/iopath.skel.h $(O)/bpf/iopath_old.skel.h
 $(O)/tracer/look.o: $(O)/bpf/look.skel.h
@@ -31,8 +52,10 @@ $(O)/tracer/tags.o: $(O)/bpf/tags.skel.h
 $(O)/iopath.8: tracer/iopath.8.in $(O)/iopath
 	$(call say,MAN,$@)
 	$(Q)$(O)/iopath --mdoc > $@.options
-	$(Q)sed -e '/^@OPTIONS@$$/{' -e 'r $@.options' -e 'd' -e '}' $< > $@
-	$(Q)rm -f $@.options
+	$(Q)$(O)/iopath --mdoc-anomalies > $@.anomalies
+	$(Q)sed -e '/^@OPTIONS@$$/{' -e 'r $@.options' -e 'd' -e '}' \
+		-e '/^@ANOMALIES@$$/{' -e 'r $@.anomalies' -e 'd' -e '}' $< > $@
+	$(Q)rm -f $@.options $@.anomalies
 EXTRA_PROGRAMS += $(O)/iopath.8
 INSTALL_PROGRAMS += iopath
 INSTALL_MAN += $(O)/iopath.8
@@ -46,11 +69,30 @@ test-hook_SRC := tracer/tests/test-hook.c tracer/hook.c
 
 TESTS += test-disk-tree test-view
 test-disk-tree_SRC := tracer/tests/test-disk-tree.c tracer/disk-tree.c
-TESTS += test-who
+TESTS += test-anomaly test-who
+test-anomaly_SRC := tracer/tests/test-anomaly.c tracer/anomaly.c tracer/anomaly-limits.c tracer/who.c \
+	tracer/disk.c $(BASE_SRC)
+test-anomaly_LIBS := -linih -lm
 test-who_SRC := tracer/tests/test-who.c tracer/who.c tracer/disk.c $(BASE_SRC)
 test-who_LIBS := -lm
 TESTS += test-unfinished
 test-unfinished_SRC := tracer/tests/test-unfinished.c tracer/unfinished.c
-test-view_SRC := tracer/tests/test-view.c tracer/view-inflight.c tracer/inflight-task.c tracer/view.c tracer/view-json.c tracer/view-text.c \
-	tracer/view-who-json.c tracer/view-who-text.c tracer/who.c tracer/stats.c tracer/hist.c tracer/hook.c tracer/disk.c tracer/watch.c bench/tests/schema.c $(BASE_SRC)
-test-view_LIBS := -ljansson -lm
+test-view_SRC := \
+	tracer/anomaly-limits.c \
+	tracer/disk.c \
+	tracer/hist.c \
+	tracer/hook.c \
+	tracer/inflight-task.c \
+	tracer/stats.c \
+	tracer/tests/test-view.c \
+	tracer/view-anomaly.c \
+	tracer/view-inflight.c \
+	tracer/view-json.c \
+	tracer/view-text.c \
+	tracer/view-who-json.c \
+	tracer/view-who-text.c \
+	tracer/view.c \
+	tracer/watch.c \
+	tracer/who.c \
+	bench/tests/schema.c $(BASE_SRC)
+test-view_LIBS := -linih -ljansson -lm

@@ -7,6 +7,7 @@
 
 #include "disk.h"
 #include "view.h"
+#include "view-anomaly.h"
 
 /* jansson's integers are signed; a counter does not get there. */
 json_t *num(u64 v)
@@ -284,6 +285,8 @@ int view_json_report(FILE *out, const struct report *r)
 						   json_null());
 	if (r->who.dims)
 		json_object_set_new(o, "by", view_json_who(&r->who));
+	if (r->anomalies)
+		json_object_set_new(o, "anomalies", view_json_anomalies(r->anomalies));
 	json_object_set_new(o, "coverage", coverage_json(&r->coverage));
 	json_object_set_new(o, "followed", watched_json(r->watched));
 	json_object_set_new(o, "cost", cost_json(r));

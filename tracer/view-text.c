@@ -7,6 +7,7 @@
 #include "disk.h"
 #include "tracer/base/parse.h"
 #include "view.h"
+#include "view-anomaly.h"
 
 #define W 32
 
@@ -213,6 +214,8 @@ int view_text_report(FILE *out, const struct report *r)
 			resched_names[r->resched]);
 	if (r->who.dims)
 		view_text_who(out, &r->who);
+	if (r->anomalies)
+		view_text_anomalies(out, r->anomalies);
 	put_coverage(out, r);
 	put_watched(out, r);
 	put_cost(out, r);

@@ -63,6 +63,7 @@ struct report {
 	struct cost cost;
 	enum resched_meaning resched;
 	struct view_who who;	/* dims 0: not asked for */
+	const u64 *anomalies;	/* told so far, by tag; NULL: not asked for */
 	const struct session *session;	/* programs, with program_stats */
 	bool program_stats, floor;
 	const struct watch_list *watched;	/* NULL: none */

@@ -255,6 +255,15 @@ u64 who_max_at_least(const struct who_stats *now, const struct who_stats *base)
 	return now->max_ns > base->max_ns ? now->max_ns : bucket_low((u32)top, WHO_LAT_MIN_EXP);
 }
 
+u64 who_size_at_least(const struct who_stats *now, const struct who_stats *base)
+{
+	int top = top_bucket(now->size, base->size, NR_WHO_SIZES);
+
+	if (top < 0)
+		return 0;
+	return now->max_bytes > base->max_bytes ? now->max_bytes : bucket_low((u32)top, WHO_SIZE_MIN_EXP);
+}
+
 /* ---- ageing ---- */
 
 static int by_last_use(const void *a, const void *b)

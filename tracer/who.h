@@ -49,8 +49,9 @@ void who_free(struct who *w);
 void who_begin_interval(struct who *w);
 /* What a row counted since; its maxima are then upper bounds, exact if they rose. */
 void who_since(struct who_stats *ret, const struct who_stats *now, const struct who_stats *base);
-/* The least that the interval's maximum can have been. */
+/* The least that the interval's maxima can have been. */
 u64 who_max_at_least(const struct who_stats *now, const struct who_stats *base);
+u64 who_size_at_least(const struct who_stats *now, const struct who_stats *base);
 
 /*
  * The rows of a dimension that must go, when more than three quarters are in

@@ -8,6 +8,7 @@
 #include "tracer/base/test.h"
 #include "tracer/inflight-task.h"
 #include "tracer/view.h"
+#include "tracer/view-anomaly.h"
 
 static json_t *schema;
 static struct stats stats;
@@ -350,6 +351,47 @@ TEST(who_it_was)
 	who_free(&w);
 }
 
+static struct anomaly_limits limits;
+
+static int print_anomaly(FILE *f, const void *a)
+{
+	return view_json_anomaly(f, a, &limits);
+}
+
+TEST(anomalies)
+{
+	struct report r = made_up(TIER_FULL);
+	u64 seen[NR_ANOMALIES] = { [ANOMALY_TAG_STARVED] = 2 };
+	struct anomaly a = { .tag = ANOMALY_TAG_STARVED, .subject = SUBJECT_DEVICE, .name = "sda", .nr_values = 2,
+			     .values = { { "mean_wait_ns", 2e6 }, { "wait_share", 0.4 } }, .window_ns = 1000000000 };
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	anomaly_limits_init(&limits);
+	r.anomalies = seen;
+	CU_ASSERT(!view_text_anomaly(f, &a, &limits));
+	for (int s = SUBJECT_PROCESS; s <= SUBJECT_SYSTEM; s++) {
+		json_t *j;
+
+		a.subject = s;
+		j = printed(print_anomaly, &a);
+		check(j);
+		ASSERT_EQ(json_integer_value(json_object_get(json_object_get(j, "values"), "mean_wait_ns")), 2000000);
+		ASSERT_EQ(json_integer_value(json_object_get(json_object_get(j, "limits"), "wait_ns")), 1000000);
+		json_decref(j);
+		j = printed(print_report, &r);
+		check(j);
+		json_decref(j);
+	}
+	CU_ASSERT(!view_text_report(f, &r));
+	fclose(f);
+	CU_ASSERT(strstr(text, "anomaly TAG_STARVED  device sda  in 1.00s: requests wait for a tag") != NULL);
+	CU_ASSERT(strstr(text, "mean_wait 2.00ms wait 40%") != NULL);
+	CU_ASSERT(strstr(text, "limits wait 1.00ms share 30%") != NULL);
+	CU_ASSERT(strstr(text, "anomalies  TAG_STARVED 2") != NULL);
+}
+
 TEST(text_names_what_was_lost_and_what_not_measured)
 {
 	struct report r = made_up(TIER_FULL);
@@ -384,7 +426,7 @@ int main(int argc, char **argv)
 	static const struct test_case cases[] = {
 		T(every_line_follows_the_schema), T(the_schema_is_not_a_sieve), T(slow_lines), T(inflight_lines), T(where_sleeping_tasks_wait),
 		T(not_measured_is_null_not_zero), T(coverage_adds_up),
-		T(the_share_that_was_reconstructed), T(who_it_was),
+		T(the_share_that_was_reconstructed), T(who_it_was), T(anomalies),
 		T(text_names_what_was_lost_and_what_not_measured), T(a_full_disk_is_an_error),
 	};
 	int r;
