@@ -2,14 +2,18 @@
 #include "arm.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/inputs.h"
 #include "tracer/base/cleanup.h"
 
 /* A row of a histogram of bcc or bpftrace that is not empty. */
 #define HISTOGRAM_ROW "^ +[0-9]+ -> [0-9]+ +: [1-9]"
+
+#define BPFTRACE_ROW "^[[][0-9]+[KMG]?(, [0-9]+[KMG]?)?[])] +[0-9]+ "
 
 static const struct builtin {
 	const char *name, *tier, *help;
@@ -25,9 +29,9 @@ static const struct builtin {
 	{ "cond_resched", "full", "the other name of full", NULL, NULL, NULL },
 	{ "biolatency", NULL, "a histogram of the requests' latency (libbpf-tools)",
 	  "exec stdbuf -oL biolatency -d {disk}", "^Tracing", HISTOGRAM_ROW },
-	{ "biosnoop", NULL, "a line per request (libbpf-tools)",
+	{ "biosnoop", NULL, "a line per request (libbpf-tools; kernels before 5.16)",
 	  "exec stdbuf -oL biosnoop -d {disk}", "^TIME", "^ *[0-9]+\\.[0-9]+ " },
-	{ "biostacks", NULL, "requests' latency by the stack that began them (libbpf-tools)",
+	{ "biostacks", NULL, "requests' latency by the stack that began them (libbpf-tools; kernels before 5.16)",
 	  "exec stdbuf -oL biostacks -d {disk}", "^Tracing", HISTOGRAM_ROW },
 	{ "ext4slower", NULL, "a line per operation of ext4, however fast (libbpf-tools; ext4 workloads)",
 	  "exec stdbuf -oL ext4slower -m 0", "^TIME", "^[0-9]+:[0-9]+:[0-9]+ " },
@@ -40,7 +44,14 @@ static const struct builtin {
 	  "tracepoint:block:block_rq_complete /@start[args->dev, args->sector]/ { "
 	  "@us = hist((nsecs - @start[args->dev, args->sector]) / 1000); "
 	  "delete(@start[args->dev, args->sector]); } END { clear(@start); }'",
-	  NULL, "^[[][0-9]+[KMG]?(, [0-9]+[KMG]?)?[])] +[0-9]+ " },
+	  NULL, BPFTRACE_ROW },
+	{ "perf", NULL, "perf trace of the block layer's issues and completions, a line each (linux-perf)",
+	  "exec stdbuf -oL perf trace -a --no-syscalls -e block:block_rq_issue -e block:block_rq_complete", NULL,
+	  "block:block_rq_(issue|complete)" },
+	{ "events-block", NULL, "the design that this project began with: an event per block hook, a wake-up each (iopath-events)",
+	  "exec {bin}/iopath-events block", "^events: ready", "^[1-9][0-9]* events, " },
+	{ "events", NULL, "the same for every hook: block, system calls, page cache, scheduler",
+	  "exec {bin}/iopath-events full", "^events: ready", "^[1-9][0-9]* events, " },
 };
 
 static const struct builtin *find_builtin(const char *name, size_t len)
@@ -177,7 +188,7 @@ int arm_list_parse(const struct arm_words *w, struct arm_list *ret, struct why *
 
 int arm_expand(const char *command, const struct device *d, const char *dir, char **ret)
 {
-	char *out = NULL;
+	char *out = NULL, bin[PATH_MAX];
 	size_t len;
 	FILE *f = open_memstream(&out, &len);
 
@@ -189,6 +200,10 @@ int arm_expand(const char *command, const struct device *d, const char *dir, cha
 			command += 6;
 		} else if (!strncmp(command, "{dev}", 5)) {
 			fputs(d->path, f);
+			command += 5;
+		} else if (!strncmp(command, "{bin}", 5)) {
+			if (!inputs_own_dir(bin, sizeof(bin)))
+				fputs(bin, f);
 			command += 5;
 		} else if (!strncmp(command, "{dir}", 5)) {
 			fputs(dir, f);

@@ -50,7 +50,7 @@ int arm_list_parse(const struct arm_words *w, struct arm_list *ret, struct why *
 /* Of an arm of which only the name is known: what it would be on the command line. */
 void arm_guess_kind(struct arm *a);
 
-/* @command with {disk} ("loop0"), {dev} ("/dev/loop0") and {dir} filled in; malloc'd. */
+/* @command with {disk} ("loop0"), {dev} ("/dev/loop0"), {dir} and {bin} (of this program) filled in; malloc'd. */
 int arm_expand(const char *command, const struct device *d, const char *dir, char **ret);
 
 /* "NAME  what it is", one line per built-in arm. */

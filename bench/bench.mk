@@ -107,6 +107,7 @@ $(O)/iopath-bench.8: bench/iopath-bench.8.in $(O)/iopath-bench
 HELP_TARGETS += make_bench_________overhead_of_a_tier_against_the_budget,_on_a_scratch_device_unless_DEV_names_one
 HELP_TARGETS += make_bench-compare_the_tracer_of_revision_BASE=REV_and_this_one,_interleaved_in_one_run;_or_two_KERNELS=_of_the_lab
 HELP_TARGETS += make_bench-schedulers_one_HTML_and_Markdown_report_over_all_schedulers_(DEV=,_TIER=,_WORKLOAD=)
+HELP_TARGETS += make_arms-deps_____install_the_tracers_of_others_that_are_ready-made_arms
 HELP_TARGETS += make_fuzz__________every_parser_of_iopath-bench_for_FUZZ_TIME=_seconds_in_all_(300),_FUZZ=_some_of_them
 HELP_VARIABLES += bench:_TIER=full|block|vfs|filemap|all_DEV=loop|/dev/X|lab:nvme_SCHED=none,bfq_WORKLOAD=NAME|FILE.fio
 HELP_VARIABLES += bench:_QUICK=1_(smoke_run,_90_s)_LONG=1_(figures_to_publish)_OUT=DIR_SEED=N_ARGS=...
@@ -173,6 +174,11 @@ $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/can
 	$(if $(filter $(t),$(BENCH_RUN_TESTS)),bench/tests/bench-run.c) $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))
 
+# The ready-made arms that are tracers of others.
+.PHONY: arms-deps
+arms-deps:
+	$(Q)$(MAKE) deps DEPS='libbpf-tools bpfcc-tools bpftrace blktrace linux-perf'
+
 # The same targets under libFuzzer, with everything of ours instrumented: objects of their own.
 .PHONY: fuzz fuzz-deps
 FUZZ_TIME ?= 300
@@ -184,3 +190,25 @@ fuzz-deps:
 fuzz: fuzz-deps
 	$(Q)$(MAKE) O=$(O)/fuzz CC=clang SANITIZE=fuzzer-no-link,address,undefined CFLAGS='-O1 -g -fno-sanitize-recover=all' $(O)/fuzz/fuzz-bench
 	$(Q)bench/fuzz/fuzz $(O)/fuzz/fuzz-bench $(FUZZ_TIME) $(O)/fuzz/found $(FUZZ)
+
+# The design that this project began with, as an arm.
+PROGRAMS += iopath-events
+INSTALL_PROGRAMS += iopath-events
+iopath-events_SRC := bench/arms/events.c
+iopath-events_LIBS := -lbpf
+$(O)/bench/arms/events.bpf.o: bench/arms/events.bpf.c bench/arms/event.h bpf/kernel.h
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -I. -c $< -o $@
+$(O)/bench/arms/events.skel.h: $(O)/bench/arms/events.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name events_bpf > $@
+$(O)/bench/arms/events.o: $(O)/bench/arms/events.skel.h
+
+# What is published: each run is kept in build/publish, and done again when it is removed there.
+.PHONY: results-schedulers results-disks
+results-schedulers results-disks: results-%: deps
+	$(Q)$(MAKE) programs
+	$(Q)$(MAKE) lab-deps arms-deps
+	$(Q)O=$(O) OUT=$(OUT) WORKLOAD=$(WORKLOAD) ARGS='$(ARGS)' RUNS='$(RUNS)' bench/bench-publish $* results/$*.md
+HELP_TARGETS += make_results-schedulers,_results-disks_write_results/schedulers.md_and_results/disks.md_(hours;_ARGS=,_RUNS=)

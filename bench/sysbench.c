@@ -64,7 +64,7 @@ int sysbench_parse(const char *text, struct sysbench_result *ret, struct why *wh
 	/* 1.0: "total time: 10.0s"; 1.1: "time elapsed: 10.0s" */
 	if (!find_number(text, "total time:", &r.time_s) && !find_number(text, "time elapsed:", &r.time_s))
 		return why_fail(why, EXIT_ENVIRONMENT, -EPROTO, "sysbench did not say how long it ran");
-	if (!(events > 0) || !(r.time_s > 0))
+	if (!(events >= 1) || !(r.time_s > 0))
 		return why_fail(why, EXIT_ENVIRONMENT, -EPROTO, "sysbench did no I/O");
 	r.events = (uint64_t)events;
 	find_rate(text, "reads/s:", "read:", &r.reads_s);

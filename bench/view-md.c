@@ -7,6 +7,9 @@
 #include "bench/view.h"
 #include "tracer/base/parse.h"
 
+/* What needs no quotes in a shell. */
+#define WORD_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%"
+
 /* A cell of a table must not hold its separator. */
 void md_text(const char *s, FILE *f)
 {
@@ -15,6 +18,37 @@ void md_text(const char *s, FILE *f)
 			fputc('\\', f);
 		fputc(*s, f);
 	}
+}
+
+static const char *fingerprint(const struct report *r, const char *key)
+{
+	return json_string_value(json_object_get(json_object_get(r->header, "fingerprint"), key));
+}
+
+void md_machine(const struct report *r, FILE *f)
+{
+	const json_t *cpus = json_object_get(json_object_get(r->header, "fingerprint"), "nr_cpus");
+	const char *key = fingerprint(r, "key"), *model = fingerprint(r, "cpu_model"), *fio = fingerprint(r, "fio");
+	json_t *word;
+	size_t i;
+
+	if (!key)
+		return;
+	fputs("\n```\niopath-bench", f);
+	json_array_foreach(json_object_get(r->header, "argv"), i, word) {
+		const char *s = json_string_value(word) ? json_string_value(word) : "?";
+
+		fprintf(f, *s && !s[strspn(s, WORD_CHARACTERS)] ? " %s" : " '%s'", s);
+	}
+	fputs("\n```\n\nMachine ", f);
+	md_text(key, f);
+	fputs(": ", f);
+	md_text(model ? model : "CPU unknown", f);
+	fprintf(f, ", %lld CPUs, kernel ", json_integer_value(cpus));
+	md_text(r->kernel, f);
+	fputs(", ", f);
+	md_text(fio && *fio ? fio : "no fio", f);
+	fprintf(f, "; windows of %g s.\n", (double)json_integer_value(json_object_get(r->header, "window_ns")) / 1e9);
 }
 
 static void print_arm(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
@@ -108,6 +142,7 @@ void view_md(const struct report *r, FILE *f)
 		fputc('.', f);
 	}
 	fputc('\n', f);
+	md_machine(r, f);
 	if (r->smoke)
 		fprintf(f, "\nA smoke run (--quick): few short rounds, one look, no confirmation. It does not gate,\n"
 			   "and its figures are not for publishing.\n");

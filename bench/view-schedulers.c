@@ -108,6 +108,7 @@ void view_schedulers(const struct report *r, FILE *f)
 {
 	fprintf(f, "# Schedulers\n\nKernel %s, seed %llu, budget %g%%.%s\n", r->kernel, (unsigned long long)r->seed,
 		r->budget, r->smoke ? " A smoke run: its figures are not for publishing." : "");
+	md_machine(r, f);
 	for (unsigned int i = 0; i < r->nr_sets; i++) {
 		if (!view_comes_first(r, i))
 			continue;

@@ -45,6 +45,9 @@ void view_cell_name(const struct report *r, const struct report_set *s, unsigned
 bool view_same_place(const struct report_set *a, const struct report_set *b);
 bool view_comes_first(const struct report *r, unsigned int set);
 
+/* In Markdown: the command and the machine, or nothing where the file does not say. */
+void md_machine(const struct report *r, FILE *f);
+
 /* Text into XML or HTML: "&lt;". */
 void xml_text(const char *s, FILE *f);
 /* Escaped for a cell of a table in Markdown. */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -277,6 +278,44 @@ TEST(an_arm_that_shows_no_event_is_invalid)
 	run_free(&r);
 }
 
+/* The design that the project began with is an arm: whoever runs, it sees system calls. */
+TEST(events_of_every_hook_are_counted)
+{
+	char program[PATH_MAX + 16];
+	char *argv[] = { program, "full", NULL };
+	struct child_io io = { .out_fd = memfd_create("out", MFD_CLOEXEC), .err_fd = -1 };
+	struct child_end end = { .status = -1 };
+	static const int interrupt[] = { SIGINT };
+	_cleanup_free_ char *text = NULL;
+	unsigned long long events = 0;
+	struct child c;
+
+	if (geteuid())
+		TEST_SKIP("needs root");
+	setup();
+	snprintf(program, sizeof(program), "%s/iopath-events", build_dir);
+	ASSERT_EQ(child_spawn(argv, &io, &c), 0);
+	for (int i = 0; i < 200; i++) {
+		free(take_ptr(text));
+		if (file_read(fmt("/proc/self/fd/%d", io.out_fd), &text) || strstr(text, "events: ready") ||
+		    child_wait(&c, 50 * NS_PER_MS, true, &end) != -ETIME)
+			break;
+	}
+	if (!text || !strstr(text, "events: ready")) {
+		close(io.out_fd);
+		TEST_SKIP("its BPF programs cannot be loaded here");
+	}
+	for (int i = 0; i < 1000; i++)
+		getppid();
+	ASSERT_EQ(child_stop(&c, interrupt, 1, false, 20 * NS_PER_S, &end), 0);
+	ASSERT_EQ(end.status, 0);
+	free(take_ptr(text));
+	ASSERT_EQ(file_read(fmt("/proc/self/fd/%d", io.out_fd), &text), 0);
+	ASSERT_TRUE(strstr(text, " events, ") && sscanf(strchr(text, '\n') + 1, "%llu", &events) == 1);
+	ASSERT_TRUE(events >= 1000);
+	close(io.out_fd);
+}
+
 /* ---- a command as the workload ---- */
 
 TEST(any_command_is_a_workload)
@@ -483,6 +522,7 @@ TEST_MAIN("test-bench-run", T(a_program_that_is_not_there_costs_its_own_sets),
 	  T(without_root_it_says_so),
 	  T(fio_that_fails_is_named),
 	  T(fio_with_talk_before_its_json_is_understood),
+	  T(events_of_every_hook_are_counted),
 	  T(any_command_is_a_workload),
 	  T(time_goes_to_what_is_undecided_and_shards_make_one_run),
 	  T(an_arm_that_shows_no_event_is_invalid),
