@@ -54,6 +54,8 @@ BENCH_LIB := \
 	bench/past.c \
 	bench/plot.c \
 	bench/preflight.c \
+	bench/phase-round.c \
+	bench/phase.c \
 	bench/pmu.c \
 	bench/progress.c \
 	bench/reader.c \

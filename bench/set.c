@@ -9,404 +9,13 @@
 #include <string.h>
 
 #include "bench/calibrate.h"
-#include "bench/cell.h"
 #include "bench/load.h"
 #include "bench/machine.h"
-#include "bench/restore.h"
+#include "bench/phase.h"
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
 
-#define REDO_SHARE .10		/* of the rounds; at least two */
-#define ARM_FAULTS_MAX 2	/* then the arm is out, and the others go on */
-
 static const struct rounds confirm_rounds = { 8, 16 };
-
-/* The rounds of one phase (main or confirmation) of a set. */
-struct phase {
-	const char *name;
-	bool is_confirm;
-	struct rounds rounds;
-	bool in[ARM_MAX];	/* arms that take part */
-	/* what keeps the rounds going; the rest is only looked at */
-	bool open[ARM_MAX][METRIC_NR];
-	char fault[256];	/* too many rounds did not count, or "" */
-	struct rng rng;
-	struct table table;
-	unsigned int redone;
-};
-
-struct set_state {
-	const struct set_config *c;
-	const struct set_key *key;
-	struct pass_env env;
-	struct calibration cal, low;
-	unsigned int faults[ARM_MAX];
-	char last_fault[256];
-	uint64_t cell_ns_sum;
-	unsigned int cells;
-	unsigned int past_next;	/* of the cells in key->past */
-	unsigned int live_cells;	/* measured now */
-	set_progress_fn *progress;
-	void *progress_arg;
-	struct set_outcome out;
-};
-
-static unsigned int arms_in(const struct set_state *s, const struct phase *p)
-{
-	unsigned int n = 0;
-
-	for (unsigned int a = 0; a < s->c->arms->nr; a++)
-		n += p->in[a];
-	return n;
-}
-
-static void tell(struct set_state *s, const struct phase *p, const char *arm, unsigned int cells_done)
-{
-	unsigned int look = rounds_next_look(&p->rounds, p->table.nr_rounds);
-	struct set_progress pr = {
-		.key = s->key,
-		.arm = arm,
-		.phase = p->name,
-		.round = p->table.nr_rounds + 1,
-		.until = look,
-		.cells_left = (look - p->table.nr_rounds) * arms_in(s, p) - cells_done,
-		.cell_ns = s->cells ? s->cell_ns_sum / s->cells : 0,
-	};
-
-	if (s->progress)
-		s->progress(&pr, s->progress_arg);
-}
-
-/* ---- rounds ---- */
-
-static json_t *cell_json(const struct set_state *s, const struct phase *p, const struct cell *c,
-			 unsigned int arm, unsigned int position)
-{
-	const struct set_key *k = s->key;
-
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:s, s:b, s:I, s:o, s:o, s:o, s:o}",
-			 "type", "cell", "set", (int)k->index, "workload", k->workload->name,
-			 "device", k->device->name, "scheduler", k->scheduler, "arm",
-			 s->c->arms->v[arm].name, "phase", p->name, "round", (int)p->table.nr_rounds,
-			 "attempt", (int)p->redone, "position", (int)position, "valid",
-			 (int)!c->fault[0], "fault", c->fault, "arm_fault", (int)c->tracer_fault,
-			 "took_ns", (json_int_t)c->took_ns,
-			 "saturation", c->saturation.window_s > 0 || c->saturation.fault[0] ?
-					       pass_json(&c->saturation) : json_null(),
-			 "fixed_rate", c->fixed.window_s > 0 || c->fixed.fault[0] ?
-					       pass_json(&c->fixed) : json_null(),
-			 "low_rate", c->low.window_s > 0 || c->low.fault[0] ?
-					       pass_json(&c->low) : json_null(),
-			 "tracer", c->has_tracer ? tracer_report_json(&c->tracer) : json_null());
-}
-
-static void add_figures(struct set_state *s, unsigned int arm, const struct cell *c)
-{
-	struct arm_figures *f = &s->out.figures[arm];
-	double cpu = c->fixed.window_s > 0 ?
-			     100 * (double)c->fixed.tracer_cpu_ns / (c->fixed.window_s * NS_PER_S) : 0;
-
-	if (!c->has_tracer)
-		return;
-	f->is_traced = c->tracer.has_summary;
-	f->lost += c->tracer.lost;
-	f->traced_ios += c->tracer.traced_ios;
-	for (unsigned int i = 0; i < c->tracer.nr_stages; i++)
-		stage_add(f->stage, &f->nr_stages, c->tracer.stage[i].name, c->tracer.stage[i].sum_ns);
-	f->output_bytes += c->tracer.output_bytes;
-	f->tracer_cpu_pct = fmax(f->tracer_cpu_pct, cpu);
-	if (c->tracer.peak_rss_bytes > f->tracer_rss_bytes)
-		f->tracer_rss_bytes = c->tracer.peak_rss_bytes;
-}
-
-static void note_arm_fault(struct set_state *s, struct phase *p, unsigned int arm,
-			   const struct cell *c)
-{
-	if (++s->faults[arm] < ARM_FAULTS_MAX)
-		return;
-	p->in[arm] = false;
-	snprintf(s->out.reason[arm], sizeof(s->out.reason[arm]), "%s", c->fault);
-}
-
-/* What was measured of this phase before and has not had its turn yet, or NULL. */
-static const struct past_cell *past_cell(const struct set_state *s, const struct phase *p)
-{
-	const struct past_set *past = s->key->past;
-	const struct past_cell *c;
-
-	if (!past || s->past_next == past->nr)
-		return NULL;
-	c = &past->cell[s->past_next];
-	return c->confirm == p->is_confirm ? c : NULL;
-}
-
-/* Where the past of a phase stands: it has a cell, the run had gone on to something else, or nothing. */
-enum past_state { PAST_HAS, PAST_LEFT, PAST_NONE };
-
-static enum past_state past_state(const struct set_state *s, const struct phase *p)
-{
-	const struct past_set *past = s->key->past;
-
-	if (past_cell(s, p))
-		return PAST_HAS;
-	return past && (s->past_next < past->nr || past->over) ? PAST_LEFT : PAST_NONE;
-}
-
-static struct reader past_reader(const struct set_state *s, unsigned int line, struct why *why)
-{
-	return (struct reader){ .path = s->key->past->path, .line = line, .why = why };
-}
-
-/*
- * The arm of the next cell: recorded ones keep their order, which is that of
- * @order anyway where this program wrote them.
- */
-static int choose_arm(const struct set_state *s, const struct phase *p, const struct past_cell *c,
-		      unsigned int *order, unsigned int nr, unsigned int position, struct why *why)
-{
-	struct reader r = past_reader(s, c->line, why);
-	unsigned int i = position;
-
-	if (c->round != p->table.nr_rounds || c->attempt != p->redone || c->position != position)
-		return rd_fail(&r, "round %u, attempt %u, position %u where %u, %u, %u was due",
-			       c->round, c->attempt, c->position, p->table.nr_rounds, p->redone,
-			       position);
-	while (i < nr && order[i] != c->arm)
-		i++;
-	if (i == nr)
-		return rd_fail(&r, "arm %s, which was not due in this round",
-			       s->c->arms->v[c->arm].name);
-	order[i] = order[position];
-	order[position] = c->arm;
-	return 0;
-}
-
-/* The file goes on where this round had cells to come. */
-static int past_is_short(const struct set_state *s, const struct phase *p, struct why *why)
-{
-	const struct past_set *past = s->key->past;
-	struct reader r = past_reader(s, s->past_next ? past->cell[s->past_next - 1].line : past->line,
-				      why);
-
-	return rd_fail(&r, "the last cell of round %u, %s phase, which is not whole",
-		       p->table.nr_rounds, p->name);
-}
-
-/* Measured, or from the past. */
-static int get_cell(struct set_state *s, struct phase *p, const struct past_cell *past,
-		    unsigned int arm, unsigned int position, struct cell *ret, struct why *why)
-{
-	struct cell_rates rates = { .pace = &s->cal.pace, .low_pace = &s->low.pace, .iops = s->cal.rate_iops };
-	int err;
-
-	if (past) {
-		struct reader r = past_reader(s, past->line, why);
-
-		s->past_next++;
-		return cell_restore(&r, past->json, ret);
-	}
-	if (s->c->low_rounds > p->table.nr_rounds && !p->is_confirm)
-		rates.low_iops = s->low.rate_iops;
-	tell(s, p, s->c->arms->v[arm].name, position);
-	err = cell_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &rates, ret, why);
-	if (!err)
-		err = result_set_line(s->c->result, s->key->index, cell_json(s, p, ret, arm, position), why);
-	s->live_cells++;
-	return err;
-}
-
-static int one_cell(struct set_state *s, struct phase *p, const struct past_cell *past,
-		    unsigned int arm, unsigned int position, bool *ret_valid, struct why *why)
-{
-	struct cell cell = { 0 };
-	int err = get_cell(s, p, past, arm, position, &cell, why);
-
-	if (err) {
-		cell_free(&cell);
-		return err;
-	}
-	*ret_valid = !cell.fault[0];
-	s->cell_ns_sum += cell.took_ns;
-	s->cells++;
-	if (*ret_valid) {
-		table_put(&p->table, arm, &cell);
-		add_figures(s, arm, &cell);
-	} else {
-		snprintf(s->last_fault, sizeof(s->last_fault), "%.60s: %.180s",
-			 s->c->arms->v[arm].name, cell.fault);
-		if (cell.tracer_fault)
-			note_arm_fault(s, p, arm, &cell);
-	}
-	cell_free(&cell);
-	return err;
-}
-
-static int one_round(struct set_state *s, struct phase *p, bool *ret_valid, struct why *why)
-{
-	unsigned int order[ARM_MAX], nr = 0;
-	int err = table_grow(&p->table);
-
-	for (unsigned int a = 0; a < s->c->arms->nr; a++)
-		if (p->in[a])
-			order[nr++] = a;
-	rng_shuffle(&p->rng, order, nr);
-	*ret_valid = true;
-	for (unsigned int i = 0; i < nr && !err && *ret_valid; i++) {
-		const struct past_cell *past = past_cell(s, p);
-
-		if (past)
-			err = choose_arm(s, p, past, order, nr, i, why);
-		else if (past_state(s, p) == PAST_LEFT)
-			err = past_is_short(s, p, why);
-		else if (!s->c->live)
-			err = -EINTR;
-		if (!err)
-			err = one_cell(s, p, past, order[i], i, ret_valid, why);
-	}
-	return err;
-}
-
-/* ---- looks ---- */
-
-static bool is_judged(const struct set_state *s, const struct phase *p, unsigned int arm)
-{
-	return p->in[arm] && arm != s->c->arms->off;
-}
-
-/* Arms beyond the twins that are still in. */
-static unsigned int tracers_in(const struct set_state *s, const struct phase *p)
-{
-	unsigned int n = 0;
-
-	for (unsigned int a = 0; a < s->c->arms->nr; a++)
-		n += is_judged(s, p, a) && a != s->c->arms->twin;
-	return n;
-}
-
-/* All that were to be judged are out; what the twins show is of no use. */
-static bool no_arm_left(const struct set_state *s, const struct phase *p)
-{
-	return !tracers_in(s, p) && s->c->arms->nr > 2;
-}
-
-/* Decide every metric of every arm; *ret_open: something still needs rounds. */
-static int look(struct set_state *s, struct phase *p, bool last, double alpha,
-		struct decision d[ARM_MAX][METRIC_NR], bool *ret_open)
-{
-	struct series series = table_series(&p->table, s->c->arms->off, s->c->arms->twin);
-	struct rule rule = rule_default;
-
-	rule.budget = s->c->budget;
-	rule.alpha = alpha;
-	rule.seed = s->c->seed;
-	*ret_open = false;
-	for (unsigned int a = 0; a < s->c->arms->nr; a++) {
-		if (!is_judged(s, p, a))
-			continue;
-		for (int m = 0; m < METRIC_NR; m++) {
-			int err = verdict_decide(&series, a, (enum metric)m, &rule, last, &d[a][m]);
-
-			if (err)
-				return err;
-			*ret_open |= p->open[a][m] && d[a][m].verdict == VERDICT_UNDECIDED;
-		}
-	}
-	return 0;
-}
-
-/* Would one more round end after the deadline? In the past: did the run go on without one? */
-static bool out_of_time(const struct set_state *s, const struct phase *p)
-{
-	uint64_t round = s->cells ? s->cell_ns_sum / s->cells * arms_in(s, p) : 0;
-	enum past_state past = past_state(s, p);
-
-	if (past == PAST_NONE && s->c->closing)
-		return true;
-	if (past != PAST_NONE || !s->c->live)
-		return past == PAST_LEFT;
-	return s->c->deadline_ns && now_ns() + round >= s->c->deadline_ns;
-}
-
-static unsigned int redo_limit(const struct set_state *s, const struct phase *p)
-{
-	unsigned int n = (unsigned int)ceil(REDO_SHARE * p->rounds.max);
-
-	if (s->c->single_look) /* the clock ends it */
-		return UINT_MAX;
-	return n < 2 ? 2 : n;
-}
-
-static void give_up(struct set_state *s, struct phase *p)
-{
-	snprintf(p->fault, sizeof(p->fault), "%u rounds had to be redone; %.200s",
-		 p->redone, s->last_fault);
-}
-
-/*
- * Where others wait: this one goes on later, at a look that decided nothing (of
- * its first turn, or behind rounds of this one), or when its share of the time
- * is used up.
- */
-static bool yields(const struct set_state *s, const struct phase *p, bool first_turn, bool out_of_share)
-{
-	if (!s->c->staged || !s->c->live || p->is_confirm || p->fault[0] || past_state(s, p) != PAST_NONE ||
-	    no_arm_left(s, p))
-		return false;
-	return out_of_share || first_turn || s->live_cells;
-}
-
-/*
- * Rounds until every cell of the phase is decided, the last look, the time
- * limit, or too many rounds that do not count. -EINTR leaves d[] as of the
- * last look.
- */
-static int run_phase(struct set_state *s, struct phase *p, struct decision d[ARM_MAX][METRIC_NR],
-		     struct why *why)
-{
-	unsigned int redone_limit = redo_limit(s, p), next;
-	bool single = s->c->single_look, open = true;
-	double alpha = single ? SINGLE_LOOK_ALPHA : rounds_alpha(&p->rounds);
-	int err = 0;
-
-	while (open && (next = single ? p->rounds.max : rounds_next_look(&p->rounds, p->table.nr_rounds))) {
-		enum past_state past = past_state(s, p);
-		bool stop_here = past == PAST_LEFT || (past == PAST_NONE && s->c->closing), late = false;
-
-		while (p->table.nr_rounds < next && !stop_here && !err) {
-			bool valid = false;
-
-			err = one_round(s, p, &valid, why);
-			if (!err && valid)
-				p->table.nr_rounds++;
-			else if (!err && ++p->redone > redone_limit)
-				give_up(s, p);
-			late = out_of_time(s, p);
-			stop_here = p->fault[0] || late || no_arm_left(s, p);
-		}
-		if (err || p->fault[0])
-			break;
-		if (late && p->table.nr_rounds < next && yields(s, p, false, true)) {
-			s->out.yielded = true;
-			break;
-		}
-		if (!p->table.nr_rounds)
-			break;
-		stop_here = (stop_here && !(late && yields(s, p, false, true))) || next >= p->rounds.max || no_arm_left(s, p);
-		err = look(s, p, stop_here, alpha, d, &open);
-		if (!err && !open && !stop_here) /* what nobody waited for has its last look too */
-			err = look(s, p, stop_here = true, alpha, d, &open);
-		if (err || stop_here)
-			break;
-		if (open && yields(s, p, !s->c->late_turn, late)) {
-			s->out.yielded = true;
-			break;
-		}
-	}
-	s->out.redone += p->redone;
-	return err;
-}
-
-/* ---- the set ---- */
 
 static void invalidate(struct set_state *s, const char *reason)
 {
@@ -459,7 +68,7 @@ static int attribute_arm(struct set_state *s, const struct phase *p, unsigned in
 	json_t *line;
 	int err;
 
-	tell(s, p, s->c->arms->v[arm].name, 0);
+	phase_tell(s, p, s->c->arms->v[arm].name, 0);
 	err = attribution_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &rates, &a, why);
 	if (err)
 		return err;
@@ -484,7 +93,7 @@ static int attribute(struct set_state *s, const struct phase *p, struct why *why
 	for (unsigned int a = 0; a < s->c->arms->nr && !err; a++) {
 		if (s->c->arms->v[a].kind == ARM_OFF || s->out.attribution[a] || !p->in[a])
 			continue;
-		if (out_of_time(s, p))
+		if (phase_out_of_time(s, p))
 			break;
 		mine.in[a] = true;
 		err = attribute_arm(s, &mine, a, why);
@@ -510,7 +119,7 @@ static int confirm(struct set_state *s, struct why *why)
 	if (!any)
 		return 0;
 	p.in[s->c->arms->off] = p.in[s->c->arms->twin] = true;
-	err = run_phase(s, &p, again, why);
+	err = phase_run(s, &p, again, why);
 	s->out.confirm_rounds = p.table.nr_rounds;
 	for (unsigned int a = 0; a < s->c->arms->nr && !err; a++) {
 		for (int m = 0; m < METRIC_NR; m++) {
@@ -604,14 +213,14 @@ static int begin(struct set_state *s, const struct phase *p, struct why *why)
 	int err = 0;
 
 	if (past && past->head) {
-		struct reader r = past_reader(s, past->line, why);
+		struct reader r = set_past_reader(s, past->line, why);
 
 		err = calibration_get(&r, past->head, s->c->live && s->key->workload->kind == WORKLOAD_FIO, &s->cal);
 		if (!err && !s->cal.nr_cores)
 			s->cal.nr_cores = past_nr_cores(past);
 	}
 	if (!err && s->c->live) {
-		tell(s, p, "calibration", 0);
+		phase_tell(s, p, "calibration", 0);
 		err = load_of(s->key->workload)->prepare(&s->env, why);
 	}
 	if (!err && !(past && past->head)) {
@@ -631,7 +240,7 @@ static int end(struct set_state *s, struct why *why)
 	const struct past_set *past = s->key->past;
 
 	if (past && s->past_next < past->nr) {
-		struct reader r = past_reader(s, past->cell[s->past_next].line, why);
+		struct reader r = set_past_reader(s, past->cell[s->past_next].line, why);
 
 		return rd_fail(&r, "a cell when all of its set was decided");
 	}
@@ -674,7 +283,7 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 	s.out.rate_iops = s.cal.rate_iops;
 	p.table = (struct table){ .nr_arms = c->arms->nr, .nr_cores = s.cal.nr_cores };
 	if (!err)
-		err = run_phase(&s, &p, s.out.decision, why);
+		err = phase_run(&s, &p, s.out.decision, why);
 	s.out.rounds = p.table.nr_rounds;
 	memcpy(s.out.fault, p.fault, sizeof(s.out.fault));
 	if (!err && !p.fault[0] && !p.table.nr_rounds)
@@ -690,7 +299,7 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 	invalidate(&s, err == -EINTR ? "stopped before its first look" :
 		       s.out.fault[0] ? s.out.fault : "no round that counts");
 	s.out.complete = !err && !s.out.yielded;
-	s.out.round_ns = s.cells ? s.cell_ns_sum / s.cells * arms_in(&s, &p) : 0;
+	s.out.round_ns = s.cells ? s.cell_ns_sum / s.cells * phase_arms(&s, &p) : 0;
 	s.out.table = p.table;
 	*ret = s.out;
 	/* reasons point into the outcome itself */
