@@ -13,6 +13,7 @@
 #define IOPATH_FILE_H
 
 #include "core.bpf.h"
+#include "page.bpf.h"
 
 #define NR_VERDICTS 16384
 #define DIR_DEPTH 40
@@ -138,7 +139,7 @@ __global_fn int file_is_wanted(u64 f)
 __global_fn int inode_is_wanted(u64 inode_at)
 {
 	struct inode *inode = (struct inode *)inode_at;
-	struct hlist_node *alias;
+	struct dentry *name;
 	u64 hash;
 	int is;
 
@@ -149,8 +150,8 @@ __global_fn int inode_is_wanted(u64 inode_at)
 	hash = inode_hash(inode);
 	is = verdict_of(hash);
 	if (is < 0) {
-		alias = BPF_CORE_READ(inode, i_dentry.first);
-		is = alias ? below_dirs((u64)alias - bpf_core_field_offset(struct dentry, d_u.d_alias), 0) : 0;
+		name = inode_name(inode);
+		is = name ? below_dirs((u64)name, 0) : 0;
 		verdict_keep(hash, is);
 	}
 	return is;

@@ -113,6 +113,11 @@ struct dentry {
 	} d_u;
 };
 
+/* from 7.0: the union has no name */
+struct dentry___plain {
+	struct hlist_node d_alias;
+};
+
 struct vfsmount {
 	struct dentry *mnt_root;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From a bio to the page cache's inode whose pages it carries. */
+/* From a bio to the page cache's inode whose pages it carries, and to its name. */
 #ifndef IOPATH_PAGE_H
 #define IOPATH_PAGE_H
 
@@ -42,6 +42,23 @@ static __always_inline u64 page_mapping(u64 page, u64 *ret_index)
 		*ret_index = BPF_CORE_READ(p, index);
 		return (u64)BPF_CORE_READ(p, mapping);
 	}
+}
+
+/* One of the names of an inode; NULL: it has none now. */
+static __always_inline struct dentry *inode_name(struct inode *inode)
+{
+	u64 alias = (u64)BPF_CORE_READ(inode, i_dentry.first);
+	struct dentry___plain *plain = NULL;
+	struct dentry *d = NULL;
+
+	if (!alias)
+		return NULL;
+	if (bpf_core_field_exists(plain->d_alias)) {
+		barrier_var(alias);
+		return (struct dentry *)(alias - bpf_core_field_offset(plain->d_alias));
+	}
+	barrier_var(alias);
+	return (struct dentry *)(alias - bpf_core_field_offset(d->d_u.d_alias));
 }
 
 /* NULL: its pages are not of the page cache. *@ret_offset, of its first page in the file, is set on success. */

@@ -71,12 +71,11 @@ static __always_inline struct blk_mq_hw_ctx *hctx_of(struct request_queue *q, u3
 /* The names that lead to an inode, from the innermost. */
 static __always_inline u32 names_of(struct inode *inode, char path[IOP_PATH_LEN + IOP_NAME_LEN])
 {
-	struct hlist_node *alias = BPF_CORE_READ(inode, i_dentry.first);
-	struct dentry *d = (void *)alias - bpf_core_field_offset(struct dentry, d_u.d_alias), *parent;
+	struct dentry *d = inode_name(inode), *parent;
 	u32 n = 0, at;
 	long len;
 
-	for (int i = 0; alias && i < PATH_DEPTH && n < IOP_PATH_LEN; i++) {
+	for (int i = 0; d && i < PATH_DEPTH && n < IOP_PATH_LEN; i++) {
 		parent = BPF_CORE_READ(d, d_parent);
 		if (parent == d)
 			break;
