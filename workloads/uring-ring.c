@@ -151,13 +151,18 @@ static void prepare_rw(const struct ring *r, struct io_uring_sqe *sqe, int fd, c
 		io_uring_prep_read(sqe, fd, buf, s->io.bytes, s->io.offset);
 }
 
-/* An entry is free again before its I/O completes, and there are as many as slots. */
+/*
+ * There are as many entries as slots; but a kernel thread that submits can
+ * complete an I/O before it says that it has taken the entry.
+ */
 static void port_queue(void *port, struct slot *s)
 {
 	struct ring *r = port;
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&r->uring);
+	struct io_uring_sqe *sqe;
 	int fd = r->plan->fixed_files ? 0 : r->fd;
 
+	while (!(sqe = io_uring_get_sqe(&r->uring)))
+		io_uring_sqring_wait(&r->uring);
 	if (s->io.op == OP_FSYNC)
 		io_uring_prep_fsync(sqe, fd, r->plan->fdatasync ? IORING_FSYNC_DATASYNC : 0);
 	else

@@ -130,17 +130,51 @@ TEST(fsyncs_reach_the_disk)
 	run_case("--op write --fsync-every 10 --rate 10000 --depth 4 --fixed-files", 10);
 }
 
+/*
+ * A kernel thread that finds the page in the cache completes the I/O before it
+ * gives the entry back: with one entry the next must wait for it.
+ */
+TEST(one_entry_and_a_kernel_thread)
+{
+	const char *why = place_ready();
+	struct proc p = {};
+	json_t *o;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("sqpoll, depth 1, cached");
+	check_same("laid out", proc_line(&p, "iopath-uring --target %s --layout --size 1M", place_path("hot")), 0);
+	proc_free(&p);
+	p = (struct proc){};
+	if (proc_line(&p, "iopath-uring --target %s --sqpoll --fixed-files --count %d", place_path("hot"), N) == 77) {
+		TEST_SKIP("no SQPOLL here");
+	} else {
+		check_same("status", p.status, 0);
+		o = report(&p);
+		check_same("reads", number_at(o, "ios"), N);
+		json_decref(o);
+	}
+	proc_free(&p);
+}
+
 /* Half of the medium goes away under the device: its second half fails. */
 TEST(errors_are_counted_by_errno)
 {
 	struct loop l = { .fd = -1 };
 	struct proc p = {};
 	int err = loop_make(&l, 4 << 20);
+	void *block = NULL;
 	json_t *o;
 
 	if (err)
 		TEST_SKIP("needs a loop device");
 	ASSERT_EQ(ftruncate(l.backing, 2 << 20), 0);
+	if (!posix_memalign(&block, 4096, 4096) && pread(l.fd, block, 4096, 3 << 20) == 4096) {
+		free(block);
+		loop_remove(&l);
+		TEST_SKIP("this kernel reads zeroes behind the end of a loop device's file");
+	}
+	free(block);
 	check_case("half a device");
 	check_same("status", proc_line(&p, "iopath-uring --target %s --direct --pattern sequential --count 1024 --depth 4", l.path), 1);
 	o = report(&p);
@@ -245,6 +279,6 @@ TEST(a_mounted_device_is_not_written_to)
 	place_umount("mnt");
 }
 
-TEST_MAIN("uring", T(every_mode_does_what_it_says), T(fsyncs_reach_the_disk), T(errors_are_counted_by_errno),
+TEST_MAIN("uring", T(every_mode_does_what_it_says), T(fsyncs_reach_the_disk), T(one_entry_and_a_kernel_thread), T(errors_are_counted_by_errno),
 	  T(a_signal_ends_it_with_a_report), T(bad_input_is_one_line_and_nothing_is_done),
 	  T(a_mounted_device_is_not_written_to))
