@@ -116,7 +116,10 @@ static __always_inline u64 bio_op(struct bio *bio, const struct owner *who)
 	return op_handle(o, index);
 }
 
-static __always_inline int on_bio_queue(struct bio *bio)
+/* Set once the block throttle was asked about a bio. */
+u32 throttle_in_use = 0;
+
+static __always_inline int bio_queued(struct bio *bio, bool held)
 {
 	u64 now = bpf_ktime_get_ns();
 	struct gendisk *disk = bio_disk(bio);
@@ -130,7 +133,8 @@ static __always_inline int on_bio_queue(struct bio *bio)
 	owner_get(&who);
 	if (!bio_owner_wanted(bio, &who) || !bop_wanted(bop) || !dev_wanted(dev, bio_part(bio, dev)) ||
 	    (files_filtered() && !bio_of_wanted_file(address(bio), bio_kiocb(bio)))) {
-		count(COUNT_FILTERED);
+		if (!held)
+			count(COUNT_FILTERED);
 		return 0;
 	}
 	/* keeps its slot, so that its completion is not taken for one unseen */
@@ -147,11 +151,40 @@ static __always_inline int on_bio_queue(struct bio *bio)
 	b->dev = dev;
 	b->bop = bop;
 	b->bytes = bio->bi_iter.bi_size;
+	b->held = held;
 	b->bio_based = !disk->queue->mq_ops;
 	b->op = TIER(TIER_VFS) && dev ? bio_op(bio, &who) : 0;
 	if (cfg.who && dev)
 		who_bio_queued(address(bio), b->op, now, dev, bop);
 	return 0;
+}
+
+/* Queued already, as far as its owner is concerned: on_bio_throttle(). */
+static __always_inline bool bio_was_held(struct bio *bio)
+{
+	int index = bios_find(address(bio));
+	struct bio_slot *b = index < 0 ? NULL : bios_at(index);
+	bool held = b && b->held;
+
+	if (held)
+		b->held = 0;
+	return held;
+}
+
+static __always_inline int on_bio_queue(struct bio *bio)
+{
+	return throttle_in_use && bio_was_held(bio) ? 0 : bio_queued(bio, false);
+}
+
+/*
+ * The throttle (io.max) is asked whether the bio may pass. If not, a kernel
+ * worker will queue it, and by then its wait is over: it is queued now.
+ */
+static __always_inline int on_bio_throttle(struct bio *bio)
+{
+	throttle_in_use = 1;
+	/* the rest of one that was split is asked about again */
+	return bios_find(address(bio)) >= 0 ? 0 : bio_queued(bio, true);
 }
 
 /* G: the bio got a request. */

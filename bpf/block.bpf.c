@@ -474,6 +474,7 @@ static __always_inline int on_bio_complete(struct bio *bio)
 /* ---- the hooks ---- */
 
 HOOK("?tp_btf/block_bio_queue", bio_queue, (struct bio *bio), on_bio_queue(bio))
+HOOK("?fentry/__blk_throtl_bio", bio_throttle, (struct bio *bio), on_bio_throttle(bio))
 HOOK("?tp_btf/block_getrq", getrq, (struct bio *bio), on_bio_got(bio))
 HOOK("?tp_btf/block_bio_backmerge", bio_backmerge, (struct bio *bio), on_bio_merged(bio, false))
 HOOK("?tp_btf/block_bio_frontmerge", bio_frontmerge, (struct bio *bio), on_bio_merged(bio, true))

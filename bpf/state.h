@@ -77,7 +77,8 @@ struct bio_slot {
 	u32 bytes;
 	u8 bop;
 	u8 bio_based;
-	u8 pad[6];
+	u8 held;	/* seen before the throttle, not queued yet */
+	u8 pad[5];
 };
 
 struct rq_slot {

@@ -53,6 +53,7 @@ const struct hook_point_info hook_points[NR_POINTS] = {
 const struct hook_row hook_rows[] = {
 	{ POINT_BIO_QUEUE, BACKEND_TP_BTF, "block_bio_queue", 1, "bio_queue" },
 	{ POINT_BIO_QUEUE, BACKEND_TP_BTF, "block_bio_queue", 2, "bio_queue_q" },
+	{ POINT_BIO_THROTTLE, BACKEND_FENTRY, "__blk_throtl_bio", 1, "bio_throttle" },
 	{ POINT_GETRQ, BACKEND_TP_BTF, "block_getrq", 1, "getrq" },
 	{ POINT_GETRQ, BACKEND_TP_BTF, "block_getrq", 3, "getrq_q" },
 	{ POINT_BACKMERGE, BACKEND_TP_BTF, "block_bio_backmerge", 1, "bio_backmerge" },

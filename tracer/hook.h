@@ -17,6 +17,7 @@
 /* X(symbol, name, first tier, the tier is useless without it) */
 #define IOP_POINTS(X)                                                    \
 	X(BIO_QUEUE, "bio queued", TIER_BLOCK, true)                     \
+	X(BIO_THROTTLE, "bio comes to the throttle", TIER_BLOCK, false)  \
 	X(GETRQ, "request allocated", TIER_BLOCK, false)                 \
 	X(BACKMERGE, "bio merged at the back", TIER_BLOCK, false)        \
 	X(FRONTMERGE, "bio merged at the front", TIER_BLOCK, false)      \
