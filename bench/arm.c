@@ -39,14 +39,14 @@ static const struct builtin {
 	  "blktrace -d {dev} -o - | stdbuf -oL blkparse -q -i -", NULL,
 	  "^ *[0-9]+,[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+\\.[0-9]+ " },
 	{ "bpftrace", NULL, "issue to completion by two tracepoints, a map per request (bpftrace)",
-	  "exec stdbuf -oL bpftrace -e '"
+	  "exec stdbuf -oL bpftrace -e 'BEGIN { printf(\"ready\\n\"); } "
 	  "tracepoint:block:block_rq_issue { @start[args->dev, args->sector] = nsecs; } "
 	  "tracepoint:block:block_rq_complete /@start[args->dev, args->sector]/ { "
 	  "@us = hist((nsecs - @start[args->dev, args->sector]) / 1000); "
 	  "delete(@start[args->dev, args->sector]); } END { clear(@start); }'",
-	  NULL, BPFTRACE_ROW },
+	  "^ready", BPFTRACE_ROW },
 	{ "perf", NULL, "perf trace of the block layer's issues and completions, a line each (linux-perf)",
-	  "exec stdbuf -oL perf trace -a --no-syscalls -e block:block_rq_issue -e block:block_rq_complete", NULL,
+	  "exec perf trace -v -a --no-syscalls -e block:block_rq_issue -e block:block_rq_complete", "^mmap size",
 	  "block:block_rq_(issue|complete)" },
 	{ "events-block", NULL, "the design that this project began with: an event per block hook, a wake-up each (iopath-events)",
 	  "exec {bin}/iopath-events block", "^events: ready", "^[1-9][0-9]* events, " },

@@ -13,7 +13,7 @@
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
 
-#define READY_TIMEOUT_NS (15 * NS_PER_S)
+#define READY_TIMEOUT_NS (120 * NS_PER_S) /* emulated, perf and bpftrace take most of it */
 #define STOP_GRACE_NS (10 * NS_PER_S)
 
 __attribute__((format(printf, 2, 3))) static void fault(struct tracer_report *r, const char *fmt,

@@ -234,6 +234,29 @@ static int run(char *const words[], char **ret_out)
 	return end.status;
 }
 
+/* What the script for two kernels refuses, with the codes that git bisect run understands. */
+TEST(kernels_are_two_on_one_disk)
+{
+	static const struct {
+		const char *command, *says;
+		int status;
+	} t[] = {
+		{ "bench/bench-kernels 6.1", "KERNELS='6.1': expected two", 2 },
+		{ "BISECT=1 bench/bench-kernels '6.1 6.12 7.2'", "expected two", 130 },
+		{ "DISK=nvme,virtio bench/bench-kernels '6.1 6.12'", "expected one disk", 2 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		char *argv[] = { "sh", "-c", (char *)t[i].command, NULL };
+		_cleanup_free_ char *text = NULL;
+		struct child_end end = { 0 };
+
+		ASSERT_EQ(child_run(argv, 20 * NS_PER_S, &text, &end), 0);
+		ASSERT_EQ(end.status, t[i].status);
+		ASSERT_TRUE(text && strstr(text, t[i].says) != NULL);
+	}
+}
+
 TEST(exit_codes)
 {
 	struct canned low = run_of(3, 11), high = run_of(9, 22), middle = run_of(4, 33);
@@ -267,4 +290,4 @@ TEST(exit_codes)
 TEST_MAIN("test-bench-compare", T(a_change_of_cost_is_told_from_none), T(no_change_is_seldom_called_worse),
 	  T(runs_that_do_not_go_together_are_refused), T(two_kernels_are_compared_when_told),
 	  T(a_noisy_twin_decides_nothing),
-	  T(arms_of_one_run_are_paired), T(exit_codes))
+	  T(arms_of_one_run_are_paired), T(kernels_are_two_on_one_disk), T(exit_codes))
