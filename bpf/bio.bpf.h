@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bios of tier block, from Q until their request takes over: queued, given a
- * request, merged, split; and which operation each is part of.
+ * Bios of tier block, from Q until they end: which operation each is part of,
+ * whose it is, and the stamps that the kernel does not keep. Where it keeps
+ * them (tracer/stamp.h) only a bio of an operation, or one that must be told
+ * apart, has a slot.
  */
 #ifndef IOPATH_BIO_H
 #define IOPATH_BIO_H
@@ -14,6 +16,22 @@ SLOT_TABLE(bios, struct bio_slot);
 int who_bio_queued(u64 address, u64 op, u64 q, u32 dev, u32 bop);
 int who_bio_end(u64 address, int error);
 static __always_inline void who_request_end(u64 request, u32 bytes, int error);
+
+/* Bios that were split or held back, and requests that complete in parts: their stamps are not the kernel's. */
+u32 bios_in_parts = 0;
+
+static __always_inline void bio_slot_part(struct bio_slot *b)
+{
+	b->part = 1;
+	__sync_fetch_and_add(&bios_in_parts, 1);
+}
+
+static __always_inline void bio_slot_release(struct bio_slot *b)
+{
+	if (b->part)
+		__sync_fetch_and_add(&bios_in_parts, -1);
+	bios_release(b);
+}
 
 static __always_inline u32 bop_of(u32 opf)
 {
@@ -40,15 +58,42 @@ static __always_inline u32 bio_part(struct bio *bio, u32 dev)
 	return bpf_core_field_exists(bio->bi_bdev) ? bio->bi_bdev->bd_dev : dev;
 }
 
+/*
+ * When a bio was queued, as the kernel keeps it (include/linux/blk_types.h,
+ * struct bio_issue): the lower 51 bits of the time. 0: not stamped.
+ */
+#define BIO_ISSUE_BITS 51
+
+#define BIO_ISSUE_MASK ((1ull << BIO_ISSUE_BITS) - 1)
+
+static __always_inline u64 bio_issue_time(u64 value, u64 now)
+{
+	u64 low = value & BIO_ISSUE_MASK, t = (now & ~BIO_ISSUE_MASK) | low;
+
+	if (!low)
+		return 0;
+	return t > now ? t - (1ull << BIO_ISSUE_BITS) : t;
+}
+
+static __always_inline u64 bio_queue_time(struct bio *bio, u64 now)
+{
+	return bpf_core_field_exists(bio->bi_issue) ? bio_issue_time(bio->bi_issue.value, now) : 0;
+}
+
 static __always_inline struct bio_slot *bio_slot_new(u64 key)
 {
-	int index = bios_claim(key);
+	u32 index;
+	struct bio_slot *b = bios_claim(key, &index);
 
-	if (index < 0) {
+	if (!b) {
 		lost(LOSS_BIO_MAP_FULL);
 		return NULL;
 	}
-	return bios_at(index);
+	/* left over from a life whose end was not seen */
+	if (b->part)
+		__sync_fetch_and_add(&bios_in_parts, -1);
+	b->part = 0;
+	return b;
 }
 
 /*
@@ -79,91 +124,120 @@ static __always_inline u64 bio_kiocb(struct bio *bio)
 	return (u64)iocb;
 }
 
+/* The request that an asynchronous bio leads to. */
+static __always_inline struct op *bio_request_op(struct bio *bio, const struct op *batch)
+{
+	u64 iocb = bio_kiocb(bio);
+	/* struct io_kiocb begins with the struct kiocb */
+	struct op *o = iocb ? ops_find(iocb) : NULL;
+
+	if (o || !iocb || !batch || batch->kind != KIND_AIO_BATCH)
+		return o;
+	o = ops_find(aio_key_of(iocb));
+	if (o)
+		aio_end_alias(o, iocb);
+	return o;
+}
+
 /*
  * The operation that a bio being queued is part of: the system call that the
- * task is in; else the request that the bio leads to; else the one that the
- * task is submitting, or works on.
+ * task is in; else the request that it is submitting, or works on, where a
+ * hook in the file system has said which; else the one that the bio leads to.
  */
-static __always_inline u64 bio_op(struct bio *bio, const struct owner *who)
+static __always_inline u64 bio_op(struct bio *bio, const struct task_struct *task)
 {
-	int index = ops_find(TID_KEY(who->tid));
-	struct op *o = index < 0 ? NULL : ops_at(index), *batch = o;
-	u64 iocb = 0;
+	struct op *o = ops_find(TID_KEY(LOAD(task, pid))), *batch = o;
 
 	if (!o || op_is_batch(o)) {
-		iocb = bio_kiocb(bio);
-		/* struct io_kiocb begins with the struct kiocb */
-		index = iocb ? ops_find(iocb) : -1;
-		if (index < 0 && iocb && batch && batch->kind == KIND_AIO_BATCH) {
-			struct aio_kiocb *aio = (struct aio_kiocb *)iocb;
-
-			index = ops_find(aio_key(who->tgid, BPF_CORE_READ(aio, ki_res.obj)));
-		}
-		o = index < 0 ? op_of_task(current_task(), &index) : ops_at(index);
+		o = batch && batch->in_fs ? ops_find(batch->current_key) : NULL;
+		if (!o)
+			o = bio_request_op(bio, batch);
+		if (!o)
+			o = op_of_task(task);
 	}
-	if (!o || !o->t0) {
-		count(COUNT_UNTIED_BIOS);
+	if (!o || !o->t0)
 		return 0;
-	}
 	o->nr_bios++;
 	fetch_add_u32(&o->refs, 1);
-	op_want(o);
-	/* aio_complete_rw() knows the kiocb alone, and runs on top of any task */
-	if (aio_end_hooked && o->via == VIA_AIO && iocb && !o->end_seen) {
-		o->end_seen = 1;
-		op_alias(ALIAS_KEY(iocb), op_handle(o, index));
-	}
-	return op_handle(o, index);
+	o->dev_wanted = 1;
+	return op_handle(o);
+}
+
+static __always_inline u32 bio_bop(struct bio *bio)
+{
+	u32 bop = bop_of(bio->bi_opf);
+
+	/* an empty write is the flush that a flush bio asks for */
+	return bop == BOP_WRITE && !bio->bi_iter.bi_size ? BOP_FLUSH : bop;
+}
+
+static __always_inline bool bio_filtered(void)
+{
+	return owner_filtered() || cfg.bop_mask || cfg.nr_devs;
+}
+
+static __always_inline bool bio_wanted(struct bio *bio, const struct task_struct *task)
+{
+	u32 dev = disk_dev(bio_disk(bio));
+
+	return bio_owner_wanted(bio, task) && bop_wanted(bio_bop(bio)) && dev_wanted(dev, bio_part(bio, dev)) &&
+	       (!files_filtered() || bio_of_wanted_file(address(bio), bio_kiocb(bio)));
 }
 
 /* Set once the block throttle was asked about a bio. */
 u32 throttle_in_use = 0;
 
+/* @held: it comes to the throttle, and may be queued by somebody else, later. */
 static __always_inline int bio_queued(struct bio *bio, bool held)
 {
-	u64 now = bpf_ktime_get_ns();
-	struct gendisk *disk = bio_disk(bio);
-	u32 dev = disk_dev(disk), bop = bop_of(bio->bi_opf);
+	struct task_struct *task = current_task();
 	struct bio_slot *b;
-	struct owner who;
+	bool own;
+	u64 op;
 
-	/* an empty write is the flush that a flush bio asks for */
-	if (bop == BOP_WRITE && !bio->bi_iter.bi_size)
-		bop = BOP_FLUSH;
-	owner_get(&who);
-	if (!bio_owner_wanted(bio, &who) || !bop_wanted(bop) || !dev_wanted(dev, bio_part(bio, dev)) ||
-	    (files_filtered() && !bio_of_wanted_file(address(bio), bio_kiocb(bio)))) {
+	if (bio_filtered() && !bio_wanted(bio, task)) {
 		if (!held)
 			count(COUNT_FILTERED);
 		return 0;
 	}
-	/* keeps its slot, so that its completion is not taken for one unseen */
-	if (bio_is_own(bio, &who, bop)) {
-		count(COUNT_EXCLUDED);
-		dev = 0;
-	}
+	/* the tracer is in no operation */
+	op = TIER(TIER_VFS) ? bio_op(bio, task) : 0;
+	own = !op && bio_is_own(bio, task);
+	if (TIER(TIER_VFS) && !op && !own)
+		count(COUNT_UNTIED_BIOS);
+	if (cfg.who && !own)
+		who_bio_queued(address(bio), op, bpf_ktime_get_ns(), disk_dev(bio_disk(bio)), bio_bop(bio));
+	/* nothing that the kernel does not tell when the request completes */
+	if (cfg.kernel_q && !held && !op && !own && !cfg.tell && !owner_filtered() && bio_disk(bio)->queue->mq_ops)
+		return 0;
 	b = bio_slot_new(address(bio));
 	if (!b)
 		return 0;
-	b->q = now;
-	b->g = b->p = 0;
-	b->owner = who;
-	b->dev = dev;
-	b->bop = bop;
+	b->q = cfg.kernel_q && !held ? 0 : bpf_ktime_get_ns();
+	b->g = 0;
+	b->op = op;
 	b->bytes = bio->bi_iter.bi_size;
 	b->held = held;
-	b->bio_based = !disk->queue->mq_ops;
-	b->op = TIER(TIER_VFS) && dev ? bio_op(bio, &who) : 0;
-	if (cfg.who && dev)
-		who_bio_queued(address(bio), b->op, now, dev, bop);
+	b->own = own;
+	b->rest = 0;
+	if (cfg.kernel_q && held)
+		bio_slot_part(b);
+	/* its own slot keeps the tracer's I/O from being taken for another's, or for one unseen */
+	if (own)
+		count(COUNT_EXCLUDED);
+	if (!op || cfg.tell)
+		owner_get(&b->owner, task);
+	if (cfg.tell || !cfg.kernel_q) {
+		b->dev = disk_dev(bio_disk(bio));
+		b->bop = bio_bop(bio);
+	}
 	return 0;
 }
 
 /* Queued already, as far as its owner is concerned: on_bio_throttle(). */
 static __always_inline bool bio_was_held(struct bio *bio)
 {
-	int index = bios_find(address(bio));
-	struct bio_slot *b = index < 0 ? NULL : bios_at(index);
+	struct bio_slot *b = bios_find(address(bio));
 	bool held = b && b->held;
 
 	if (held)
@@ -184,14 +258,13 @@ static __always_inline int on_bio_throttle(struct bio *bio)
 {
 	throttle_in_use = 1;
 	/* the rest of one that was split is asked about again */
-	return bios_find(address(bio)) >= 0 ? 0 : bio_queued(bio, true);
+	return bios_find(address(bio)) ? 0 : bio_queued(bio, true);
 }
 
 /* G: the bio got a request. */
 static __always_inline int on_bio_got(struct bio *bio)
 {
-	int index = bios_find(address(bio));
-	struct bio_slot *b = index < 0 ? NULL : bios_at(index);
+	struct bio_slot *b = bios_find(address(bio));
 
 	if (b)
 		b->g = bpf_ktime_get_ns();
@@ -205,38 +278,73 @@ static __always_inline int on_bio_got(struct bio *bio)
  */
 static __always_inline int on_bio_merged(struct bio *bio, bool front)
 {
-	int index = bios_find(address(bio));
-	struct bio_slot *b = index < 0 ? NULL : bios_at(index);
+	struct bio_slot *b = bios_find(address(bio));
 
 	if (!b)
 		return 0;
-	if (b->dev)
-		count(COUNT_MERGED_BIOS);
 	if (!front && !b->op)
-		bios_release(index);
+		bio_slot_release(b);
 	else
 		b->g = bpf_ktime_get_ns();
 	return 0;
 }
 
-/* @bio is the front part of a larger one, which stays for the rest. */
+static __always_inline void op_more_bios(u64 handle)
+{
+	struct op *o = handle ? op_of(handle) : NULL;
+
+	if (!o)
+		return;
+	o->nr_bios++;
+	fetch_add_u32(&o->refs, 1);
+}
+
+/*
+ * @bio is the front part of a larger one, which stays for the rest. Neither
+ * keeps the kernel's stamp: the front has none, the rest gets a later one.
+ */
 static __always_inline int on_split(struct bio *bio)
 {
-	int index = bios_find(address(bio->bi_private));
-	struct bio_slot *whole = index < 0 ? NULL : bios_at(index), *b;
-	struct op *o;
+	struct bio *whole = bio->bi_private;
+	struct bio_slot *w = bios_find(address(whole)), *b;
 
-	if (!whole)
+	if (!w && !cfg.kernel_q)
 		return 0;
+	if (!w) {
+		if (owner_filtered())
+			return 0;
+		w = bio_slot_new(address(whole));
+		if (!w)
+			return 0;
+		w->op = w->g = w->q = 0;
+		w->owner.tgid = w->owner.tid = 0;
+		w->owner.comm[0] = '\0';
+		w->dev = disk_dev(bio_disk(bio));
+		w->bytes = bio->bi_iter.bi_size;
+		w->bop = bio_bop(bio);
+		w->own = w->held = w->rest = 0;
+	}
+	if (cfg.kernel_q && !w->q) {
+		w->q = bpf_core_field_exists(bio->bi_issue) ?
+			       bio_issue_time(BPF_CORE_READ(whole, bi_issue.value), bpf_ktime_get_ns()) :
+			       0;
+		bio_slot_part(w);
+	}
 	b = bio_slot_new(address(bio));
 	if (!b)
 		return 0;
-	*b = *whole;
-	o = b->op ? op_of(b->op, &index) : NULL;
-	if (o) {
-		o->nr_bios++;
-		fetch_add_u32(&o->refs, 1);
-	}
+	b->q = w->q;
+	b->g = w->g;
+	b->op = w->op;
+	b->dev = w->dev;
+	b->bytes = bio->bi_iter.bi_size;
+	b->bop = w->bop;
+	b->own = w->own;
+	b->held = b->rest = 0;
+	if (cfg.kernel_q)
+		bio_slot_part(b);
+	b->owner = w->owner;
+	op_more_bios(b->op);
 	return 0;
 }
 

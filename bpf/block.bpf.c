@@ -3,9 +3,9 @@
  * Tier block: bio queued (Q), request allocated (G), inserted into the
  * scheduler (I), issued to the driver (D), completed (C).
  *
- * A bio has a slot from Q until its request is first seen (I or D), or, when
- * it was merged into a request, until that request completes. A request has a
- * slot from there to C.
+ * Q, G and D are the kernel's own stamps where these are exact
+ * (tracer/stamp.h): then most requests are known by their completion alone.
+ * Else a bio has a slot from Q, and a request one from its first own stamp.
  */
 #include "bio.bpf.h"
 #include "stamps.bpf.h"
@@ -26,114 +26,100 @@ static __always_inline struct gendisk *rq_disk(struct request *rq)
 	return old->rq_disk;
 }
 
-static __always_inline struct rq_slot *rq_slot_find(struct request *rq, int *ret_index)
+/* Its partition's, where that can be told; else the disk's. */
+static __always_inline u32 rq_part(struct request *rq, u32 dev)
 {
-	*ret_index = rqs_find(address(rq));
-	return *ret_index < 0 ? NULL : rqs_at(*ret_index);
+	struct request___part *r = (struct request___part *)rq;
+
+	if (!bpf_core_field_exists(r->part->bd_dev) || !r->part)
+		return dev;
+	return r->part->bd_dev;
 }
 
-/*
- * First sight of a request. Without a bio it is the flush command of the
- * queue (blk_flush_queue.flush_rq) or a passthrough one; with a bio that has
- * no slot it was queued before tracing began.
- */
-static __always_inline struct rq_slot *rq_slot_new(struct request *rq, int *ret_index)
+static __always_inline struct rq_slot *rq_slot_get(u64 rq)
 {
-	struct gendisk *disk = rq_disk(rq);
-	struct bio *bio = rq->bio;
-	int bi = bio ? bios_find(address(bio)) : -1, index;
-	struct bio_slot *b = bi < 0 ? NULL : bios_at(bi);
-	struct rq_slot *r;
-	u32 bop;
+	u32 index;
+	struct rq_slot *r = rqs_claim(rq, &index);
 
-	if (!disk)
-		return NULL;
-	*ret_index = index = rqs_claim(address(rq));
-	r = index < 0 ? NULL : rqs_at(index);
-	if (!r) {
+	if (!r)
 		lost(LOSS_BIO_MAP_FULL);
-		return NULL;
-	}
-	bop = bop_of(rq->cmd_flags);
-	if (bop == BOP_FLUSH)
-		bop = BOP_FLUSH_COMMAND;
-	r->s.i = r->s.p = r->s.d = r->s.h = r->s.e = 0;
-	r->bio = address(bio);
-	r->sector = rq->__sector;
-	r->bytes = rq->__data_len;
-	r->requeues = r->merged = 0;
-	r->requeued = 0;
-	r->dev = disk_dev(disk);
-	r->bop = bop;
-	r->tag = -1;
-	r->hctx = 0;
-	if (b) {
-		/* an empty write is a flush: the bio's operation, not the request's */
-		r->bop = bop = b->bop;
-		r->s.q = b->q;
-		r->s.g = b->g;
-		r->s.p = b->p;
-		r->op = b->op;
-		r->owner = b->owner;
-		r->wanted = b->dev != 0;
-		r->known = 1;
-		bios_release(bi);
-	} else {
-		r->s.q = r->s.g = r->op = 0;
-		r->owner.tgid = r->owner.tid = 0;
-		r->owner.comm[0] = '\0';
-		r->known = !bio;
-		r->wanted = bop == BOP_FLUSH_COMMAND && !owner_filtered() && bop_wanted(bop) &&
-			    dev_wanted(r->dev, r->dev);
-	}
-	r->row = r->wanted ? row_of(r->dev, bop) : -1;
-	if (r->wanted)
-		count(COUNT_RQ_SEEN);
 	return r;
 }
 
-/*
- * The slot of a request that is inserted or issued. If it was issued before
- * and not requeued since, that life has ended unseen.
- */
-static __always_inline struct rq_slot *rq_slot_get(struct request *rq)
+static __always_inline void rq_slot_clear(struct rq_slot *r)
 {
-	int index;
-	struct rq_slot *r = rq_slot_find(rq, &index);
+	r->i = r->p = r->d = r->h = r->e = 0;
+	r->requeues = 0;
+	r->requeued = 0;
+	r->bio = 0;
+}
 
-	if (r && r->s.d && !r->requeued) {
-		if (r->wanted)
-			lost(LOSS_NO_END);
-		rqs_release(index);
-		r = NULL;
-	}
-	return r ? r : rq_slot_new(rq, &index);
+static __always_inline void rq_slot_release(struct rq_slot *r)
+{
+	rq_slot_clear(r);
+	rqs_release(r);
+}
+
+/*
+ * A request that is inserted or issued. If it was issued before and not
+ * requeued since, that life has ended unseen.
+ */
+static __always_inline struct rq_slot *rq_slot_begin(struct request *rq)
+{
+	struct rq_slot *r = rq_slot_get(address(rq));
+	struct bio_slot *b;
+
+	if (!r || !r->d || r->requeued)
+		return r;
+	b = r->bio ? bios_find(r->bio) : NULL;
+	if (b ? !b->own : r->bop == BOP_FLUSH_COMMAND)
+		lost(LOSS_NO_END);
+	/* unless it is the present life's already */
+	if (b && r->bio != address(rq->bio))
+		bio_slot_release(b);
+	rq_slot_clear(r);
+	return r;
 }
 
 static __always_inline int on_insert(struct request *rq)
 {
-	struct rq_slot *r = rq_slot_get(rq);
+	struct rq_slot *r = rq_slot_begin(rq);
 
+	if (!r)
+		return 0;
+	/* the kernel's stamps begin the life, and no issue is seen that would end an older one */
+	if (cfg.kernel_g && r->i < rq->start_time_ns)
+		r->i = 0;
 	/* a requeued request is inserted again: the first time counts */
-	if (r && !r->s.i && !r->s.d)
-		r->s.i = bpf_ktime_get_ns();
+	if (!r->i && !r->d)
+		r->i = bpf_ktime_get_ns();
+	if (!cfg.kernel_d)
+		r->bio = address(rq->bio);
 	return 0;
 }
 
 static __always_inline int on_issue(struct request *rq)
 {
-	struct rq_slot *r = rq_slot_get(rq);
+	struct rq_slot *r = rq_slot_begin(rq);
+	u32 bop;
 
 	if (!r)
 		return 0;
 	r->requeued = 0;
-	if (r->s.d)
+	if (r->d)
 		return 0;
-	r->s.d = bpf_ktime_get_ns();
-	r->bytes = rq->__data_len;	/* merges may have come since the insert */
-	r->sector = rq->__sector;
-	r->tag = rq->tag;
-	r->hctx = rq->mq_hctx ? rq->mq_hctx->queue_num : 0;
+	r->d = bpf_ktime_get_ns();
+	r->bio = address(rq->bio);
+	r->bop = BOP_OTHER;
+	bop = bop_of(rq->cmd_flags);
+	if (bop == BOP_FLUSH)
+		r->bop = BOP_FLUSH_COMMAND;
+	r->dev = rq_disk(rq) ? disk_dev(rq_disk(rq)) : 0;
+	if (cfg.tell) {
+		r->sector = rq->__sector;
+		r->tag = rq->tag;
+		r->hctx = rq->mq_hctx ? rq->mq_hctx->queue_num : 0;
+	}
 	return 0;
 }
 
@@ -141,25 +127,16 @@ static __always_inline int on_issue(struct request *rq)
  * The driver begins to prepare the command. nvme does before it reports the
  * issue (blk_mq_start_request), and anew after it was short of something.
  */
-static __always_inline int on_setup(u64 key)
+static __always_inline int on_setup(u64 rq)
 {
-	struct request *rq = (struct request *)key;
-	int index = rqs_find(key), bi;
-	struct rq_slot *r = index < 0 ? NULL : rqs_at(index);
-	struct bio_slot *b;
+	struct rq_slot *r = rq_slot_get(rq);
 
-	/* left over from a life whose end was not seen */
-	if (r && r->s.d && !r->requeued)
-		r = NULL;
-	if (r) {
-		if (!r->s.d)
-			r->s.p = bpf_ktime_get_ns();
+	if (!r)
 		return 0;
-	}
-	bi = bios_find((u64)BPF_CORE_READ(rq, bio));
-	b = bi < 0 ? NULL : bios_at(bi);
-	if (b)
-		b->p = bpf_ktime_get_ns();
+	/* left over from a life whose end was not seen: the issue will say so */
+	if (r->d && !r->requeued)
+		return 0;
+	r->p = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -169,34 +146,32 @@ static __always_inline int on_setup(u64 key)
  */
 static __always_inline int on_handed(u64 pdu)
 {
-	int index = rqs_find(pdu - bpf_core_type_size(struct request));
-	struct rq_slot *r = index < 0 ? NULL : rqs_at(index);
+	u64 rq = pdu - bpf_core_type_size(struct request);
+	struct rq_slot *r = cfg.kernel_d ? rq_slot_get(rq) : rqs_find(rq);
 
-	if (r && r->s.d && !r->s.h)
-		r->s.h = bpf_ktime_get_ns();
+	if (r && (cfg.kernel_d || (r->d && !r->h)))
+		r->h = bpf_ktime_get_ns();
 	return 0;
 }
 
 /* The driver says that it is done, most often in the interrupt; the last time counts. */
 static __always_inline int on_done(u64 rq)
 {
-	int index = rqs_find(rq);
-	struct rq_slot *r = index < 0 ? NULL : rqs_at(index);
+	struct rq_slot *r = cfg.kernel_d ? rq_slot_get(rq) : rqs_find(rq);
 
-	if (r && r->s.d)
-		r->s.e = bpf_ktime_get_ns();
+	if (r && (cfg.kernel_d || r->d))
+		r->e = bpf_ktime_get_ns();
 	return 0;
 }
 
 static __always_inline int on_requeue(struct request *rq)
 {
-	int index;
-	struct rq_slot *r = rq_slot_find(rq, &index);
+	struct rq_slot *r = cfg.kernel_d ? rq_slot_get(address(rq)) : rqs_find(address(rq));
 
 	if (r) {
 		r->requeues++;
 		r->requeued = 1;
-		r->s.e = 0;
+		r->e = 0;
 	}
 	return 0;
 }
@@ -204,243 +179,459 @@ static __always_inline int on_requeue(struct request *rq)
 /* @rq is absorbed by another and will never complete; its bios live on there. */
 static __always_inline int on_absorbed(struct request *rq)
 {
-	int index;
-	struct rq_slot *r = rq_slot_find(rq, &index);
-	struct bio_slot *b;
+	struct rq_slot *r = rqs_find(address(rq));
 
-	if (!r)
-		return 0;
-	b = bio_slot_new(r->bio);
-	if (b) {
-		b->q = r->s.q;
-		b->g = r->s.g;
-		b->p = 0;
-		b->op = r->op;
-		b->owner = r->owner;
-		b->dev = r->wanted ? r->dev : 0;
-		b->bop = r->bop;
-		b->bio_based = 0;
-	}
-	if (r->wanted)
-		count_add(COUNT_RQ_SEEN, -1ull);
-	rqs_release(index);
+	if (r)
+		rq_slot_release(r);
 	return 0;
 }
 
 /* ---- completion ---- */
 
-static __always_inline void row_account(const struct rq_slot *s)
+static __always_inline void row_account(const struct done *d, u32 row)
 {
-	struct iop_block_stats *r = block_stats_at((u32)s->row);
-	u64 begin = rq_begin(s);
+	struct iop_block_stats *r = block_stats_at(row);
+	u64 begin = done_begin(d);
 
 	if (!r)
 		return;
-#pragma unroll
-	for (int i = BLOCK_STAGE_FIRST; i <= BLOCK_STAGE_LAST; i++) {
-		u64 ns = stage_of(s, i);
-
-		if (ns != -1ull)
-			hist_add(&r->h[i - BLOCK_STAGE_FIRST], ns, ROW_ATOMIC(false));
-	}
+#define ADD(stage, ns) hist_add(&r->h[(stage) - BLOCK_STAGE_FIRST], ns, ROW_ATOMIC(false))
+	EACH_STAGE(d, ADD);
+#undef ADD
 	if (begin)
-		hist_add(&r->h[BLOCK_HIST_TOTAL], s->s.c - begin, ROW_ATOMIC(false));
+		hist_add(&r->h[BLOCK_HIST_TOTAL], d->s.c - begin, ROW_ATOMIC(false));
 	row_add(&r->c.count, 1, ROW_ATOMIC(false));
-	row_add(&r->c.bytes, s->bytes, ROW_ATOMIC(false));
-	if (s->status)
+	row_add(&r->c.bytes, d->bytes, ROW_ATOMIC(false));
+	if (d->status)
 		row_add(&r->c.errors, 1, ROW_ATOMIC(false));
-	if (s->requeues)
-		row_add(&r->c.requeues, s->requeues, ROW_ATOMIC(false));
-	if (s->merged)
-		row_add(&r->c.bios, s->merged, ROW_ATOMIC(false));
+	if (d->requeues)
+		row_add(&r->c.requeues, d->requeues, ROW_ATOMIC(false));
+	if (d->merged)
+		row_add(&r->c.bios, d->merged, ROW_ATOMIC(false));
 }
 
-__global_fn int rq_emit(int index, int tell)
+static __noinline void rq_emit(const struct done *d, int tell)
 {
-	const struct rq_slot *r = rqs_at(index);
-	struct iop_slow *e;
+	struct iop_slow *e = slow_reserve();
 	u32 stages = 0;
 
-	if (!r)
-		return 0;
-	e = slow_reserve();
 	if (!e)
-		return 0;
-	e->start_ns = rq_begin(r);
-	e->total_ns = r->s.c - e->start_ns;
+		return;
+	e->start_ns = done_begin(d);
+	e->total_ns = d->s.c - e->start_ns;
 	for (int i = 0; i < NR_STAGES; i++)
 		e->stage_ns[i] = 0;
-#pragma unroll
-	for (int i = BLOCK_STAGE_FIRST; i <= BLOCK_STAGE_LAST; i++) {
-		u64 ns = stage_of(r, i);
-
-		if (ns == -1ull)
-			continue;
-		e->stage_ns[i] = ns;
-		stages |= 1u << i;
-	}
+#define ADD(stage, ns)                    \
+	do {                              \
+		e->stage_ns[stage] = ns;  \
+		stages |= 1u << (stage);  \
+	} while (0)
+	EACH_STAGE(d, ADD);
+#undef ADD
 	e->stages = stages;
-	e->bytes = r->bytes;
+	e->bytes = d->bytes;
 	e->offset = e->ino = 0;
-	e->sector = r->sector;
-	e->result = r->status;
+	e->sector = d->sector;
+	e->result = d->status;
 	e->resched_ns = 0;
-	e->dev = r->dev;
+	e->dev = d->dev;
 	e->file_dev = 0;
 	e->flags = SLOW_REQUEST | (tell == TELL_SAMPLE ? SLOW_SAMPLE : 0);
-	e->tgid = r->owner.tgid;
-	e->tid = r->owner.tid;
 	e->nr_requests = 1;
-	e->tag = r->tag;
-	e->hctx = r->hctx;
-	e->kind = r->bop;
+	e->tag = d->tag;
+	e->hctx = d->hctx;
+	e->kind = d->bop;
 	e->via = 0;
 	e->path_len = 0;
-	__builtin_memcpy(e->comm, r->owner.comm, IOP_COMM_LEN);
+	e->tgid = d->owner.tgid;
+	e->tid = d->owner.tid;
+	__builtin_memcpy(e->comm, d->owner.comm, IOP_COMM_LEN);
 	slow_submit(e);
-	return 0;
 }
 
 /* The operation of one bio learns that its request completed. */
-static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s,
-					const struct rq_slot *r)
+static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s, u32 dev, const struct done *d)
 {
-	int index;
-	struct op *o = handle ? op_of(handle, &index) : NULL;
+	struct op *o = handle ? op_of(handle) : NULL;
 
 	if (!o)
 		return;
 	op_request_done(o, s);
 	o->nr_requests++;
-	o->sector = r->sector;
-	o->dev = r->dev;
-	o->tag = r->tag;
-	o->hctx = r->hctx;
+	o->dev = dev;
+	if (cfg.tell && d) {
+		o->sector = d->sector;
+		o->tag = d->tag;
+		o->hctx = d->hctx;
+	}
 	/* libaio has no end of its own to hook: the last bio is it */
 	if (fetch_add_u32(&o->refs, -1) == 1 && o->via == VIA_AIO && !o->end_seen)
-		op_end(index, s->c, (s64)o->len);
+		op_end((int)o->index, s->c, (s64)o->len);
 }
 
-/* A bio that was merged into the request, perhaps of another operation. */
-__global_fn int merged_done(u64 bio, int rq_index)
+/* A bio that was merged into what the scratch holds, perhaps of another operation. */
+__global_fn int merged_done(u64 bio, u32 scratch)
 {
-	struct rq_slot *r = rqs_at(rq_index);
-	struct bio_slot *b;
+	struct bio_slot *b = bios_find(bio);
+	const struct done *d = done_at(scratch);
 	struct rq_stamps s;
-	int index;
 
-	if (!r || bio == r->bio)
+	if (!b || !d)
 		return 0;
-	r->merged++;
-	index = bios_find(bio);
-	b = index < 0 ? NULL : bios_at(index);
-	if (!b)
-		return 0;
-	s = r->s;
-	s.q = b->q;
-	s.g = b->g;
-	if (TIER(TIER_VFS))
-		op_bio_done(b->op, &s, r);
-	bios_release(index);
+	if (TIER(TIER_VFS) && b->op) {
+		s = d->s;
+		if (b->q)
+			s.q = b->q;
+		s.g = b->g ? b->g : s.g > s.q ? s.g : s.q;
+		op_bio_done(b->op, &s, d->dev, d);
+	}
+	bio_slot_release(b);
 	return 0;
 }
 
-static __always_inline void chain_done(struct request *rq, int rq_index)
+static __noinline u32 chain_done(struct bio *bio, u32 scratch)
 {
-	struct bio *bio = rq->bio;
+	u32 n = 0;
 
-	for (int i = 0; i < MAX_CHAIN && bio; i++) {
-		merged_done(address(bio), rq_index);
+	for (; n < MAX_CHAIN && bio; n++) {
+		merged_done(address(bio), scratch);
 		bio = bio->bi_next;
 	}
 	if (bio)
 		lost(LOSS_CHAIN_LONG);
+	return n;
 }
 
 /*
- * Without a slot and without a bio that has one, the request began before
- * tracing, or it is the second completion of a flush sequence whose data
- * completed before (block/blk-flush.c), which is of no interest.
+ * No slot, and no stamp of the kernel's: the request began before tracing, or
+ * a filter left it out, or it is one that nobody queued (passthrough).
  */
-static __always_inline void rq_unknown(struct request *rq)
+static __noinline int rq_unknown(struct request *rq)
 {
 	struct gendisk *disk = rq_disk(rq);
 
+	/* passthrough: nobody queued it */
+	if (!rq->start_time_ns && bop_of(rq->cmd_flags) == BOP_OTHER)
+		return 0;
 	if (!disk || !rq->__data_len || owner_filtered() || cfg.bop_mask ||
 	    !dev_wanted(disk_dev(disk), disk_dev(disk)))
-		return;
+		return 0;
 	if (rq->start_time_ns && rq->start_time_ns < enabled_ns)
 		count(COUNT_RQ_AT_START);
 	else
 		lost(LOSS_NO_START);
+	return 0;
+}
+
+/* Whatever completes now. */
+static __always_inline void done_reset(struct done *d, struct request *rq)
+{
+	struct gendisk *disk = rq_disk(rq);
+
+	d->s.q = d->s.g = d->s.i = d->s.p = d->s.d = d->s.h = d->s.e = 0;
+	d->s.c = bpf_ktime_get_ns();
+	d->op = 0;
+	d->requeues = d->merged = 0;
+	d->status = 0;
+	d->bytes = rq->__data_len;
+	d->dev = disk ? disk_dev(disk) : 0;
+	if (!cfg.tell)
+		return;
+	d->sector = rq->__sector;
+	d->tag = rq->tag;
+	d->hctx = rq->mq_hctx ? rq->mq_hctx->queue_num : 0;
+	__builtin_memset(&d->owner, 0, sizeof(d->owner));
+}
+
+/* What is known by the first bio; false: not to be counted. */
+static __always_inline bool done_bio(struct request *rq, struct bio *bio, struct bio_slot *b, struct done *d)
+{
+	if (!b && (!cfg.kernel_q || owner_filtered() || !rq->start_time_ns)) {
+		/* the second end of a flush whose data ended before has no bio left */
+		rq_unknown(rq);
+		return false;
+	}
+	if (b) {
+		/* a filter has been asked when it was queued */
+		if (b->own)
+			return false;
+		d->s.q = b->q;
+		d->s.g = b->g;
+		d->op = b->op;
+		if (cfg.tell)
+			d->owner = b->owner;
+		if (b->rest)
+			d->bytes = b->bytes;
+	}
+	d->bop = bio_bop(bio);
+	if (cfg.kernel_q && !d->s.q)
+		d->s.q = bio_queue_time(bio, d->s.c);
+	if (cfg.kernel_g)
+		d->s.g = rq->start_time_ns;
+	if ((!b || !cfg.bio_slots) && (!bop_wanted(d->bop) || !dev_wanted(d->dev, rq_part(rq, d->dev)))) {
+		/* else counted when it was queued */
+		if (!cfg.bio_slots)
+			count(COUNT_FILTERED);
+		return false;
+	}
+	if (cfg.kernel_q && (d->s.q ? d->s.q : d->s.g) < enabled_ns) {
+		count(COUNT_RQ_AT_START);
+		return false;
+	}
+	return true;
+}
+
+/* What our own stamps say; the kernel's issue, where that is exact. */
+static __always_inline void done_stamps(struct request *rq, struct rq_slot *r, struct done *d)
+{
+	if (cfg.kernel_d)
+		d->s.d = rq->io_start_time_ns;
+	if (!r)
+		return;
+	d->s.i = r->i;
+	d->s.p = r->p;
+	d->s.h = r->h;
+	d->s.e = r->e;
+	d->requeues = r->requeues;
+	if (!cfg.kernel_d)
+		d->s.d = r->d;
+	else if (d->s.g) {
+		/* of an earlier life, whose end was not seen */
+		if (r->i < d->s.g)
+			d->s.i = 0;
+		if (r->p < d->s.g)
+			d->s.p = 0;
+		if (r->h < d->s.g)
+			d->s.h = 0;
+		if (r->e < d->s.g)
+			d->s.e = 0;
+	}
+}
+
+/*
+ * Some bytes of a request are done, the rest is under way still. The bios that
+ * are done with end here, perhaps to be used anew; what is known of the
+ * request by its first bio goes on under the request's own name.
+ */
+static __noinline int on_part_done(struct request *rq, u32 nr_bytes)
+{
+	struct bio *bio = rq->bio;
+	struct bio_slot *head = bio ? bios_find(address(bio)) : NULL, *rest;
+	u32 scratch = done_here(), left = nr_bytes;
+	struct done *d = done_at(scratch);
+
+	if (!d || !bio || (!head && (!cfg.kernel_q || owner_filtered())))
+		return 0;
+	rest = bios_in_parts ? bios_find(address(rq)) : NULL;
+	done_reset(d, rq);
+	if (!rest) {
+		rest = bio_slot_new(address(rq));
+		if (!rest)
+			return 0;
+		rest->q = head && head->q ? head->q : bio_queue_time(bio, d->s.c);
+		rest->g = head ? head->g : 0;
+		rest->op = 0;
+		rest->dev = d->dev;
+		rest->bytes = rq->__data_len;
+		rest->bop = bio_bop(bio);
+		rest->own = head ? head->own : 0;
+		rest->held = 0;
+		rest->rest = 1;
+		if (head)
+			rest->owner = head->owner;
+		else
+			__builtin_memset(&rest->owner, 0, sizeof(rest->owner));
+		bio_slot_part(rest);
+	}
+	d->s.q = rest->q;
+	d->s.g = cfg.kernel_g ? rq->start_time_ns : rest->g;
+	done_stamps(rq, rqs_find(address(rq)), d);
+	for (int i = 0; i < MAX_CHAIN && bio; i++) {
+		if (bio->bi_iter.bi_size > left)
+			break;
+		left -= bio->bi_iter.bi_size;
+		merged_done(address(bio), scratch);
+		bio = bio->bi_next;
+	}
+	return 0;
+}
+
+/* What the scratch holds is over. */
+__global_fn int done_account(u32 scratch)
+{
+	struct done *d = done_at(scratch);
+	int row;
+
+	if (!d)
+		return 0;
+	/* the kernel was told meanwhile to stamp no more: what is left is the total */
+	if (cfg.kernel_d && !d->s.d && d->bop != BOP_FLUSH && !d->status) {
+		lost(LOSS_UNSTAMPED);
+		d->s.g = d->s.i = d->s.e = d->s.h = 0;
+	}
+	if (!stamps_ordered(&d->s))
+		stamps_reorder(&d->s);
+	if (TIER(TIER_VFS) && d->op)
+		op_bio_done(d->op, &d->s, d->dev, d);
+	if (done_begin(d) && too_short(d->s.c - done_begin(d))) {
+		count(COUNT_SHORT_RQS);
+		return 0;
+	}
+	row = row_of(d->dev, d->bop);
+	if (row >= 0)
+		row_account(d, (u32)row);
+	/* one that belongs to an operation is told with it */
+	if ((cfg.threshold_ns || cfg.sample) && done_begin(d) && (!TIER(TIER_VFS) || !d->op)) {
+		int tell = to_tell(d->s.c - done_begin(d));
+
+		if (tell)
+			rq_emit(d, tell);
+	}
+	return 0;
+}
+
+/* By the bio it has; one without is the flush command of the queue, or passthrough. */
+static __always_inline bool done_begun(struct request *rq, struct bio *bio, struct bio_slot *b, struct done *d)
+{
+	if (bio)
+		return done_bio(rq, bio, b, d);
+	d->bop = BOP_FLUSH_COMMAND;
+	return bop_of(rq->cmd_flags) == BOP_FLUSH && !owner_filtered() && bop_wanted(BOP_FLUSH_COMMAND) &&
+	       dev_wanted(d->dev, d->dev);
+}
+
+/*
+ * What nearly every request is where the kernel stamps: one bio, done at once,
+ * in order, nothing to be told. False: not that, and nothing has been done.
+ */
+static __always_inline bool complete_plain(struct request *rq, struct bio *bio)
+{
+	struct bio_slot *b = cfg.bio_slots ? bios_find(address(bio)) : NULL;
+	struct rq_slot *r = rqs_find(address(rq));
+	struct rq_stamps s = { .g = rq->start_time_ns, .d = rq->io_start_time_ns };
+	struct gendisk *disk = rq_disk(rq);
+	u64 taken, handed;
+	struct iop_block_stats *stats;
+	u32 bop = bio_bop(bio), dev;
+	int row;
+
+	if (!disk || (b ? b->own : owner_filtered()))
+		return false;
+	dev = disk_dev(disk);
+	if (!b && (!bop_wanted(bop) || !dev_wanted(dev, rq_part(rq, dev))))
+		return false;
+	s.c = bpf_ktime_get_ns();
+	s.q = bio_queue_time(bio, s.c);
+	if (s.q < enabled_ns || s.g < s.q || s.d < s.g || s.c < s.d)
+		return false;
+	taken = handed = s.d;
+	if (r) {
+		s.i = r->i;
+		s.p = r->p;
+		s.h = r->h;
+		s.e = r->e;
+		if (r->requeues)
+			return false;
+		if (s.p)
+			taken = s.p;
+		if (s.h)
+			handed = s.h;
+		if ((s.i && (s.i < s.g || taken < s.i)) || taken < s.g || s.d < taken || handed < s.d ||
+		    s.c < handed || (s.e && (s.e < handed || s.c < s.e)))
+			return false;
+	}
+	row = row_of(dev, bop);
+	stats = row < 0 ? NULL : block_stats_at((u32)row);
+	if (!stats)
+		return false;
+#define ADD(stage, ns) hist_add(&stats->h[(stage) - BLOCK_STAGE_FIRST], ns, ROW_ATOMIC(false))
+	ADD(STAGE_Q2G, s.g - s.q);
+	ADD(STAGE_G2I, (s.i ? s.i : taken) - s.g);
+	if (s.i)
+		ADD(STAGE_I2D, taken - s.i);
+	if (s.p || s.h)
+		ADD(STAGE_DRIVER, handed - taken);
+	ADD(STAGE_DEVICE, (s.e ? s.e : s.c) - handed);
+	if (s.e)
+		ADD(STAGE_COMPLETE, s.c - s.e);
+#undef ADD
+	hist_add(&stats->h[BLOCK_HIST_TOTAL], s.c - s.q, ROW_ATOMIC(false));
+	row_add(&stats->c.count, 1, ROW_ATOMIC(false));
+	row_add(&stats->c.bytes, rq->__data_len, ROW_ATOMIC(false));
+	if (b) {
+		if (TIER(TIER_VFS))
+			op_bio_done(b->op, &s, dev, NULL);
+		bio_slot_release(b);
+	}
+	if (r)
+		rq_slot_release(r);
+	return true;
 }
 
 static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_bytes)
 {
-	int index;
+	u32 scratch = done_here();
+	struct bio *bio = rq->bio, *more;
+	struct bio_slot *b = NULL;
 	struct rq_slot *r;
+	struct done *d;
 
 	if (cfg.who)
 		who_request_end(address(rq), nr_bytes, status);
 	/* done when its last byte is: this hook fires for each part */
 	if (nr_bytes < rq->__data_len)
+		return on_part_done(rq, nr_bytes);
+	if (cfg.kernel_d && !cfg.tell && !cfg.min_lat_ns && bio && bio == rq->biotail && !status &&
+	    !bios_in_parts && complete_plain(rq, bio))
 		return 0;
-	r = rq_slot_find(rq, &index);
-	if (!r) {
-		/*
-		 * Never issued: a flush-only bio, which waits for the queue's
-		 * own flush command, or one that failed early.
-		 */
-		if (!rq->bio || bios_find(address(rq->bio)) < 0) {
-			rq_unknown(rq);
-			return 0;
-		}
-		r = rq_slot_new(rq, &index);
-		if (!r)
-			return 0;
+	d = done_at(scratch);
+	if (!d || !rq_disk(rq))
+		return 0;
+	done_reset(d, rq);
+	d->status = status;
+	r = rqs_find(address(rq));
+	more = bio && bio != rq->biotail ? bio->bi_next : NULL;
+	/* slots of bios are looked for where there can be any */
+	if (bios_in_parts)
+		b = bios_find(address(rq));
+	if (b)
+		more = bio;
+	else if (bio && (!cfg.kernel_q || cfg.bio_slots || bios_in_parts))
+		b = bios_find(address(bio));
+	if (done_begun(rq, bio, b, d)) {
+		done_stamps(rq, r, d);
+		if (more)
+			d->merged = chain_done(more, scratch);
+		done_account(scratch);
+	} else if (more && cfg.bio_slots) {
+		chain_done(more, scratch);
 	}
-	r->s.c = bpf_ktime_get_ns();
-	r->status = status;
-	if (!r->known)
-		rq_unknown(rq);
-	if (rq->bio != rq->biotail)
-		chain_done(rq, index);
-	stamps_order(&r->s);
-	if (TIER(TIER_VFS))
-		op_bio_done(r->op, &r->s, r);
-	if (r->wanted && rq_begin(r) && too_short(r->s.c - rq_begin(r))) {
-		count(COUNT_SHORT_RQS);
-	} else if (r->wanted) {
-		if (r->row >= 0)
-			row_account(r);
-		/* one that belongs to an operation is told with it */
-		if ((cfg.threshold_ns || cfg.sample) && rq_begin(r) && (!TIER(TIER_VFS) || !r->op)) {
-			int tell = to_tell(r->s.c - rq_begin(r));
-
-			if (tell)
-				rq_emit(index, tell);
-		}
-	}
-	rqs_release(index);
+	if (b)
+		bio_slot_release(b);
+	if (r)
+		rq_slot_release(r);
 	return 0;
 }
 
-static __always_inline void bio_account(const struct bio_slot *b, u64 now, bool error)
+static __always_inline void bio_account(struct bio *bio, const struct bio_slot *b, u64 now)
 {
-	int row = row_of(b->dev, b->bop);
-	struct iop_block_stats *r = row < 0 ? NULL : block_stats_at((u32)row);
+	u64 begin = b->q ? b->q : bio_queue_time(bio, now), total = now > begin ? now - begin : 0;
+	u32 bop = bop_of(bio->bi_opf);
+	struct iop_block_stats *r;
+	int row;
 
-	count(COUNT_RQ_SEEN);
-	if (too_short(now - b->q)) {
+	if (too_short(total)) {
 		count(COUNT_SHORT_RQS);
 		return;
 	}
+	row = row_of(disk_dev(bio_disk(bio)), bop == BOP_WRITE && !b->bytes ? BOP_FLUSH : bop);
+	r = row < 0 ? NULL : block_stats_at((u32)row);
 	if (!r)
 		return;
-	hist_add(&r->h[BLOCK_HIST_TOTAL], now > b->q ? now - b->q : 0, ROW_ATOMIC(false));
+	hist_add(&r->h[BLOCK_HIST_TOTAL], total, ROW_ATOMIC(false));
 	row_add(&r->c.count, 1, ROW_ATOMIC(false));
 	row_add(&r->c.bytes, b->bytes, ROW_ATOMIC(false));
-	if (error)
+	if (bio->bi_status)
 		row_add(&r->c.errors, 1, ROW_ATOMIC(false));
 }
 
@@ -451,23 +642,18 @@ static __always_inline void bio_account(const struct bio_slot *b, u64 now, bool 
  */
 static __always_inline int on_bio_complete(struct bio *bio)
 {
-	int index = bios_find(address(bio));
-	struct bio_slot *b = index < 0 ? NULL : bios_at(index);
-	u64 now = bpf_ktime_get_ns(), handle;
-	bool error = bio->bi_status;
+	struct bio_slot *b = bios_find(address(bio));
+	u64 now = bpf_ktime_get_ns();
 	struct op *o;
 
-	if (cfg.who)
-		who_bio_end(address(bio), error);
 	if (!b)
 		return 0;
-	handle = b->op;
-	if (b->bio_based && b->dev)
-		bio_account(b, now, error);
-	bios_release(index);
-	o = TIER(TIER_VFS) && handle ? op_of(handle, &index) : NULL;
+	if (!b->own && !bio_disk(bio)->queue->mq_ops)
+		bio_account(bio, b, now);
+	o = TIER(TIER_VFS) && b->op ? op_of(b->op) : NULL;
+	bio_slot_release(b);
 	if (o && fetch_add_u32(&o->refs, -1) == 1 && o->via == VIA_AIO && !o->end_seen)
-		op_end(index, now, error ? -1 : (s64)o->len);
+		op_end((int)o->index, now, bio->bi_status ? -1 : (s64)o->len);
 	return 0;
 }
 

@@ -60,6 +60,11 @@ struct iop_config {
 	u32 nr_files, nr_dirs;
 	u64 files[MAX_FILE_FILTERS], dirs[MAX_FILE_FILTERS];
 	u64 min_lat_ns;	/* what took less is not counted; 0: none */
+	/* these stamps of a request are the kernel's own (tracer/stamp.h) */
+	u8 kernel_q, kernel_g, kernel_d;
+	u8 bio_slots;		/* queued bios are seen, and may have slots */
+	u8 tell;		/* records or what hangs: keep what they show */
+	u8 fs_hooked;		/* functions of file systems tell the file of an operation */
 	u64 threshold_ns;	/* 0: no records for that */
 	u32 sample;	/* a record for each Nth; 0: none */
 	u64 ring_wake_bytes;
@@ -71,6 +76,7 @@ struct iop_config {
 	/* [from, to) of __cond_resched; 0: unknown */
 	u64 fn_resched_from, fn_resched_to;
 
+	u8 bucket_of[HIST_DIRECT];	/* iop_hist_bucket() */
 	u8 bop_of[NR_REQ_OPS];	/* REQ_OP_* of this kernel -> iop_block_op */
 	u8 uring_kind[NR_URING_OPS];
 	struct iop_syscall syscalls[NR_SYSCALLS];

@@ -125,7 +125,7 @@ struct {
  * in, needs no atomics where programs are not preempted: the kernel does not
  * run a program on top of itself. libaio's rows have two writers.
  */
-#define ROW_ATOMIC(via_aio) (cfg.shared_shards || (via_aio))
+#define ROW_ATOMIC(two_writers) (cfg.shared_shards || (two_writers))
 
 static __always_inline void row_add(u64 *to, u64 n, bool atomic)
 {
@@ -135,9 +135,38 @@ static __always_inline void row_add(u64 *to, u64 n, bool atomic)
 		*to += n;
 }
 
+/* The bucket of what does not come from the table as it is, and what is to be added to that one's number. */
+static __always_inline u32 hist_shift(u64 *v)
+{
+	if (*v < 1ull << 20) {
+		*v >>= 8;
+		return 8 * HIST_SUB;
+	}
+	if (*v < 1ull << 28) {
+		*v >>= 16;
+		return 16 * HIST_SUB;
+	}
+	if (*v < 1ull << 36) {
+		*v >>= 24;
+		return 24 * HIST_SUB;
+	}
+	*v = *v < 1ull << HIST_MAX_EXP ? *v >> 32 : (1 << (HIST_MAX_EXP - 32)) - 1;
+	return 32 * HIST_SUB;
+}
+
+/* Each power of two has as many buckets: those of v >> 8 are those of v, 8 octaves down. */
+static __always_inline u32 hist_bucket(u64 v)
+{
+	u32 octaves = v < HIST_DIRECT ? 0 : hist_shift(&v);
+
+	/* the compiler knows the bound, older verifiers must be told */
+	barrier_var(v);
+	return cfg.bucket_of[v & (HIST_DIRECT - 1)] + octaves;
+}
+
 static __always_inline void hist_add(struct iop_hist *h, u64 ns, bool atomic)
 {
-	u32 *bucket = &h->n[iop_hist_bucket(ns)];
+	u32 *bucket = &h->n[hist_bucket(ns)];
 
 	if (atomic)
 		__sync_fetch_and_add(bucket, 1);
@@ -249,48 +278,57 @@ static __always_inline bool dev_wanted(u32 disk, u32 part)
 	return !cfg.nr_devs || dev_listed(disk, part);
 }
 
-static __always_inline bool comm_is(const char *comm)
+static __always_inline void comm_get(const struct task_struct *task, char *comm)
 {
-	/* volatile, or the compiler takes the rodata for what it holds now: nothing */
-	const volatile u64 *want = (const volatile u64 *)cfg.comm;
-
-	return ((const u64 *)comm)[0] == want[0] && ((const u64 *)comm)[1] == want[1];
-}
-
-static __always_inline void owner_get(struct owner *o)
-{
-	struct task_struct *task = current_task();
-
-	o->tgid = (u32)LOAD(task, tgid);
-	o->tid = (u32)LOAD(task, pid);
 #ifdef IOP_OLD
-	bpf_get_current_comm(o->comm, sizeof(o->comm));
+	bpf_get_current_comm(comm, IOP_COMM_LEN);
 #else
 	/* loads, not the helper: a name that changes meanwhile is torn at worst */
-	((u64 *)o->comm)[0] = ((u64 *)task->comm)[0];
-	((u64 *)o->comm)[1] = ((u64 *)task->comm)[1];
+	((u64 *)comm)[0] = ((u64 *)task->comm)[0];
+	((u64 *)comm)[1] = ((u64 *)task->comm)[1];
 #endif
 }
 
-#include "cgroup.bpf.h"
-
-static __always_inline bool task_wanted(const struct owner *o)
+static __always_inline bool comm_wanted(const struct task_struct *task)
 {
-	if (cfg.tgid && o->tgid != cfg.tgid)
+	/* volatile, or the compiler takes the rodata for what it holds now: nothing */
+	const volatile u64 *want = (const volatile u64 *)cfg.comm;
+	u64 comm[IOP_COMM_LEN / 8] = {};
+
+	comm_get(task, (char *)comm);
+	return comm[0] == want[0] && comm[1] == want[1];
+}
+
+/* Of the current task. */
+static __always_inline void owner_get(struct owner *o, const struct task_struct *task)
+{
+	o->tgid = (u32)LOAD(task, tgid);
+	o->tid = (u32)LOAD(task, pid);
+	comm_get(task, o->comm);
+}
+
+/* Is the current task one of those asked for? */
+static __always_inline bool task_wanted(const struct task_struct *task)
+{
+	u32 tgid = (u32)LOAD(task, tgid);
+
+	if (cfg.tgid && tgid != cfg.tgid)
 		return false;
-	if (cfg.tid && o->tid != cfg.tid)
+	if (cfg.tid && (u32)LOAD(task, pid) != cfg.tid)
 		return false;
-	if (cfg.comm_on && !comm_is(o->comm))
+	if (cfg.comm_on && !comm_wanted(task))
 		return false;
-	if (cfg.tree_on && !bpf_map_lookup_elem(&tree, &o->tgid))
+	if (cfg.tree_on && !bpf_map_lookup_elem(&tree, &tgid))
 		return false;
 	return true;
 }
 
-/* @o is the current task. */
-static __always_inline bool owner_wanted(const struct owner *o)
+#include "cgroup.bpf.h"
+
+/* ... and in one of the cgroups? */
+static __always_inline bool submitter_wanted(const struct task_struct *task)
 {
-	return task_wanted(o) && (!cfg.nr_cgroups || task_in_cgroups());
+	return task_wanted(task) && (!cfg.nr_cgroups || task_in_cgroups());
 }
 
 /* A filter that only the submission of an I/O can answer. */

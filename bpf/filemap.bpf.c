@@ -22,8 +22,7 @@ static __always_inline bool on_own_mapping(const struct op *o, struct address_sp
 /* filemap_get_pages() has what it was asked for. */
 static __always_inline int on_get_pages(struct address_space *mapping)
 {
-	int index;
-	struct op *o = op_here(&index);
+	struct op *o = op_here();
 
 	if (!o || o->kind != KIND_READ)
 		return 0;
@@ -44,17 +43,13 @@ static __always_inline int look_begin(struct op *o)
 
 static __always_inline int on_lookup_begin(void)
 {
-	int index;
-	struct op *o = op_here(&index);
+	struct op *o = op_here();
 
 	return look_begin(o && o->kind == KIND_READ ? o : NULL);
 }
 
-static __always_inline int on_lookup_end(void)
+static __always_inline int lookup_end(struct op *o)
 {
-	int index;
-	struct op *o = op_here(&index);
-
 	if (!o || o->kind != KIND_READ)
 		return 0;
 	o->lookups++;
@@ -62,18 +57,30 @@ static __always_inline int on_lookup_end(void)
 	return 0;
 }
 
+static __always_inline int on_lookup_end(void)
+{
+	return lookup_end(op_here());
+}
+
+/* The folios that a look-up found are all used: copied from, and marked accessed. */
+static __always_inline int on_lookup_found(const struct folio_batch *found)
+{
+	struct op *o = op_here();
+
+	if (o && bpf_core_field_exists(found->nr))
+		o->accessed += found->nr;
+	return lookup_end(o);
+}
+
 /* Direct I/O asks whether the cache holds dirty folios of the range: a look-up too. */
 static __always_inline int on_check_begin(void)
 {
-	int index;
-
-	return look_begin(op_here(&index));
+	return look_begin(op_here());
 }
 
 static __always_inline int on_check_end(void)
 {
-	int index;
-	struct op *o = op_here(&index);
+	struct op *o = op_here();
 
 	if (o)
 		op_cache_done(o);
@@ -81,37 +88,19 @@ static __always_inline int on_check_end(void)
 }
 
 /*
- * Whatever is dirty in the range is written and waited for, requests apart. A
- * mapping without pages, as direct I/O leaves it, has nothing: no need to ask
- * whose it is.
+ * Whatever was dirty in the range has been written and waited for; what its
+ * requests have not accounted for is waiting too. A mapping without pages, as
+ * direct I/O leaves it, has nothing: no need to ask whose it is.
  */
-static __always_inline int on_range_begin(const struct address_space *mapping)
-{
-	struct op *o;
-	int index;
-
-	if (!mapping->nrpages)
-		return 0;
-	o = op_here(&index);
-	if (!o || o->in_range)
-		return 0;
-	op_spent(o, o->nr_bios ? STAGE_SUBMIT : STAGE_OTHER);
-	o->in_range = 1;
-	return 0;
-}
-
 static __always_inline int on_range_end(const struct address_space *mapping)
 {
 	struct op *o;
-	int index;
 
 	if (!mapping->nrpages)
 		return 0;
-	o = op_here(&index);
-	if (!o || !o->in_range)
-		return 0;
-	op_spent(o, STAGE_WBWAIT);
-	o->in_range = 0;
+	o = op_here();
+	if (o)
+		op_spent(o, STAGE_WBWAIT);
 	return 0;
 }
 
@@ -121,11 +110,10 @@ static __always_inline int on_range_end(const struct address_space *mapping)
 static __always_inline int on_accessed(u64 mapping)
 {
 	struct op *o;
-	int index;
 
 	if (!mapping || mapping & MAPPING_ANON)
 		return 0;
-	o = op_here(&index);
+	o = op_here();
 	if (o)
 		o->accessed++;
 	return 0;
@@ -149,8 +137,7 @@ static __always_inline u64 folio_index(struct folio *folio)
 /* A folio came into the cache: what was looked for was not there. */
 static __always_inline int on_folio_added(struct folio *folio)
 {
-	int index;
-	struct op *o = op_here(&index);
+	struct op *o = op_here();
 	u64 last;
 
 	if (!o || (o->kind != KIND_READ && o->kind != KIND_WRITE))
@@ -171,8 +158,7 @@ static __always_inline int on_folio_added(struct folio *folio)
 /* The next sleep of this task is for this reason. */
 static __always_inline int on_sleep_cause(u8 cause)
 {
-	int index;
-	struct op *o = op_here(&index);
+	struct op *o = op_here();
 
 	if (o)
 		o->cause = cause;
@@ -181,8 +167,7 @@ static __always_inline int on_sleep_cause(u8 cause)
 
 static __always_inline int on_dio_begin(void)
 {
-	int index;
-	struct op *o = op_here(&index);
+	struct op *o = op_here();
 
 	if (o)
 		o->direct = 1;
@@ -190,7 +175,8 @@ static __always_inline int on_dio_begin(void)
 }
 
 HOOK("?fentry/filemap_get_pages", lookup_begin, (void *iocb), on_lookup_begin())
-HOOK("?fexit/filemap_get_pages", lookup_end, (void *iocb), on_lookup_end())
+HOOK("?fexit/filemap_get_pages", lookup_done, (void *iocb, void *wanted, struct folio_batch *found),
+     on_lookup_found(found))
 /* until 5.11 the look-up has no function of its own: it ends where a page is used */
 HOOK("?fentry/generic_file_buffered_read", buffered_read, (void *iocb), on_lookup_begin())
 HOOK("?fentry/mark_page_accessed", page_found, (void *page), on_lookup_end())
@@ -200,8 +186,6 @@ HOOK("?fentry/mark_page_accessed", page_accessed, (struct page *page),
      on_accessed(address(page->mapping)))
 HOOK("?fentry/filemap_range_needs_writeback", check_begin, (void *mapping), on_check_begin())
 HOOK("?fexit/filemap_range_needs_writeback", check_end, (void *mapping), on_check_end())
-HOOK("?fentry/filemap_write_and_wait_range", range_begin,
-     (struct address_space *mapping), on_range_begin(mapping))
 HOOK("?fexit/filemap_write_and_wait_range", range_end,
      (struct address_space *mapping), on_range_end(mapping))
 HOOK("?tp_btf/mm_filemap_get_pages", get_pages, (struct address_space *mapping),

@@ -40,20 +40,16 @@ static __noinline int resched_sample(void *ctx)
 static __always_inline int on_switch(void *ctx, bool preempt, struct task_struct *prev,
 				     struct task_struct *next, u32 prev_state)
 {
-	int pi = 0, ni = 0;
-	struct op *from = LOAD(prev, pid) ? op_of_task(prev, &pi) : NULL;
-	struct op *to = LOAD(next, pid) ? op_of_task(next, &ni) : NULL;
-	u64 now = 0;
+	struct op *from = LOAD(prev, pid) ? op_of_task(prev) : NULL;
+	struct op *to = LOAD(next, pid) ? op_of_task(next) : NULL;
 
 	if (from) {
-		now = bpf_ktime_get_ns();
-		from->off_ns = now;
-		from->preempted = preempt && !prev_state;
+		op_switched_out(from, preempt && !prev_state);
 		if (TIER(TIER_FULL) && from->preempted && cfg.fn_resched_from)
 			resched_sample(ctx);
 	}
 	if (to && to->off_ns)
-		op_switched_in(to, now ? now : bpf_ktime_get_ns());
+		op_switched_in(to);
 	return 0;
 }
 
@@ -68,9 +64,8 @@ static __always_inline struct irq_state *irq_here(void)
 static __always_inline struct op *task_op(void)
 {
 	struct task_struct *task = current_task();
-	int index;
 
-	return LOAD(task, pid) ? op_of_task(task, &index) : NULL;
+	return LOAD(task, pid) ? op_of_task(task) : NULL;
 }
 
 static __always_inline int on_irq_entry(void)

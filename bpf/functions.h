@@ -7,7 +7,7 @@
 #define IOPATH_FUNCTIONS_H
 
 /*
- * Where the file system takes an operation over.
+ * Where the file system takes an operation over: (struct kiocb *, struct iov_iter *).
  *	X(point, function, program)
  */
 #define IOP_FS_FUNCTIONS(X)                                     \
@@ -18,8 +18,7 @@
 	X(BTRFS_READ, btrfs_file_read_iter, fs_btrfs_read)      \
 	X(BTRFS_WRITE, btrfs_file_write_iter, fs_btrfs_write)   \
 	X(BLKDEV_READ, blkdev_read_iter, fs_blkdev_read)        \
-	X(BLKDEV_WRITE, blkdev_write_iter, fs_blkdev_write)     \
-	X(FSYNC_RANGE, vfs_fsync_range, fs_fsync)
+	X(BLKDEV_WRITE, blkdev_write_iter, fs_blkdev_write)
 
 /*
  * Reads and writes that kernel threads do to files, which no system call

@@ -159,6 +159,10 @@ struct folio {
 	unsigned long index;
 };
 
+struct folio_batch {
+	unsigned char nr;
+};
+
 /* until 5.15 */
 struct page {
 	struct address_space *mapping;
@@ -264,6 +268,10 @@ struct bio_vec {
 	struct page *bv_page;
 };
 
+struct bio_issue {
+	u64 value;
+};
+
 struct bio {
 	struct bio *bi_next;
 	struct block_device *bi_bdev;
@@ -274,6 +282,7 @@ struct bio {
 	void *bi_private;
 	struct blkcg_gq *bi_blkg;
 	struct bio_vec *bi_io_vec;
+	struct bio_issue bi_issue;	/* until 6.17 */
 };
 
 /* until 5.11 */
@@ -317,10 +326,15 @@ struct request {
 	sector_t __sector;
 	struct bio *bio;
 	struct bio *biotail;
-	struct block_device *part;
 	u64 start_time_ns;
+	u64 io_start_time_ns;
 	enum mq_rq_state state;
 	atomic_t ref;
+};
+
+/* since 5.11: before, a partition was no block_device */
+struct request___part {
+	struct block_device *part;
 };
 
 /* until 5.14 */
@@ -435,11 +449,14 @@ struct blkcg_gq {
 	struct blkcg *blkcg;
 };
 
+struct iov_iter {
+	unsigned long count;
+};
+
 struct bdi_writeback;
 struct dirty_throttle_control;
 struct io_ring_ctx;
 struct irqaction;
-struct iov_iter;
 struct scsi_cmnd;
 
 struct seq_file;

@@ -37,64 +37,101 @@ static __always_inline u64 aio_key(u32 tgid, u64 iocb)
 	return (iocb ^ (u64)tgid << 40) | 2;
 }
 
-static __always_inline u64 op_handle(const struct op *o, int index)
+static __always_inline u64 op_handle(const struct op *o)
 {
-	return (u64)o->generation << 32 | (u32)(index + 1);
+	return (u64)o->generation << 32 | (o->index + 1);
 }
 
 /* NULL once the operation is over: the slot has another generation then. */
-static __always_inline struct op *op_of(u64 handle, int *ret_index)
+static __always_inline struct op *op_of(u64 handle)
 {
-	int index = (int)(u32)handle - 1;
-	struct op *o;
+	struct op *o = ops_at((u32)handle - 1);
 
-	if (index < 0)
-		return NULL;
-	o = ops_at(index);
-	if (!o || o->generation != (u32)(handle >> 32) || !o->t0)
-		return NULL;
-	*ret_index = index;
-	return o;
+	return o && o->generation == (u32)(handle >> 32) && o->t0 ? o : NULL;
 }
 
-/* Owner, file and offset are the caller's. */
-static __always_inline struct op *op_begin(u64 key, u8 kind, u8 via, u64 now, int *ret_index)
+static __always_inline struct op *op_slot_new(u64 key)
 {
-	int index = ops_claim(key);
-	struct op *o = index < 0 ? NULL : ops_at(index);
+	u32 index;
+	struct op *o = ops_claim(key, &index);
 
 	if (!o) {
 		lost(LOSS_MAP_FULL);
 		return NULL;
 	}
+	o->index = index;
 	o->generation++;
+	return o;
+}
+
+/* What carries operations, and what only names one, has no time of its own. */
+static __always_inline struct op *op_begin_carrier(u64 key, u8 kind)
+{
+	struct op *o = op_slot_new(key);
+
+	if (!o)
+		return NULL;
+	o->t0 = 0;
+	o->kind = kind;
+	o->in_fs = 0;
+	o->current_key = 0;
+	return o;
+}
+
+/* The stages that the last life of a slot left behind, where it was given up. */
+static __noinline void op_clear_stages(struct op *o)
+{
 	for (int i = 0; i < NR_STAGES; i++)
 		o->stage[i] = 0;
+}
+
+#define ZERO(o, from, to)                                                   \
+	__builtin_memset(&(o)->from, 0,                                     \
+			 __builtin_offsetof(struct op, to) - __builtin_offsetof(struct op, from))
+
+/* File and offset are the caller's. */
+static __always_inline struct op *op_begin(u64 key, const struct task_struct *task, u8 kind, u8 via,
+					   u64 now)
+{
+	struct op *o = op_slot_new(key);
+
+	if (!o)
+		return NULL;
+	/* its end was not seen */
+	if (o->t0)
+		op_clear_stages(o);
 	o->t0 = o->cursor = now;
-	o->key = key;
 	o->kind = kind;
 	o->via = via;
 	o->file = 0;	/* the inode stays: op_set_file() */
 	o->offset = o->len = 0;
-	o->off_ns = o->irq_ns = o->resched_ns = 0;
-	o->current_key = o->sector = 0;
-	o->nr_bios = o->nr_requests = o->resched = o->resched_calls = 0;
-	o->folios_added = o->folios_ahead = o->lookups = o->accessed = 0;
+	ZERO(o, off_ns, folios_added);
+	if (TIER(TIER_FILEMAP))
+		ZERO(o, folios_added, irq_ns);
+	if (TIER(TIER_FULL))
+		ZERO(o, irq_ns, index);
 	o->refs = 1;
-	o->dev = 0;
-	o->tag = o->fd = -1;
-	o->cause = o->preempted = o->cached = o->direct = 0;
-	o->has_offset = 0;
-	o->dev_wanted = 0;
-	o->in_range = o->in_fs = o->end_seen = o->ended = 0;
-	*ret_index = index;
+	o->fd = -1;
+	o->end_seen = 0;
+	if (cfg.tell) {
+		o->sector = 0;
+		o->tag = -1;
+		owner_get(&o->owner, task);
+	}
 	return o;
 }
 
-static __always_inline void op_release(struct op *o, int index)
+static __always_inline void op_release(struct op *o)
 {
 	o->t0 = 0;
-	ops_release(index);
+	ops_release(o);
+}
+
+/* It turned out to be none: refused, or not on storage. */
+static __always_inline void op_drop(struct op *o)
+{
+	op_clear_stages(o);
+	op_release(o);
 }
 
 static __always_inline bool op_is_batch(const struct op *o)
@@ -123,60 +160,62 @@ static __always_inline bool is_io_worker(const struct task_struct *task)
 }
 
 /* The operation that a task works on, if any. */
-static __always_inline struct op *op_of_task(const struct task_struct *task, int *ret_index)
+static __always_inline struct op *op_of_task(const struct task_struct *task)
 {
-	int index = ops_find(TID_KEY(LOAD(task, pid)));
-	struct op *o = index < 0 ? NULL : ops_at(index);
+	struct op *o = ops_find(TID_KEY(LOAD(task, pid)));
 	u64 key = 0;
 
-	if (o && o->t0 && !op_is_batch(o)) {
-		*ret_index = index;
+	if (o && o->t0)
 		return o;
-	}
-	if (o && o->kind == KIND_URING_BATCH)
+	if (o)
 		key = o->current_key;
-	else if (!o && is_io_worker(task))
+	else if (is_io_worker(task))
 		key = worker_request(task);
-	index = key ? ops_find(key) : -1;
-	o = index < 0 ? NULL : ops_at(index);
-	if (!o || !o->t0)
-		return NULL;
-	*ret_index = index;
-	return o;
+	o = key ? ops_find(key) : NULL;
+	return o && o->t0 ? o : NULL;
+}
+
+static __always_inline struct op *op_here(void)
+{
+	return op_of_task(current_task());
 }
 
 static __always_inline void op_alias(u64 key, u64 handle)
 {
-	int index = ops_claim(key);
-	struct op *o = index < 0 ? NULL : ops_at(index);
+	struct op *o = op_begin_carrier(key, KIND_ALIAS);
 
-	if (!o) {
-		lost(LOSS_MAP_FULL);
-		return;
-	}
-	o->generation++;
-	o->t0 = 0;
-	o->kind = KIND_ALIAS;
-	o->current_key = handle;
+	if (o)
+		o->current_key = handle;
 }
 
 /* What the alias stands for; the alias is gone then. */
-static __always_inline struct op *op_of_alias(u64 key, int *ret_index)
+static __always_inline struct op *op_of_alias(u64 key)
 {
-	int index = ops_find(key);
-	struct op *o = index < 0 ? NULL : ops_at(index);
+	struct op *o = ops_find(key);
 	u64 handle;
 
 	if (!o || o->kind != KIND_ALIAS)
 		return NULL;
 	handle = o->current_key;
-	ops_release(index);
-	return op_of(handle, ret_index);
+	ops_release(o);
+	return op_of(handle);
 }
 
-static __always_inline struct op *op_here(int *ret_index)
+/* libaio's kiocb knows the user's iocb, by which the request was begun (fs/aio.c). */
+static __always_inline u64 aio_key_of(u64 iocb)
 {
-	return op_of_task(current_task(), ret_index);
+	struct aio_kiocb *aio = (struct aio_kiocb *)iocb;
+
+	return aio_key(bpf_get_current_pid_tgid() >> 32, (u64)BPF_CORE_READ(aio, ki_res.obj));
+}
+
+/* aio_complete_rw() knows the kiocb alone, and runs on top of any task. */
+static __always_inline void aio_end_alias(struct op *o, u64 iocb)
+{
+	if (!aio_end_hooked || o->via != VIA_AIO || o->end_seen)
+		return;
+	o->end_seen = 1;
+	op_alias(ALIAS_KEY(iocb), op_handle(o));
 }
 
 /* ---- the partition ---- */
@@ -272,41 +311,56 @@ static __always_inline void op_cache_done(struct op *o)
 	op_spent(o, STAGE_CACHE);
 }
 
-/* The task runs again after having been off the CPU since o->off_ns. */
-static __always_inline void op_switched_in(struct op *o, u64 now)
+/* The time off the CPU had a cause of its own. */
+static __always_inline enum iop_stage off_stage(u8 cause)
 {
-	u64 off = o->off_ns, cursor = *(volatile u64 *)&o->cursor, from;
-	u8 cause = o->in_range ? CAUSE_WBWAIT : o->cause;
+	return cause == CAUSE_THROTTLE ? STAGE_THROTTLE :
+	       cause == CAUSE_WBWAIT   ? STAGE_WBWAIT :
+	       TIER(TIER_FULL)	       ? STAGE_OFFCPU :
+					 STAGE_OTHER;
+}
+
+/*
+ * The task leaves the CPU. When it does so with bios in flight and for no
+ * other cause, the first of them to end says what the time was: no clock.
+ */
+static __always_inline void op_switched_out(struct op *o, bool preempted)
+{
+	o->preempted = preempted;
+	o->off_requests = o->nr_requests;
+	o->off_ns = o->refs > 1 && !preempted && !o->cause ? OFF_FOR_IO : bpf_ktime_get_ns();
+}
+
+/* The task runs again after having been off the CPU since o->off_ns. */
+static __always_inline void op_switched_in(struct op *o)
+{
+	u64 off = o->off_ns, from, now;
+	u8 cause = o->cause;
+	bool some_ended = o->nr_requests != o->off_requests;
 
 	if (o->ended)
 		return;
 	o->off_ns = 0;
 	o->cause = CAUSE_NONE;
+	if (off == OFF_FOR_IO && !some_ended && o->refs > 1)
+		return;
+	now = bpf_ktime_get_ns();
 	if (o->preempted && TIER(TIER_FULL)) {
 		o->resched++;
 		o->resched_ns += now - off;
 	}
-	/*
-	 * Bios in flight, none of them completed meanwhile, no known cause:
-	 * what completes next will say what this time was.
-	 */
-	if (o->refs > 1 && cursor < off && cause == CAUSE_NONE && !o->preempted)
-		return;
 	from = op_claim(o, now);
 	if (!from)
 		return;
-	if (from >= off) {
-		/* the sleep ended with a completion: from there on it waited to run */
+	/* the sleep ended with a completion: from there on it waited to run */
+	if (some_ended && from >= off) {
 		op_give(o, TIER(TIER_FULL) ? STAGE_WAKEUP : STAGE_RETURN, now - from);
 		return;
 	}
-	op_give_cpu(o, o->nr_bios ? STAGE_SUBMIT : STAGE_OTHER, off - from);
-	op_give(o,
-		cause == CAUSE_THROTTLE ? STAGE_THROTTLE :
-		cause == CAUSE_WBWAIT	? STAGE_WBWAIT :
-		TIER(TIER_FULL)		? STAGE_OFFCPU :
-					  STAGE_OTHER,
-		now - off);
+	if (off == OFF_FOR_IO)
+		off = from;	/* its bios ended without a request */
+	op_give_cpu(o, o->nr_bios ? STAGE_SUBMIT : STAGE_OTHER, off > from ? off - from : 0);
+	op_give(o, off_stage(cause), now - (off > from ? off : from));
 }
 
 /* ---- the file behind it ---- */
@@ -358,6 +412,20 @@ static __always_inline bool op_on_wanted_dev(const struct op *o)
 	return !cfg.nr_devs || dev_listed(o->file_dev, o->file_dev);
 }
 
+/* The same of a file that a function was handed: its fields are loads. */
+static __always_inline void op_take_file(struct op *o, struct file *file)
+{
+	struct inode *inode = file->f_inode;
+
+	o->file = address(file);
+	if (!inode)
+		return;
+	o->inode = address(inode);
+	o->file_dev = (inode->i_mode & S_IFMT) == S_IFBLK ? inode->i_rdev : inode->i_sb->s_dev;
+	if (op_on_wanted_dev(o))
+		o->dev_wanted = 1;
+}
+
 /* ---- the end ---- */
 
 #define PATH_DEPTH 24
@@ -407,7 +475,7 @@ static __always_inline void path_collect(char *path, u32 *len, u32 *flags, u32 c
 
 __global_fn int op_emit(int index, u64 total, s64 result, int tell)
 {
-	const struct op *o = ops_at(index);
+	const struct op *o = ops_at((u32)index);
 	struct iop_slow *r;
 	u32 stages = 0;
 
@@ -454,26 +522,38 @@ __global_fn int op_emit(int index, u64 total, s64 result, int tell)
 	return 0;
 }
 
-static __always_inline void op_account(struct op *o, u64 total, s64 result)
+static __always_inline void op_account(struct op *o, u64 total, s64 result, bool atomic)
 {
 	struct iop_op_stats *r = op_stats_at(o->via * NR_KINDS + o->kind);
-	bool atomic = ROW_ATOMIC(o->via == VIA_AIO);
 
 	if (!r)
 		return;
 #pragma unroll
-	for (int i = 0; i < NR_STAGES; i++)
-		if (o->stage[i])
-			hist_add(&r->h[i], o->stage[i], atomic);
+	for (int i = 0; i < NR_STAGES; i++) {
+		if (!o->stage[i])
+			continue;
+		hist_add(&r->h[i], o->stage[i], atomic);
+		o->stage[i] = 0;
+	}
 	hist_add(&r->h[STAGE_TOTAL], total, atomic);
 	row_add(&r->c.count, 1, atomic);
-	if (result > 0 && (o->kind == KIND_READ || o->kind == KIND_WRITE || o->kind == KIND_COPY))
-		row_add(&r->c.bytes, (u64)result, atomic);
 	if (result < 0)
 		row_add(&r->c.errors, 1, atomic);
+	else if (o->kind == KIND_READ || o->kind == KIND_WRITE || o->kind == KIND_COPY)
+		row_add(&r->c.bytes, (u64)result, atomic);
 	if (o->nr_bios > 1)
 		row_add(&r->c.bios, o->nr_bios - 1, atomic);
 	if (!TIER(TIER_FILEMAP))
+		return;
+	if (o->direct)
+		row_add(&r->c.direct, 1, atomic);
+	if (cfg.probe_resched && o->resched_calls)
+		row_add(&r->c.resched_calls, o->resched_calls, atomic);
+	if (TIER(TIER_FULL) && o->resched) {
+		hist_add(&r->h[STAGE_RESCHED], o->resched_ns, atomic);
+		row_add(&r->c.resched, o->resched, atomic);
+	}
+	if (!o->cached && !o->folios_ahead && !o->folios_added && !o->accessed)
 		return;
 	if (o->folios_added)
 		row_add(&r->c.cache_misses, 1, atomic);
@@ -483,40 +563,21 @@ static __always_inline void op_account(struct op *o, u64 total, s64 result)
 		row_add(&r->c.ra_folios, o->folios_ahead, atomic);
 	if (o->accessed)
 		row_add(&r->c.accessed, o->accessed, atomic);
-	if (o->direct)
-		row_add(&r->c.direct, 1, atomic);
-	if (TIER(TIER_FULL) && o->resched) {
-		hist_add(&r->h[STAGE_RESCHED], o->resched_ns, atomic);
-		row_add(&r->c.resched, o->resched, atomic);
-	}
-	if (cfg.probe_resched && o->resched_calls)
-		row_add(&r->c.resched_calls, o->resched_calls, atomic);
 }
 
-/*
- * With a device filter an operation is of interest once its file or one of its
- * bios is found to be on the device; it counts as seen from then on.
- */
-static __always_inline void op_want(struct op *o)
+__global_fn int op_account_two_writers(int index, u64 total, s64 result)
 {
-	if (o->dev_wanted)
-		return;
-	o->dev_wanted = 1;
-	count(COUNT_OP_SEEN);
-}
+	struct op *o = ops_at((u32)index);
 
-/* It turned out to be none: refused, or not on storage. */
-static __always_inline void op_unwant(struct op *o)
-{
-	if (o->dev_wanted)
-		count_add(COUNT_OP_SEEN, -1ull);
-	o->dev_wanted = 0;
+	if (o)
+		op_account(o, total, result, true);
+	return 0;
 }
 
 /* The operation is over: account for it, print it if it was slow, free its slot. */
 __global_fn int op_end(int index, u64 now, s64 result)
 {
-	struct op *o = ops_at(index);
+	struct op *o = ops_at((u32)index);
 	u64 from, total;
 
 	if (!o)
@@ -527,20 +588,25 @@ __global_fn int op_end(int index, u64 now, s64 result)
 	if (from)
 		op_give_cpu(o, o->nr_requests ? STAGE_RETURN : STAGE_OTHER, now - from);
 	total = o->cursor - o->t0;
-	if (o->dev_wanted && too_short(total)) {
-		count(COUNT_SHORT_OPS);
-	} else if (o->dev_wanted) {
-		op_account(o, total, result);
-		if (cfg.who)
-			who_op_end(index, total, result);
-		if (cfg.threshold_ns || cfg.sample) {
-			int tell = to_tell(total);
-
-			if (tell)
-				op_emit(index, total, result, tell);
-		}
+	if (!o->dev_wanted || too_short(total)) {
+		if (o->dev_wanted)
+			count(COUNT_SHORT_OPS);
+		op_drop(o);
+		return 0;
 	}
-	op_release(o, index);
+	if (cfg.threshold_ns || cfg.sample) {
+		int tell = to_tell(total);
+
+		if (tell)
+			op_emit(index, total, result, tell);
+	}
+	if (o->via == VIA_AIO)
+		op_account_two_writers(index, total, result);
+	else
+		op_account(o, total, result, ROW_ATOMIC(false));
+	if (cfg.who)
+		who_op_end(index, total, result);
+	op_release(o);
 	return 0;
 }
 

@@ -5,70 +5,120 @@
 
 #include "core.bpf.h"
 
+/* A request that completes, as far as it is known. */
+struct done {
+	struct rq_stamps s;
+	u64 op;
+	u64 sector;
+	u32 dev, bytes;
+	u32 requeues, merged;
+	s32 tag;
+	u16 hctx;
+	s16 status;	/* blk_status_t, or -errno where the kernel tells that */
+	u8 bop;
+	struct owner owner;	/* when it is to be told */
+};
+
+/*
+ * Two for each CPU: no program that uses one runs on top of itself, and a
+ * stand-in (standin.bpf.h) has the second. Not on the stack, where the verifier
+ * would follow every stamp along every path.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);		/* 2 * possible CPUs */
+	__type(key, u32);
+	__type(value, struct done);
+} dones SEC(".maps");
+
+static __always_inline u32 done_here(void)
+{
+	return bpf_get_smp_processor_id() * 2 + (cfg.stand_in ? 1 : 0);
+}
+
+static __always_inline struct done *done_at(u32 index)
+{
+	return bpf_map_lookup_elem(&dones, &index);
+}
+
 /* Give each stamp that lies before its predecessor the predecessor's value. */
-static __always_inline void stamps_order(struct rq_stamps *s)
+static __noinline void stamps_reorder(struct rq_stamps *s)
 {
 	u64 lo = s->q;
-	bool bad = false;
 
-	if (s->g && s->g < lo)
-		s->g = lo, bad = true;
-	lo = s->g ? s->g : lo;
-	if (s->i && s->i < lo)
-		s->i = lo, bad = true;
-	lo = s->i ? s->i : lo;
-	if (s->p && s->p < lo)
-		s->p = lo, bad = true;
-	lo = s->p ? s->p : lo;
-	if (s->d && s->d < lo)
-		s->d = lo, bad = true;
-	lo = s->d ? s->d : lo;
-	if (s->h && s->h < lo)
-		s->h = lo, bad = true;
-	lo = s->h ? s->h : lo;
-	if (s->e && s->e < lo)
-		s->e = lo, bad = true;
-	lo = s->e ? s->e : lo;
+#define AFTER(x)                    \
+	if (s->x) {                 \
+		if (s->x < lo)      \
+			s->x = lo;  \
+		lo = s->x;          \
+	}
+	AFTER(g)
+	AFTER(i)
+	AFTER(p)
+	AFTER(d)
+	AFTER(h)
+	AFTER(e)
+#undef AFTER
 	if (s->c < lo)
-		s->c = lo, bad = true;
-	if (bad)
-		lost(LOSS_TIME_BACKWARDS);
+		s->c = lo;
+	lost(LOSS_TIME_BACKWARDS);
+}
+
+static __always_inline bool stamps_ordered(const struct rq_stamps *s)
+{
+	u64 lo = s->q;
+
+#define AFTER(x)                          \
+	if (s->x) {                       \
+		if (s->x < lo)            \
+			return false;     \
+		lo = s->x;                \
+	}
+	AFTER(g)
+	AFTER(i)
+	AFTER(p)
+	AFTER(d)
+	AFTER(h)
+	AFTER(e)
+#undef AFTER
+	return s->c >= lo;
 }
 
 /*
- * Exclusive stages of a request; -1: not seen. One that is never issued (a
- * flush that waits for the queue's command, an early error) has its time from
- * G on in the device, respectively before the issue.
+ * Exclusive stages of a request: DO(stage, ns) for each that it was in. One
+ * that is never issued (a flush that waits for the queue's command, an early
+ * error) has its time from G on in the device, respectively before the issue.
  */
-static __always_inline u64 stage_of(const struct rq_slot *r, int stage)
-{
-	const struct rq_stamps *s = &r->s;
-	u64 taken = s->p && s->d ? s->p : s->d;	/* by the driver */
-	u64 end = s->i ? s->i : s->d ? taken : s->c;
-	bool waits = !s->d && r->bop == BOP_FLUSH;
-
-	switch (stage) {
-	case STAGE_Q2G:
-		return s->q && s->g ? s->g - s->q : -1ull;
-	case STAGE_G2I:
-		return s->g && !waits ? end - s->g : -1ull;
-	case STAGE_I2D:
-		return s->i && s->d ? taken - s->i : -1ull;
-	case STAGE_DRIVER:
-		return s->d && (s->p || s->h) ? (s->h ? s->h : s->d) - taken : -1ull;
-	case STAGE_DEVICE:
-		return s->d ? (s->e ? s->e : s->c) - (s->h ? s->h : s->d) :
-		       waits && s->g ? s->c - s->g : -1ull;
-	case STAGE_COMPLETE:
-		return s->d && s->e ? s->c - s->e : -1ull;
-	}
-	return -1ull;
-}
+#define EACH_STAGE(done, DO)                                                      \
+	do {                                                                      \
+		const struct rq_stamps *_s = &(done)->s;                          \
+		u64 _taken = _s->p ? _s->p : _s->d; /* by the driver */           \
+		u64 _handed = _s->h ? _s->h : _s->d;                              \
+                                                                                  \
+		if (_s->q && _s->g)                                               \
+			DO(STAGE_Q2G, _s->g - _s->q);                             \
+		if (_s->d) {                                                      \
+			if (_s->g)                                                \
+				DO(STAGE_G2I, (_s->i ? _s->i : _taken) - _s->g);  \
+			if (_s->i)                                                \
+				DO(STAGE_I2D, _taken - _s->i);                    \
+			if (_s->p || _s->h)                                       \
+				DO(STAGE_DRIVER, _handed - _taken);               \
+			DO(STAGE_DEVICE, (_s->e ? _s->e : _s->c) - _handed);      \
+			if (_s->e)                                                \
+				DO(STAGE_COMPLETE, _s->c - _s->e);                \
+		} else if (_s->g) {                                               \
+			if ((done)->bop == BOP_FLUSH)                             \
+				DO(STAGE_DEVICE, _s->c - _s->g);                  \
+			else                                                      \
+				DO(STAGE_G2I, (_s->i ? _s->i : _s->c) - _s->g);   \
+		}                                                                 \
+	} while (0)
 
 /* From where a request's total counts; 0: not known. */
-static __always_inline u64 rq_begin(const struct rq_slot *r)
+static __always_inline u64 done_begin(const struct done *d)
 {
-	return r->bop == BOP_FLUSH_COMMAND ? r->s.d : r->s.q;
+	return d->bop == BOP_FLUSH_COMMAND ? d->s.d : d->s.q;
 }
 
 #endif

@@ -9,17 +9,29 @@
 
 #include "wire.h"
 
+/* Slots of a bucket (slots.bpf.h). */
 #define SLOT_WAYS 8
 
-struct slot_bucket {
-	u64 key[SLOT_WAYS];
-};
+/* Fibonacci hashing: pointers differ in the middle bits. */
+static inline __attribute__((always_inline)) u32 slot_hash(u64 key)
+{
+	return (u32)((key * 0x9e3779b97f4a7c15ull) >> 32);
+}
+
+/* The second bucket's hash: other bits of the same product. */
+static inline __attribute__((always_inline)) u32 slot_rehash(u32 hash)
+{
+	return hash >> 16 | hash << 16;
+}
 
 /* Who issues: decided in the issuer's context, never at completion. */
 struct owner {
 	u32 tgid, tid;
 	char comm[IOP_COMM_LEN] __attribute__((aligned(8)));
 };
+
+/* op.off_ns of a task that waits for bios of its own: no clock was read for it */
+#define OFF_FOR_IO 1ull
 
 enum op_cause {	/* why the task's next sleep happens */
 	CAUSE_NONE,
@@ -28,33 +40,41 @@ enum op_cause {	/* why the task's next sleep happens */
 };
 
 struct op {
-	u64 t0, cursor;
-	u64 stage[NR_STAGES];
 	u64 key;
+	u64 t0, cursor;
 	u64 file, inode;
 	u64 offset, len;
-	u64 off_ns;	/* switched out since; 0: running */
-	u64 irq_ns;	/* interrupts since the cursor, not yet taken out */
-	u64 resched_ns;
+	u64 stage[NR_STAGES];	/* all 0 in a free slot */
+	/* 0 at the begin, written in one go: op_begin() */
+	u64 off_ns;	/* switched out since; 0: running; OFF_FOR_IO: since before some bio ends */
 	u64 current_key;	/* of a batch: the request being submitted */
-	u64 sector;
-	u32 generation;
 	u32 nr_bios, nr_requests;
-	u32 refs;	/* bios in flight, and 1 while being submitted */
-	u32 resched, resched_calls;
-	u32 folios_added, folios_ahead, lookups, accessed;
-	u32 dev, file_dev;
-	s32 fd;	/* by which it was asked for; -1: none, or not known */
-	s32 tag;
-	u16 hctx;
-	u8 kind, via;
+	u32 off_requests;	/* nr_requests when it was switched out */
+	u32 dev;
 	u8 cause, preempted, cached, direct;
 	u8 dev_wanted, has_offset;
-	u8 in_range;	/* in filemap_write_and_wait_range() */
-	u8 in_fs;	/* has been handed to the file system */
-	u8 end_seen;	/* libaio: its completion is hooked, the last bio is not it */
+	u8 in_fs;	/* has been handed to the file system; of a batch: current_key has */
 	u8 ended;	/* its time is over, being accounted for */
-	u8 pad[6];
+	/* ... from tier filemap */
+	u32 folios_added, folios_ahead, lookups, accessed;
+	/* ... in tier full */
+	u64 irq_ns;	/* interrupts since the cursor, not yet taken out */
+	u64 resched_ns;
+	u32 resched, resched_calls;
+	/* set at the begin */
+	u32 index;	/* of this slot */
+	u32 generation;
+	u32 refs;	/* bios in flight, and 1 while being submitted */
+	u32 file_dev;
+	s32 fd;	/* by which it was asked for; -1: none, or not known */
+	u8 kind, via;
+	u8 end_seen;	/* libaio: its completion is hooked, the last bio is not it */
+	u8 pad;
+	/* of its last request, when it is to be told (config.h) */
+	s32 tag;
+	u64 sector;
+	u16 hctx;
+	u8 pad2[6];
 	struct owner owner;
 };
 
@@ -68,36 +88,39 @@ struct rq_stamps {
 	u64 c;
 };
 
+/* A bio, from Q until its request, or it, ends. */
 struct bio_slot {
-	u64 q, g;
-	u64 p;		/* struct rq_stamps, for a request not seen yet */
+	u64 key;	/* the bio, or the request for what is left of it */
+	u64 q, g;	/* own stamps; 0: the kernel's own are used */
 	u64 op;		/* op_handle(), 0: none */
-	struct owner owner;
-	u32 dev;	/* the disk's, or 0 when a filter leaves the bio out */
 	u32 bytes;
-	u8 bop;
-	u8 bio_based;
+	u8 own;		/* the tracer's: left out */
+	u8 rest;	/* what is left of a request that completes in parts */
+	u8 part;	/* counted in bios_in_parts */
+	u8 bop;		/* ... and the disk: with own stamps, or when it is to be told */
+	u32 dev;
 	u8 held;	/* seen before the throttle, not queued yet */
-	u8 pad[5];
+	u8 pad[3];
+	struct owner owner;
 };
 
+/* A request, from the first stamp of our own until it completes. All 0 in a free slot. */
 struct rq_slot {
-	struct rq_stamps s;
-	u64 op;
-	u64 bio;	/* the bio that `op` and `owner` are of */
-	u64 sector;
-	struct owner owner;
-	u32 dev;
-	u32 bytes;
-	s32 row;	/* -1: not counted */
-	u32 requeues, merged;
-	s32 tag;
-	u16 hctx;
-	s16 status;	/* blk_status_t, or -errno where the kernel tells that */
-	u8 bop;
-	u8 wanted;
+	u64 key;	/* the request */
+	u64 i;
+	u64 p;	/* the driver began to prepare the command, before the issue */
+	u64 d;
+	u64 h;	/* handed to the device */
+	u64 e;	/* the completion interrupt */
+	u32 requeues;
 	u8 requeued;	/* since it was last issued */
-	u8 known;	/* its bio was seen, or it needs none */
+	u8 bop;
+	u16 hctx;
+	/* when it was issued */
+	u64 bio;	/* its first bio: whose slot says the rest */
+	u64 sector;
+	u32 dev;
+	s32 tag;
 };
 
 #endif

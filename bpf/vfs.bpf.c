@@ -25,6 +25,16 @@ static __always_inline u64 sys_arg(struct pt_regs *regs, int n)
 	return 0;
 }
 
+/* The arguments are there still when the call is left. */
+static __always_inline u64 sys_number(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return regs->orig_ax;
+#else
+	return (u64)((struct pt_regs *)regs)->syscallno;
+#endif
+}
+
 static __always_inline bool kind_wanted(u8 kind)
 {
 	return !cfg.kind_mask || cfg.kind_mask & 1u << (kind & 31);
@@ -51,11 +61,10 @@ static __always_inline u8 aio_kind(u16 opcode)
 /* The iocb at @slot of the user's list begins. 0, or 1 when there is none. */
 __global_fn int aio_begin(u64 slot, u64 now)
 {
+	struct task_struct *task = current_task();
 	struct iocb iocb;
-	struct owner who;
 	struct op *o;
 	u64 user;
-	int index;
 	u8 kind;
 
 	if (!aio_read_iocb(slot, &user, &iocb))
@@ -63,23 +72,21 @@ __global_fn int aio_begin(u64 slot, u64 now)
 	kind = aio_kind(iocb.aio_lio_opcode);
 	if (kind == KIND_NONE || !kind_wanted(kind))
 		return 0;
-	owner_get(&who);
-	o = op_begin(aio_key(who.tgid, user), kind, VIA_AIO, now, &index);
+	o = op_begin(aio_key((u32)LOAD(task, tgid), user), task, kind, VIA_AIO, now);
 	if (!o)
 		return 0;
-	o->owner = who;
 	o->offset = (u64)iocb.aio_offset;
 	o->has_offset = 1;
 	o->len = iocb.aio_nbytes;
 	o->fd = (s32)iocb.aio_fildes;
 	if (!op_set_file(o, fd_file(iocb.aio_fildes))) {
-		op_release(o, index);
+		op_drop(o);
 		return 0;
 	}
 	if (cfg.who)
-		who_op_issued(index);
+		who_op_issued((int)o->index);
 	if (op_on_wanted_dev(o))
-		op_want(o);
+		o->dev_wanted = 1;
 	return 0;
 }
 
@@ -93,20 +100,16 @@ __global_fn int aio_submitted(u64 slot, u64 now, s64 accepted)
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct op *o;
 	u64 user = 0;
-	int index;
 
 	if (bpf_probe_read_user(&user, sizeof(user), (void *)slot))
 		return 1;
-	index = ops_find(aio_key(tgid, user));
-	o = index < 0 ? NULL : ops_at(index);
+	o = ops_find(aio_key(tgid, user));
 	if (!o || o->via != VIA_AIO || !o->t0)
 		return 0;
-	if (accepted <= 0) {
-		op_unwant(o);
-		op_release(o, index);
-	} else if (fetch_add_u32(&o->refs, -1) == 1 && !o->end_seen) {
-		op_end(index, o->nr_requests ? o->cursor : now, (s64)o->len);
-	}
+	if (accepted <= 0)
+		op_drop(o);
+	else if (fetch_add_u32(&o->refs, -1) == 1 && !o->end_seen)
+		op_end((int)o->index, o->nr_requests ? o->cursor : now, (s64)o->len);
 	return 0;
 }
 
@@ -135,95 +138,135 @@ static __always_inline u64 file_pos(u64 f)
 	return (u64)BPF_CORE_READ(file, f_pos);
 }
 
+/*
+ * What the arguments say of the file. Where a hook in the file system tells the
+ * rest, they are asked for only by who tells it on.
+ */
+static __always_inline bool sys_set_file(struct op *o, struct pt_regs *regs, u64 nr)
+{
+	u8 offset_arg = cfg.syscalls[nr].offset_arg;
+
+	if (cfg.fs_hooked && !cfg.tell && !TIER(TIER_FILEMAP))
+		return true;
+	o->fd = (s32)sys_arg(regs, cfg.syscalls[nr].fd_arg);
+	o->len = sys_arg(regs, cfg.syscalls[nr].len_arg);
+	if (offset_arg) {
+		o->offset = sys_arg(regs, offset_arg);
+		o->has_offset = o->offset != -1ull;
+	}
+	if (cfg.fs_hooked)
+		return true;
+	if (!op_set_file(o, fd_file((u32)o->fd)))
+		return false;
+	if (!o->has_offset && (offset_arg || cfg.syscalls[nr].at_f_pos)) {
+		o->offset = file_pos(o->file);
+		o->has_offset = 1;
+	}
+	if (op_on_wanted_dev(o))
+		o->dev_wanted = 1;
+	return true;
+}
+
 static __always_inline int on_sys_enter(struct pt_regs *regs, u64 nr)
 {
-	struct iop_syscall sc;
-	struct owner who;
+	struct task_struct *task;
 	struct op *o;
+	u8 kind;
 	u64 now;
-	int index;
 
 	if (nr >= NR_SYSCALLS)
 		return 0;
-	sc.kind = cfg.syscalls[nr].kind;
-	if (sc.kind == KIND_NONE)
+	kind = cfg.syscalls[nr].kind;
+	if (kind == KIND_NONE)
 		return 0;
-	sc.fd_arg = cfg.syscalls[nr].fd_arg;
-	sc.offset_arg = cfg.syscalls[nr].offset_arg;
-	sc.len_arg = cfg.syscalls[nr].len_arg;
-	sc.at_f_pos = cfg.syscalls[nr].at_f_pos;
-	owner_get(&who);
-	if (who.tgid == cfg.self_tgid) {
+	task = current_task();
+	if ((u32)LOAD(task, tgid) == cfg.self_tgid) {
 		count(COUNT_EXCLUDED);
 		return 0;
 	}
-	if (!owner_wanted(&who))
+	if (!submitter_wanted(task))
 		return 0;
-	if (sc.kind < NR_KINDS && !kind_wanted(sc.kind))
-		return 0;
-	now = bpf_ktime_get_ns();
-	o = op_begin(TID_KEY(who.tid), sc.kind, VIA_SYSCALL, now, &index);
-	if (!o)
-		return 0;
-	o->owner = who;
-	if (sc.kind == KIND_AIO_BATCH) {
+	if (kind >= NR_KINDS) {
+		o = op_begin_carrier(TID_KEY(LOAD(task, pid)), kind);
+		if (!o || kind != KIND_AIO_BATCH)
+			return 0;
 		o->len = sys_arg(regs, 2);
 		o->offset = sys_arg(regs, 3);
-		aio_batch_begin(o->offset, o->len, now);
+		aio_batch_begin(o->offset, o->len, bpf_ktime_get_ns());
 		return 0;
 	}
-	if (sc.kind == KIND_URING_BATCH)
+	if (!kind_wanted(kind))
 		return 0;
-	if (sc.fd_arg) {
-		o->fd = (s32)sys_arg(regs, sc.fd_arg);
-		if (!op_set_file(o, fd_file((u32)o->fd))) {
-			op_release(o, index);
+	now = bpf_ktime_get_ns();
+	o = op_begin(TID_KEY(LOAD(task, pid)), task, kind, VIA_SYSCALL, now);
+	if (!o)
+		return 0;
+	if (cfg.syscalls[nr].fd_arg) {
+		if (!sys_set_file(o, regs, nr)) {
+			op_drop(o);
 			return 0;
 		}
+	} else if (!target_filtered()) {
+		/* without a file (sync, msync) its bios tell */
+		o->dev_wanted = 1;
 	}
-	o->len = sys_arg(regs, sc.len_arg);
-	if (sc.offset_arg)
-		o->offset = sys_arg(regs, sc.offset_arg);
-	if (sc.at_f_pos || (sc.offset_arg && o->offset == -1ull))
-		o->offset = file_pos(o->file);
-	o->has_offset = sc.offset_arg || sc.at_f_pos;
 	if (cfg.who)
-		who_op_issued(index);
-	/* without a file (sync, msync) its bios tell */
-	if (sc.fd_arg ? op_on_wanted_dev(o) : !target_filtered())
-		op_want(o);
+		who_op_issued((int)o->index);
 	return 0;
 }
 
-static __always_inline int on_sys_exit(s64 ret)
+/* No hook in the file system has told the file: the descriptor is an argument still. */
+__global_fn int op_find_file(int index, u32 fd)
 {
-	u32 tid = (u32)bpf_get_current_pid_tgid();
-	int index = ops_find(TID_KEY(tid));
-	struct op *o = index < 0 ? NULL : ops_at(index);
+	struct op *o = ops_at((u32)index);
 
 	if (!o)
 		return 0;
-	if (!op_is_batch(o)) {
-		op_end(index, bpf_ktime_get_ns(), ret);
+	if (!op_set_file(o, fd_file(fd)))
+		o->dev_wanted = 0;
+	else if (op_on_wanted_dev(o))
+		o->dev_wanted = 1;
+	return 0;
+}
+
+static __always_inline void sys_find_file(struct op *o, struct pt_regs *regs)
+{
+	u64 nr = sys_number(regs);
+	u8 fd_arg = nr < NR_SYSCALLS ? cfg.syscalls[nr].fd_arg : 0;
+
+	if (fd_arg)
+		op_find_file((int)o->index, (u32)sys_arg(regs, fd_arg));
+}
+
+static __always_inline int on_sys_exit(struct pt_regs *regs, s64 ret)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct op *o = ops_find(TID_KEY(tid));
+
+	if (!o)
+		return 0;
+	if (o->kind >= NR_KINDS) {
+		if (o->kind == KIND_AIO_BATCH)
+			aio_batch_end(o->offset, o->len, bpf_ktime_get_ns(), ret);
+		ops_release(o);
 		return 0;
 	}
-	if (o->kind == KIND_AIO_BATCH)
-		aio_batch_end(o->offset, o->len, bpf_ktime_get_ns(), ret);
-	op_release(o, index);
+	if (cfg.fs_hooked && !o->file)
+		sys_find_file(o, regs);
+	op_end((int)o->index, bpf_ktime_get_ns(), ret);
 	return 0;
 }
 
 /* A task that dies inside a call never leaves it. */
 static __always_inline int on_task_exit(struct task_struct *p)
 {
-	int index = ops_find(TID_KEY(p->pid));
-	struct op *o = index < 0 ? NULL : ops_at(index);
+	struct op *o = ops_find(TID_KEY(p->pid));
 
 	if (!o)
 		return 0;
-	if (o->dev_wanted)
+	if (o->t0 && o->dev_wanted)
 		count(COUNT_OP_GONE);
-	op_release(o, index);
+	op_drop(o);
 	return 0;
 }
 
@@ -250,44 +293,38 @@ static __always_inline void uring_set_offset(struct op *o, u64 req)
 	o->len = BPF_CORE_READ(rw, len);
 }
 
-/* ret_handle: of the operation that began, 0 when none did. */
-static __always_inline int uring_begin(u64 req, u8 opcode, u64 *ret_handle)
+/* The operation that began, or NULL. */
+static __always_inline struct op *uring_begin(u64 req, u8 opcode)
 {
+	struct task_struct *task = current_task();
+	u64 tid_key = TID_KEY(LOAD(task, pid));
+	struct op *batch = ops_find(tid_key), *o;
 	u8 kind = uring_kind(req, opcode);
-	struct owner who;
-	struct op *o;
-	int index;
 
-	owner_get(&who);
-	index = ops_find(TID_KEY(who.tid));
-	o = index < 0 ? NULL : ops_at(index);
 	/* a polling thread submits outside any call: its batch lasts as long as it does */
+	if (!batch)
+		batch = op_begin_carrier(tid_key, KIND_URING_BATCH);
+	if (batch && batch->kind == KIND_URING_BATCH) {
+		batch->current_key = req;
+		batch->in_fs = 0;
+	}
+	if (kind == KIND_NONE || !kind_wanted(kind) || (u32)LOAD(task, tgid) == cfg.self_tgid ||
+	    !submitter_wanted(task))
+		return NULL;
+	o = op_begin(req, task, kind, VIA_URING, bpf_ktime_get_ns());
 	if (!o)
-		o = op_begin(TID_KEY(who.tid), KIND_URING_BATCH, VIA_SYSCALL, bpf_ktime_get_ns(), &index);
-	if (o && o->kind == KIND_URING_BATCH)
-		o->current_key = req;
-	if (kind == KIND_NONE || !kind_wanted(kind) || who.tgid == cfg.self_tgid ||
-	    !owner_wanted(&who))
-		return 0;
-	o = op_begin(req, kind, VIA_URING, bpf_ktime_get_ns(), &index);
-	if (!o)
-		return 0;
-	o->owner = who;
-	if (kind == KIND_READ || kind == KIND_WRITE)
+		return NULL;
+	if (!cfg.fs_hooked && (kind == KIND_READ || kind == KIND_WRITE))
 		uring_set_offset(o, req);
 	if (cfg.who)
-		who_op_issued(index);
-	if (!target_filtered())
-		op_want(o);
-	*ret_handle = op_handle(o, index);
-	return 0;
+		who_op_issued((int)o->index);
+	return o;
 }
 
 static __always_inline int on_uring_submit(u64 req, u8 opcode)
 {
-	u64 handle;
-
-	return uring_begin(req, opcode, &handle);
+	uring_begin(req, opcode);
+	return 0;
 }
 
 /*
@@ -301,51 +338,58 @@ static __always_inline u64 uring_alias(u64 ring, u64 user_data)
 
 static __always_inline int on_uring_submit_named(u64 ring, u64 req, u8 opcode, u64 user_data)
 {
-	u64 handle = 0;
+	struct op *o = uring_begin(req, opcode);
 
-	uring_begin(req, opcode, &handle);
-	if (handle)
-		op_alias(uring_alias(ring, user_data), handle);
+	if (o)
+		op_alias(uring_alias(ring, user_data), op_handle(o));
 	return 0;
 }
 
 /* A task sets about the request: what came before was the way there, io-wq's queue included. */
 static __always_inline int on_uring_issue(u64 req)
 {
-	int index = ops_find(req);
-	struct op *o = index < 0 ? NULL : ops_at(index);
+	struct op *o = ops_find(req);
 
 	if (o && o->t0 && !o->nr_bios)
 		op_spent(o, STAGE_VFS);
 	return 0;
 }
 
-static __always_inline int on_uring_complete(u64 key, s64 res)
+/* No hook in the file system has told the file: the request does, once it has been issued. */
+__global_fn int uring_find_file(int index, u64 key)
 {
 	struct io_kiocb *req = (struct io_kiocb *)key;
-	int index = key ? ops_find(key) : -1;
-	struct op *o = index < 0 ? NULL : ops_at(index);
+	struct op *o = ops_at((u32)index);
 
+	if (!o)
+		return 0;
+	if (!op_set_file(o, (u64)BPF_CORE_READ(req, file)))
+		o->dev_wanted = 0;
+	else if (op_on_wanted_dev(o))
+		o->dev_wanted = 1;
+	return 0;
+}
+
+static __always_inline int uring_end(struct op *o, u64 key, s64 res)
+{
 	if (!o || !o->t0)
 		return 0;
-	/* the file is known only once the request has been issued */
-	if (!op_set_file(o, (u64)BPF_CORE_READ(req, file))) {
-		op_unwant(o);
-		op_release(o, index);
-		return 0;
-	}
-	if (op_on_wanted_dev(o))
-		op_want(o);
-	op_end(index, bpf_ktime_get_ns(), res);
+	if (!o->file)
+		uring_find_file((int)o->index, key);
+	op_end((int)o->index, bpf_ktime_get_ns(), res);
 	return 0;
+}
+
+static __always_inline int on_uring_complete(u64 key, s64 res)
+{
+	return key ? uring_end(ops_find(key), key, res) : 0;
 }
 
 static __always_inline int on_uring_complete_named(u64 ring, u64 user_data, s64 res)
 {
-	int index;
-	struct op *o = op_of_alias(uring_alias(ring, user_data), &index);
+	struct op *o = op_of_alias(uring_alias(ring, user_data));
 
-	return o ? on_uring_complete(o->key, res) : 0;
+	return o ? uring_end(o, o->key, res) : 0;
 }
 
 /* ---- functions ---- */
@@ -353,68 +397,124 @@ static __always_inline int on_uring_complete_named(u64 ring, u64 user_data, s64 
 /* Where a hook sees libaio's end. Those without bios end with io_submit(). */
 static __always_inline int on_aio_complete(u64 iocb, s64 res)
 {
-	int index;
-	struct op *o = op_of_alias(ALIAS_KEY(iocb), &index);
+	struct op *o = op_of_alias(ALIAS_KEY(iocb));
 
 	if (o && o->via == VIA_AIO)
-		op_end(index, bpf_ktime_get_ns(), res);
+		op_end((int)o->index, bpf_ktime_get_ns(), res);
 	return 0;
 }
 
-/* The first time alone: a synchronous write goes through vfs_fsync_range() too. */
-static __always_inline int on_fs_enter(void)
+/* What the file system is handed is the operation's: the rest was the way there. */
+static __always_inline bool op_enter_fs(struct op *o)
 {
-	int index;
-	struct op *o = op_here(&index);
-
-	if (!o || o->in_fs || o->nr_bios)
-		return 0;
+	/* the first time alone: a synchronous write goes through vfs_fsync_range() too */
+	if (!o || !o->t0 || o->in_fs || o->nr_bios)
+		return false;
 	o->in_fs = 1;
 	op_spent(o, STAGE_VFS);
+	return true;
+}
+
+/*
+ * A file system takes over: the operation, if its file is to be told still. A
+ * task that carries requests has this one at hand now: io_kiocb and aio_kiocb
+ * begin with the kiocb.
+ */
+static __always_inline struct op *op_handed(u64 iocb)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct op *o = ops_find(TID_KEY(tid)), *batch = o;
+
+	if (!o || o->kind >= NR_KINDS) {
+		bool aio = batch && batch->kind == KIND_AIO_BATCH;
+		u64 key = aio ? aio_key_of(iocb) : iocb;
+
+		o = ops_find(key);
+		if (batch) {
+			batch->current_key = key;
+			batch->in_fs = 1;
+		}
+		if (o && aio)
+			aio_end_alias(o, iocb);
+	}
+	return op_enter_fs(o) && !o->file ? o : NULL;
+}
+
+static __always_inline int on_fs_iter(struct kiocb *iocb, struct iov_iter *iter)
+{
+	struct op *o = op_handed(address(iocb));
+
+	if (!o)
+		return 0;
+	op_take_file(o, iocb->ki_filp);
+	if (!o->has_offset) {
+		o->offset = (u64)iocb->ki_pos;
+		o->has_offset = 1;
+	}
+	if (!o->len)
+		o->len = iter->count;
 	return 0;
 }
 
-static __always_inline bool kernel_thread(void)
+/* What it points to has to be read. */
+static __always_inline int on_fs_iter_raw(struct kiocb *iocb)
 {
-	struct task_struct *task = current_task();
+	struct op *o = op_handed((u64)iocb);
 
+	if (!o)
+		return 0;
+	if (op_set_file(o, (u64)BPF_CORE_READ(iocb, ki_filp)) && op_on_wanted_dev(o))
+		o->dev_wanted = 1;
+	if (!o->has_offset) {
+		o->offset = (u64)BPF_CORE_READ(iocb, ki_pos);
+		o->has_offset = 1;
+	}
+	return 0;
+}
+
+static __always_inline int on_fs_sync(struct file *file)
+{
+	struct op *o = op_here();
+
+	if (op_enter_fs(o) && !o->file)
+		op_take_file(o, file);
+	return 0;
+}
+
+static __always_inline bool kernel_thread(const struct task_struct *task)
+{
 	return LOAD(task, flags) & PF_KTHREAD;
 }
 
 /* A kernel thread reads or writes a file: no system call says so. */
 static __always_inline int on_kernel_begin(u8 kind, u64 file)
 {
-	struct owner who;
+	struct task_struct *task = current_task();
+	u64 key = TID_KEY(LOAD(task, pid));
 	struct op *o;
-	int index;
 
-	if (!kernel_thread())
+	if (!kernel_thread(task) || !submitter_wanted(task) || !kind_wanted(kind) || ops_find(key))
 		return 0;
-	owner_get(&who);
-	if (!owner_wanted(&who) || !kind_wanted(kind) || ops_find(TID_KEY(who.tid)) >= 0)
-		return 0;
-	o = op_begin(TID_KEY(who.tid), kind, VIA_KERNEL, bpf_ktime_get_ns(), &index);
+	o = op_begin(key, task, kind, VIA_KERNEL, bpf_ktime_get_ns());
 	if (!o)
 		return 0;
-	o->owner = who;
 	if (!op_set_file(o, file)) {
-		op_release(o, index);
+		op_drop(o);
 		return 0;
 	}
 	if (cfg.who)
-		who_op_issued(index);
+		who_op_issued((int)o->index);
 	if (op_on_wanted_dev(o))
-		op_want(o);
+		o->dev_wanted = 1;
 	return 0;
 }
 
 static __always_inline int on_kernel_end(s64 ret)
 {
-	int index;
-	struct op *o = kernel_thread() ? op_here(&index) : NULL;
+	struct op *o = kernel_thread(current_task()) ? op_here() : NULL;
 
 	if (o && o->via == VIA_KERNEL)
-		op_end(index, bpf_ktime_get_ns(), ret);
+		op_end((int)o->index, bpf_ktime_get_ns(), ret);
 	return 0;
 }
 
@@ -443,7 +543,7 @@ static __always_inline int on_free(struct task_struct *p)
 }
 
 HOOK("?tp_btf/sys_enter", sys_enter, (struct pt_regs *regs, long id), on_sys_enter(regs, (u64)id))
-HOOK("?tp_btf/sys_exit", sys_exit, (struct pt_regs *regs, long ret), on_sys_exit(ret))
+HOOK("?tp_btf/sys_exit", sys_exit, (struct pt_regs *regs, long ret), on_sys_exit(regs, ret))
 HOOK("?tp_btf/sched_process_exit", task_exit, (struct task_struct *p), on_task_exit(p))
 HOOK("?tp_btf/sched_process_fork", task_fork,
      (struct task_struct *parent, struct task_struct *child), on_fork(parent, child))
@@ -466,14 +566,16 @@ HOOK("?tp_btf/io_uring_complete", uring_complete_named, (void *ring, u64 user_da
 HOOK("?fentry/aio_complete_rw", aio_complete, (void *iocb, long res), on_aio_complete(address(iocb), res))
 
 /* by kprobe where modules have no BTF (until 5.10) */
-#define X(point, function, program)                                       \
-	HOOK("?fentry/" #function, program, (void *first), on_fs_enter()) \
-	SEC("?kprobe/" #function) int BPF_KPROBE(program##_kprobe)        \
-	{                                                                 \
-		return ACTIVE() ? on_fs_enter() : 0;                      \
+#define X(point, function, program)                                                      \
+	HOOK("?fentry/" #function, program, (struct kiocb *iocb, struct iov_iter *iter), \
+	     on_fs_iter(iocb, iter))                                                     \
+	SEC("?kprobe/" #function) int BPF_KPROBE(program##_kprobe, struct kiocb *iocb)   \
+	{                                                                                \
+		return ACTIVE() ? on_fs_iter_raw(iocb) : 0;                              \
 	}
 IOP_FS_FUNCTIONS(X)
 #undef X
+HOOK("?fentry/vfs_fsync_range", fs_fsync, (struct file *file), on_fs_sync(file))
 
 #define X(point, function, program) \
 	HOOK("?fentry/" #function, program, (void *req), on_uring_issue(address(req)))

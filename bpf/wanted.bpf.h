@@ -16,8 +16,7 @@
 __global_fn int bio_of_wanted_file(u64 bio_at, u64 iocb)
 {
 	struct bio *bio = (struct bio *)bio_at;
-	int index;
-	struct op *o = op_here(&index);
+	struct op *o = op_here();
 	struct kiocb *kiocb = (struct kiocb *)iocb;
 	struct io_kiocb *req;
 	struct inode *inode;
@@ -38,18 +37,19 @@ __global_fn int bio_of_wanted_file(u64 bio_at, u64 iocb)
 }
 
 /* Of the tracer: by its process, or writeback of what it has printed. */
-static __always_inline bool bio_is_own(struct bio *bio, const struct owner *who, u32 bop)
+static __always_inline bool bio_is_own(struct bio *bio, const struct task_struct *task)
 {
 	u64 offset;
 
-	if (who->tgid == cfg.self_tgid)
+	if ((u32)LOAD(task, tgid) == cfg.self_tgid)
 		return true;
-	return cfg.own_file && bop == BOP_WRITE && (u64)bio_inode(bio, &offset) == cfg.own_file;
+	return cfg.own_file && cfg.bop_of[bio->bi_opf & (NR_REQ_OPS - 1)] == BOP_WRITE &&
+	       (u64)bio_inode(bio, &offset) == cfg.own_file;
 }
 
-static __always_inline bool bio_owner_wanted(struct bio *bio, const struct owner *who)
+static __always_inline bool bio_owner_wanted(struct bio *bio, const struct task_struct *task)
 {
-	if (!task_wanted(who))
+	if (!task_wanted(task))
 		return false;
 	return !cfg.nr_cgroups || task_in_cgroups() || bio_in_cgroups(address(bio));
 }

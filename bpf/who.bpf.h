@@ -253,7 +253,7 @@ static __always_inline void who_count(struct who_stats *s, const struct who_samp
 {
 	__sync_fetch_and_add(&s->count, 1);
 	__sync_fetch_and_add(&s->sum_ns, m->ns);
-	__sync_fetch_and_add(&s->lat[who_bucket(m->ns, WHO_LAT_MIN_EXP, NR_WHO_LATS)], 1);
+	__sync_fetch_and_add(&s->lat[who_class(hist_bucket(m->ns), WHO_LAT_MIN_EXP, NR_WHO_LATS)], 1);
 	if (m->error)
 		__sync_fetch_and_add(&s->errors, 1);
 	/* not atomic: user space mends a lost race from the topmost bucket */
@@ -262,7 +262,7 @@ static __always_inline void who_count(struct who_stats *s, const struct who_samp
 	if (m->class == WHO_OTHER)
 		return;
 	__sync_fetch_and_add(&s->bytes, m->bytes);
-	__sync_fetch_and_add(&s->size[who_bucket(m->bytes, WHO_SIZE_MIN_EXP, NR_WHO_SIZES)], 1);
+	__sync_fetch_and_add(&s->size[who_class(hist_bucket(m->bytes), WHO_SIZE_MIN_EXP, NR_WHO_SIZES)], 1);
 	if (m->sequential)
 		__sync_fetch_and_add(&s->sequential, 1);
 	if (m->bytes > s->max_bytes)
@@ -304,7 +304,7 @@ __global_fn int who_op_issued(int index)
 
 	if (!cfg.who)
 		return 0;
-	o = ops_at(index);
+	o = ops_at((u32)index);
 	id = who_op_at(index);
 	if (!o || !id)
 		return 0;
@@ -339,7 +339,7 @@ __global_fn int who_op_end(int index, u64 total, s64 result)
 
 	if (!cfg.who)
 		return 0;
-	o = ops_at(index);
+	o = ops_at((u32)index);
 	id = who_op_at(index);
 	if (!o || !id)
 		return 0;
@@ -358,6 +358,7 @@ __global_fn int who_op_end(int index, u64 total, s64 result)
 
 /* A bio in flight, from Q to its completion; of the last part, if it was split. */
 struct who_bio {
+	u64 key;	/* the bio */
 	u64 q;
 	struct who_id id;
 	u32 dev, bytes;
@@ -386,8 +387,8 @@ static __always_inline void who_bio_fill(struct who_bio *b, struct bio *bio, u64
 {
 	u64 at = BPF_CORE_READ(bio, bi_iter.bi_sector) << 9, tid = (u32)bpf_get_current_pid_tgid();
 	struct task_struct *task = current_task();
-	int index;
-	struct who_id *from = op && op_of(op, &index) ? who_op_at(index) : NULL;
+	const struct op *o = op ? op_of(op) : NULL;
+	struct who_id *from = o ? who_op_at((int)o->index) : NULL;
 
 	if (from)
 		b->id = *from;
@@ -407,12 +408,11 @@ static __always_inline void who_bio_fill(struct who_bio *b, struct bio *bio, u64
 __global_fn int who_bio_queued(u64 address, u64 op, u64 q, u32 dev, u32 bop)
 {
 	struct who_bio *b;
-	int index;
+	u32 index;
 
 	if (!cfg.who)
 		return 0;
-	index = who_bios_claim(address);
-	b = index < 0 ? NULL : who_bios_at(index);
+	b = who_bios_claim(address, &index);
 	if (!b) {
 		lost(LOSS_BIO_MAP_FULL);
 		return 0;
@@ -448,12 +448,10 @@ __global_fn int who_bio_end(u64 address, int error)
 {
 	struct who_sample m = { .level = WHO_BIOS };
 	struct who_bio *b;
-	int index;
 
 	if (!cfg.who)
 		return 0;
-	index = who_bios_find(address);
-	b = index < 0 ? NULL : who_bios_at(index);
+	b = who_bios_find(address);
 	if (!b)
 		return 0;
 	m.now = bpf_ktime_get_ns();
@@ -463,7 +461,7 @@ __global_fn int who_bio_end(u64 address, int error)
 	m.error = error != 0;
 	if (!too_short(m.ns))
 		who_bio_count(b, &m);
-	who_bios_release(index);
+	who_bios_release(b);
 	return 0;
 }
 

@@ -91,19 +91,23 @@ struct who_entry {
 _Static_assert(sizeof(struct who_stats) % 8 == 0, "counters are read as an array");
 _Static_assert(sizeof(struct who_entry) % 8 == 0, "no tail padding");
 
-/* floor(log2(v)), at least 2; both sides use this. */
-static inline __attribute__((always_inline)) u32 who_log2(u64 v)
+/*
+ * Which of @nr classes, the first of which ends at 2^(@min_exp + 1), a value is
+ * in, by the number of its bucket in a histogram: each power of two has as many.
+ */
+static inline __attribute__((always_inline)) u32 who_class(u32 bucket, u32 min_exp, u32 nr)
 {
-	return (u32)(iop_hist_bucket(v) >> HIST_SUB_BITS) + 2;
+	u32 exp = (bucket >> HIST_SUB_BITS) + HIST_SUB_BITS - 1;
+	u32 c = exp > min_exp ? exp - min_exp : 0;
+
+	return c < nr ? c : nr - 1;
 }
 
-static inline __attribute__((always_inline)) u32 who_bucket(u64 v, u32 min_exp, u32 nr)
+#ifndef __bpf__
+static inline u32 who_bucket(u64 v, u32 min_exp, u32 nr)
 {
-	u64 e = who_log2(v), b = e > min_exp ? e - min_exp : 0;
-
-	/* the verifier must see the bound on the register that is used */
-	IOP_OPAQUE(b);
-	return b < nr ? b : nr - 1;
+	return who_class(iop_hist_bucket(v), min_exp, nr);
 }
+#endif
 
 #endif

@@ -140,6 +140,7 @@ enum iop_via {
 	X(CHAIN_LONG, "chain_long", "bios of a request beyond those that are walked")    \
 	X(BATCH_LONG, "batch_long", "libaio requests beyond those of one call that are walked") \
 	X(DEVICE_FULL, "device_full", "requests of devices beyond the table")            \
+	X(UNSTAMPED, "unstamped", "requests that the kernel did not stamp, though it did when tracing began") \
 	X(CONTENDED, "contended", "interval of an operation given up under contention")
 
 enum iop_loss {
@@ -151,12 +152,9 @@ enum iop_loss {
 
 /* Plain event counters, one set per shard. */
 enum iop_count {
-	COUNT_RQ_SEEN,	     /* requests first seen, and bios of devices without requests */
 	COUNT_RQ_AT_START,   /* completed, but begun before tracing */
-	COUNT_OP_SEEN,
 	COUNT_OP_GONE,	     /* operations whose task died inside them */
 	COUNT_UNTIED_BIOS,   /* bios submitted outside any operation seen */
-	COUNT_MERGED_BIOS,
 	COUNT_EXCLUDED,	     /* bios and operations of the tracer itself */
 	COUNT_FILTERED,	     /* bios that a filter left out */
 	COUNT_SHORT_OPS,     /* shorter than asked for (--min-lat) */
@@ -179,6 +177,9 @@ enum iop_count {
 #define HIST_SUB (1 << HIST_SUB_BITS)
 #define HIST_MAX_EXP 40
 #define HIST_BUCKETS ((HIST_MAX_EXP - HIST_SUB_BITS + 1) * HIST_SUB)
+/* Below this the programs look the bucket up; above, after a shift (core.bpf.h). */
+#define HIST_DIRECT_BITS 12
+#define HIST_DIRECT (1 << HIST_DIRECT_BITS)
 
 struct iop_hist {
 	u64 sum_ns;
@@ -204,14 +205,23 @@ struct iop_row {
 };
 
 /* One block row, one operation row: the values of the two big arrays, [shard][row]. */
+/*
+ * The verifier cannot know how far into n[] the programs reach, only that it is
+ * less than HIST_REACH: what stands behind the last histogram must be that long.
+ */
+#define HIST_REACH 512
+#define HIST_ROOM ((HIST_REACH - HIST_BUCKETS) * 4 - sizeof(struct iop_row))
+
 struct iop_block_stats {
-	struct iop_row c;
 	struct iop_hist h[NR_BLOCK_HISTS];
+	struct iop_row c;
+	u8 room[HIST_ROOM];
 };
 
 struct iop_op_stats {
-	struct iop_row c;
 	struct iop_hist h[NR_OP_HISTS];
+	struct iop_row c;
+	u8 room[HIST_ROOM];
 };
 
 /* What program_guards (standin.bpf.h) writes, for each program on the machine. */
@@ -274,43 +284,20 @@ struct iop_slow {
 _Static_assert(sizeof(struct iop_hist) % 8 == 0, "histograms are mapped as an array");
 _Static_assert(sizeof(struct iop_slow) % 8 == 0, "no tail padding on the wire");
 
-/* Index of the highest set bit; 0 for 0. */
-static const u8 iop_msb[256] = {
-	[2 ... 3] = 1,	 [4 ... 7] = 2,	    [8 ... 15] = 3,    [16 ... 31] = 4,
-	[32 ... 63] = 5, [64 ... 127] = 6, [128 ... 255] = 7,
-};
-
-#define IOP_OPAQUE(x) __asm__ volatile("" : "+r"(x))
-
-/* 1 unless @t is 0, for t < 2^63; opaque, or the compiler makes a branch of it. */
-#define IOP_NONZERO(t)          \
-	({                      \
-		u64 _t = -(t);  \
-		IOP_OPAQUE(_t); \
-		_t >> 63;       \
-	})
-
 /*
- * Which bucket a value belongs to; both sides use this. BPF has no instruction
- * for the highest bit, and branches would multiply the verifier's paths: two
- * conditional shifts by arithmetic, then a table.
+ * Which bucket a value belongs to. The programs have it from a table that user
+ * space makes with this: eBPF has no instruction for the highest bit.
  */
-static inline __attribute__((always_inline)) u64 iop_hist_bucket(u64 v)
+static inline u32 iop_hist_bucket(u64 v)
 {
-	u64 x = v >> HIST_SUB_BITS, s, n, b;
+	u32 exp;
 
-	s = IOP_NONZERO(x >> 32) << 5;
-	x >>= s;
-	n = IOP_NONZERO(x >> 16) << 4;
-	x >>= n;
-	s += n;
-	n = IOP_NONZERO(x >> 8) << 3;
-	x >>= n;
-	s += n + iop_msb[x & 255];
-	b = (s << HIST_SUB_BITS) + (v >> s);
-	/* the verifier must see the bound on the register that is used */
-	IOP_OPAQUE(b);
-	return b < HIST_BUCKETS ? b : HIST_BUCKETS - 1;
+	if (v < HIST_SUB)
+		return (u32)v;
+	exp = 63 - (u32)__builtin_clzll(v);
+	if (exp >= HIST_MAX_EXP)
+		return HIST_BUCKETS - 1;
+	return (exp - HIST_SUB_BITS) * HIST_SUB + (u32)(v >> (exp - HIST_SUB_BITS));
 }
 
 #endif

@@ -113,7 +113,7 @@ static int tell(struct run *r, const struct session_opts *o, u64 begun_ns)
 
 static int inflight_main(struct run *r, int argc, char **argv)
 {
-	struct session_opts o = { 0 };
+	struct session_opts o = { .in_flight = true };
 	int operand, status = cmd_parse(&inflight_table, argc, argv, &r->cfg, &operand);
 	u64 begun_ns;
 

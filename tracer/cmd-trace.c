@@ -139,6 +139,7 @@ static void on_anomaly(const struct anomaly *a, void *ctx)
 
 static struct report make_report(struct trace *t, const char *type, u64 start_ns, u64 end_ns)
 {
+	u64 requests = 0, operations = 0;
 	struct session_cost c;
 	struct report r = {
 		.type = type,
@@ -160,7 +161,8 @@ static struct report make_report(struct trace *t, const char *type, u64 start_ns
 	};
 
 	session_cost(t->session, &c);
-	coverage_from(&t->now, t->in_flight_at_start, c.recursion_misses, &r.coverage);
+	note_write(t, session_in_flight(t->session, &requests, &operations));
+	coverage_from(&t->now, requests, operations, t->in_flight_at_start, c.recursion_misses, &r.coverage);
 	r.resched = resched_from(&t->now);
 	r.cost = (struct cost){ .user_cpu_ns = own_cpu_ns() - t->cpu_at_start_ns,
 				.window_ns = end_ns - t->start_ns,
@@ -342,13 +344,12 @@ static int linger(struct trace *t)
 
 	for (;;) {
 		const struct timespec ms = { 0, 2000000 };
-		struct coverage c;
-		int err = session_read(t->session, &t->now);
+		u64 requests, operations;
+		int err = session_in_flight(t->session, &requests, &operations);
 
 		if (err)
 			return err;
-		coverage_from(&t->now, 0, 0, &c);
-		if ((!c.requests.in_flight && !c.operations.in_flight) || now_ns() > until)
+		if ((!requests && !operations) || now_ns() > until)
 			return 0;
 		nanosleep(&ms, NULL);
 	}
@@ -566,6 +567,7 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	o.threshold_ns = t->cfg.threshold_ns;
 	o.sample = (u32)t->cfg.sample;
 	o.extras.tree = command != NULL;
+	o.in_flight = t->cfg.hung_ns != 0;
 	o.debug = t->cfg.debug ? stderr : NULL;
 	r = catch_signals(t);
 	if (!r && command)

@@ -208,3 +208,50 @@ const char *disk_mount(u32 dev, char buf[static DISK_MOUNT_LEN])
 		}
 	return buf;
 }
+
+static bool read_word(const char *dir, const char *file, char *buf, size_t len)
+{
+	char path[PATH_MAX];
+	_cleanup_fclose_ FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	f = fopen(path, "re");
+	return f && fgets(buf, (int)len, f);
+}
+
+static void read_queue(const char *dir, struct disk_queue *ret)
+{
+	char path[PATH_MAX], text[256];
+	bool wbt = read_word(dir, "queue/wbt_lat_usec", text, sizeof(text));
+
+	snprintf(path, sizeof(path), "%s/mq", dir);
+	*ret = (struct disk_queue){ .has_requests = !access(path, F_OK), .stamps_issue = wbt };
+	if (read_word(dir, "queue/iostats", text, sizeof(text)))
+		ret->iostats = text[0] == '1';
+	if (!wbt && read_word(dir, "queue/scheduler", text, sizeof(text)))
+		ret->stamps_issue = strstr(text, "[bfq]") || strstr(text, "[kyber]");
+}
+
+void disk_each_queue(const u32 *devs, u32 nr, void (*fn)(const struct disk_queue *q, void *ctx), void *ctx)
+{
+	_cleanup_(closedirp) DIR *d = NULL;
+	struct disk_queue q;
+	char path[PATH_MAX];
+
+	for (u32 i = 0; i < nr; i++) {
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u%s", devs[i] >> 20, devs[i] & 0xfffff,
+			 disk_is_partition(devs[i]) ? "/.." : "");
+		read_queue(path, &q);
+		fn(&q, ctx);
+	}
+	if (nr)
+		return;
+	d = opendir("/sys/block");
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/block/%s", e->d_name);
+		read_queue(path, &q);
+		fn(&q, ctx);
+	}
+}

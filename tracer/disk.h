@@ -42,4 +42,14 @@ void disk_each(disk_fn fn, void *ctx);
 #define DISK_MOUNT_LEN 4096
 const char *disk_mount(u32 dev, char buf[static DISK_MOUNT_LEN]);
 
+/* What /sys/block/DISK says of its queue. */
+struct disk_queue {
+	bool has_requests;	/* no bio-based device */
+	bool iostats;
+	bool stamps_issue;	/* request.io_start_time_ns is kept: wbt, bfq or kyber */
+};
+
+/* The queues of these disks (or of the disks of these partitions), or of all disks (nr 0). */
+void disk_each_queue(const u32 *devs, u32 nr, void (*fn)(const struct disk_queue *q, void *ctx), void *ctx);
+
 #endif

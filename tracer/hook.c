@@ -93,6 +93,7 @@ const struct hook_row hook_rows[] = {
 	{ POINT_##sym, BACKEND_KPROBE, #function, ANY_ARGS, #program "_kprobe" },
 	IOP_FS_FUNCTIONS(X)
 #undef X
+	{ POINT_FSYNC_RANGE, BACKEND_FENTRY, "vfs_fsync_range", ANY_ARGS, "fs_fsync" },
 #define X(sym, function, program) { POINT_##sym, BACKEND_FENTRY, #function, ANY_ARGS, #program },
 	IOP_URING_FUNCTIONS(X)
 #undef X
@@ -103,15 +104,14 @@ const struct hook_row hook_rows[] = {
 #undef X
 	{ POINT_LOOKUP_BEGIN, BACKEND_FENTRY, "filemap_get_pages", ANY_ARGS, "lookup_begin" },
 	{ POINT_LOOKUP_BEGIN, BACKEND_FENTRY, "generic_file_buffered_read", ANY_ARGS, "buffered_read" },
-	{ POINT_LOOKUP_END, BACKEND_FENTRY, "filemap_get_pages", ANY_ARGS, "lookup_end" },
+	{ POINT_LOOKUP_END, BACKEND_FENTRY, "filemap_get_pages", ANY_ARGS, "lookup_done" },
 	{ POINT_LOOKUP_END, BACKEND_TP_BTF, "mm_filemap_get_pages", 3, "get_pages" },
 	{ POINT_LOOKUP_END, BACKEND_FENTRY, "mark_page_accessed", 1, "page_found" },
 	{ POINT_FOLIO_ACCESSED, BACKEND_FENTRY, "folio_mark_accessed", 1, "folio_accessed" },
 	{ POINT_FOLIO_ACCESSED, BACKEND_FENTRY, "mark_page_accessed", 1, "page_accessed" },
 	{ POINT_CHECK_BEGIN, BACKEND_FENTRY, "filemap_range_needs_writeback", ANY_ARGS, "check_begin" },
 	{ POINT_CHECK_END, BACKEND_FENTRY, "filemap_range_needs_writeback", ANY_ARGS, "check_end" },
-	{ POINT_RANGE_BEGIN, BACKEND_FENTRY, "filemap_write_and_wait_range", ANY_ARGS, "range_begin" },
-	{ POINT_RANGE_END, BACKEND_FENTRY, "filemap_write_and_wait_range", ANY_ARGS, "range_end" },
+		{ POINT_RANGE_END, BACKEND_FENTRY, "filemap_write_and_wait_range", ANY_ARGS, "range_end" },
 	{ POINT_FOLIO_ADDED, BACKEND_TP_BTF, "mm_filemap_add_to_page_cache", 1, "folio_added" },
 	{ POINT_WAIT_WRITEBACK, BACKEND_TP_BTF, "folio_wait_writeback", 2, "wait_writeback" },
 	{ POINT_WAIT_WRITEBACK, BACKEND_TP_BTF, "wait_on_page_writeback", 2, "wait_page_writeback" },
@@ -138,7 +138,7 @@ static const struct stage_needs {
 	bool any;
 } stage_needs[NR_STAGES] = {
 #define X(sym, function, program) POINT_##sym,
-	[STAGE_VFS] = { { IOP_FS_FUNCTIONS(X) NR_POINTS }, true },
+	[STAGE_VFS] = { { IOP_FS_FUNCTIONS(X) POINT_FSYNC_RANGE, NR_POINTS }, true },
 #undef X
 	[STAGE_SUBMIT] = { { POINT_SYS_ENTER, POINT_BIO_QUEUE, NR_POINTS }, false },
 	[STAGE_CACHE] = { { POINT_LOOKUP_END, POINT_FOLIO_ADDED, NR_POINTS }, false },
@@ -225,6 +225,33 @@ static void see_stages(struct hook_plan *plan)
 			plan->stages |= 1u << s;
 }
 
+/* Points that need no hook of their own, as the hook of another tells the same. */
+static void spare(const struct kernel *k, struct hook_plan *plan)
+{
+	const struct {
+		enum hook_point p, by;
+		bool told;
+	} spared[] = {
+		/* for both, as the one calls the other */
+		{ POINT_RQ_DONE, POINT_RQ_DONE_REMOTE, k->done_tells_remote },
+		/* the look-up hands over as many folios as are marked afterwards */
+		{ POINT_FOLIO_ACCESSED, POINT_LOOKUP_BEGIN, k->folio_batches },
+		/* the file system takes over right behind */
+		{ POINT_URING_READ, POINT_BLKDEV_READ, true },
+		{ POINT_URING_WRITE, POINT_BLKDEV_WRITE, true },
+		{ POINT_URING_FSYNC, POINT_FSYNC_RANGE, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(spared); i++) {
+		int row = plan->chosen[spared[i].p];
+
+		if (row < 0 || !spared[i].told || plan->chosen[spared[i].by] < 0)
+			continue;
+		plan->verdict[row] = HOOK_SPARED;
+		plan->chosen[spared[i].p] = -1;
+	}
+}
+
 void hook_choose(const struct kernel *k, struct hook_plan *ret)
 {
 	*ret = (struct hook_plan){ 0 };
@@ -240,6 +267,7 @@ void hook_choose(const struct kernel *k, struct hook_plan *ret)
 			ret->chosen[p] = i;
 		ret->verdict[i] = v;
 	}
+	spare(k, ret);
 	see_stages(ret);
 }
 
@@ -301,6 +329,7 @@ const char *hook_why(const struct kernel *k, const struct hook_row *row, enum ho
 	static const char *const texts[] = {
 		[HOOK_CHOSEN] = "chosen",
 		[HOOK_NOT_NEEDED] = "not needed",
+		[HOOK_SPARED] = "another hook tells it too",
 		[HOOK_NO_TARGET] = "not in this kernel",
 		[HOOK_OTHER_PROTOTYPE] = "other arguments here",
 		[HOOK_MANY_ARGUMENTS] = "more arguments than fentry takes on every kernel",

@@ -41,14 +41,14 @@
 	X(URING_SUBMIT, "io_uring request submitted", TIER_VFS, false)   \
 	X(URING_COMPLETE, "io_uring request completed", TIER_VFS, false) \
 	X(AIO_COMPLETE, "libaio request completed", TIER_VFS, false)     \
+	X(FSYNC_RANGE, "vfs_fsync_range", TIER_VFS, false)               \
 	X(LOOKUP_BEGIN, "page-cache look-up begun", TIER_FILEMAP, false) \
 	X(LOOKUP_END, "page-cache look-up ended", TIER_FILEMAP, false)   \
 	X(FOLIO_ADDED, "folio added to the page cache", TIER_FILEMAP, false) \
 	X(FOLIO_ACCESSED, "folio of the page cache used", TIER_FILEMAP, false) \
 	X(CHECK_BEGIN, "look for dirty folios begun", TIER_FILEMAP, false) \
 	X(CHECK_END, "look for dirty folios ended", TIER_FILEMAP, false) \
-	X(RANGE_BEGIN, "range written and waited for: begun", TIER_FILEMAP, false) \
-	X(RANGE_END, "range written and waited for: ended", TIER_FILEMAP, false) \
+	X(RANGE_END, "range written and waited for", TIER_FILEMAP, false) \
 	X(WAIT_WRITEBACK, "wait for writeback", TIER_FILEMAP, false)     \
 	X(THROTTLE, "writer throttled", TIER_FILEMAP, false)             \
 	X(DIO_BEGIN, "direct I/O through iomap", TIER_FILEMAP, false)    \
@@ -99,6 +99,7 @@ extern const int nr_hook_rows;
 enum hook_verdict {
 	HOOK_CHOSEN,
 	HOOK_NOT_NEEDED,	/* a better row serves already */
+	HOOK_SPARED,		/* the hook of another point tells it too */
 	HOOK_NO_TARGET,		/* the kernel has no such tracepoint or function */
 	HOOK_OTHER_PROTOTYPE,	/* written for another kernel's arguments */
 	HOOK_MANY_ARGUMENTS,	/* more than fentry can be relied on to take */

@@ -227,6 +227,11 @@ struct wanted_symbol {
 	u64 *address;
 };
 
+/* A function's code: [from, to). */
+struct text {
+	u64 from, to;
+};
+
 /* A tracepoint's functions are __traceiter_NAME and so on. */
 static void note_symbol(struct running *b, const char *name)
 {
@@ -245,15 +250,25 @@ static void note_symbol(struct running *b, const char *name)
 	}
 }
 
-/* One pass over kallsyms. *ret_resched_to is the next symbol after __cond_resched. */
-static void read_symbols(struct kernel *k)
+/* @address begins the symbol behind @t, unless one is known that is nearer. */
+static void note_end(struct text *t, u64 address)
 {
+	if (t->from && address > t->from && (!t->to || address < t->to))
+		t->to = address;
+}
+
+/* One pass over kallsyms. The end of a function is where the next symbol begins. */
+static void read_symbols(struct kernel *k, struct text *ret_done, u64 *ret_remote)
+{
+	struct text resched = { 0 };
 	struct wanted_symbol want[] = {
 		{ "iomap_dio_bio_end_io", &k->fn_iomap_end_io },
 		{ "blkdev_bio_end_io_async", &k->fn_blkdev_end_io_async },
 		{ "blkdev_bio_end_io", &k->fn_blkdev_end_io },
-		{ "__cond_resched", &k->fn_resched_from },
-		{ "_cond_resched", &k->fn_resched_from },
+		{ "__cond_resched", &resched.from },
+		{ "_cond_resched", &resched.from },
+		{ "blk_mq_complete_request", &ret_done->from },
+		{ "blk_mq_complete_request_remote", ret_remote },
 	};
 	_cleanup_fclose_ FILE *f = fopen("/proc/kallsyms", "re");
 	char line[512];
@@ -262,9 +277,8 @@ static void read_symbols(struct kernel *k)
 		char *rest, *name;
 		u64 address = strtoull(line, &rest, 16);
 
-		if (k->fn_resched_from && address > k->fn_resched_from &&
-		    (!k->fn_resched_to || address < k->fn_resched_to))
-			k->fn_resched_to = address;
+		note_end(&resched, address);
+		note_end(ret_done, address);
 		if (strlen(rest) < 4)
 			continue;
 		name = rest + 3; /* " t name" */
@@ -274,6 +288,66 @@ static void read_symbols(struct kernel *k)
 				*want[i].address = address;
 		note_symbol(k->ctx, name);
 	}
+	k->fn_resched_from = resched.from;
+	k->fn_resched_to = resched.to;
+}
+
+/* ---- code ---- */
+
+#define TEXT_BYTES 128
+
+/* Copies TEXT_BYTES from the address in its first argument into the map's value. -errno. */
+static int load_text_reader(int map)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_3, .src_reg = BPF_REG_1 },
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_VALUE, .imm = map },
+		{ 0 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = TEXT_BYTES },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_probe_read_kernel },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "iopath_text", "GPL", insns, ARRAY_SIZE(insns), NULL);
+}
+
+static int read_text(u64 address, u8 ret[static TEXT_BYTES])
+{
+	_cleanup_close_ int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "iopath_text", 4, TEXT_BYTES, 1, NULL);
+	_cleanup_close_ int prog = map < 0 ? -1 : load_text_reader(map);
+	u64 args[] = { address };
+	u32 zero = 0;
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = args, .ctx_size_in = sizeof(args));
+
+	if (prog < 0 || bpf_prog_test_run_opts(prog, &run) || run.retval)
+		return -EPERM;
+	return bpf_map_lookup_elem(map, &zero, ret);
+}
+
+/* Does the code of @t call the function at @target? x86-64's direct call; elsewhere: not known. */
+static bool text_calls(const struct text *t, u64 target)
+{
+#if defined(__x86_64__)
+	/* what a call may skip of its target: the landing pad of indirect calls */
+	enum { CALL = 0xe8, CALL_BYTES = 5, LANDING_PAD = 4 };
+	u8 code[TEXT_BYTES];
+
+	if (!t->from || !target || read_text(t->from, code))
+		return false;
+	for (size_t i = 0; i + CALL_BYTES <= sizeof(code) && t->from + i + CALL_BYTES <= t->to; i++) {
+		s32 distance;
+		u64 to;
+
+		memcpy(&distance, code + i + 1, sizeof(distance));
+		to = t->from + i + CALL_BYTES + (u64)(s64)distance;
+		if (code[i] == CALL && to >= target && to <= target + LANDING_PAD)
+			return true;
+	}
+#else
+	(void)t;
+	(void)target;
+#endif
+	return false;
 }
 
 /* REQ_OP_* became enum req_op in 6.0. */
@@ -319,6 +393,8 @@ static void read_capabilities(struct kernel *k)
 
 int kernel_probe(struct kernel *k, const char *const *names, size_t nr_names)
 {
+	struct text done = { 0 };
+	u64 remote = 0;
 	struct running *b;
 	struct utsname u = { 0 };
 
@@ -358,8 +434,13 @@ int kernel_probe(struct kernel *k, const char *const *names, size_t nr_names)
 	k->no_fetch_atomics = lacks_fetch_atomics();
 	k->preempts_programs = preempts_programs(b->vmlinux, u.version);
 	k->no_partitions = !struct_has(b->vmlinux, "bio", "bi_bdev");
+	k->exact_stamps = struct_has(b->vmlinux, "bio", "bi_issue") &&
+			  struct_has(b->vmlinux, "request", "io_start_time_ns") &&
+			  !struct_has(b->vmlinux, "blk_plug", "cur_ktime");
+	k->folio_batches = struct_has(b->vmlinux, "folio_batch", "nr");
 	read_req_ops(k, b->vmlinux);
-	read_symbols(k);
+	read_symbols(k, &done, &remote);
+	k->done_tells_remote = text_calls(&done, remote);
 	return 0;
 }
 

@@ -50,6 +50,9 @@ struct kernel {
 	/* preempts itself, programs included, and a second copy can do their work (bpf/standin.bpf.h) */
 	bool preempts_programs;
 	bool no_partitions;	/* a queued bio does not tell its partition (before 5.12) */
+	bool exact_stamps;	/* Q, G, D are stamped, each by a clock read of its own (until 6.9) */
+	bool folio_batches;	/* a look-up in the page cache hands over a batch of folios (since 5.18) */
+	bool done_tells_remote;	/* blk_mq_complete_request() calls ..._remote(), which a hook then sees for both */
 	bool cap_bpf, cap_perfmon, cap_admin;
 };
 

@@ -18,6 +18,7 @@
 
 #include "disk.h"
 #include "object.h"
+#include "stamp.h"
 #include "standin.h"
 #include "stats.h"
 #include "tracer/base/cleanup.h"
@@ -38,6 +39,7 @@ struct session {
 	struct stand_ins stand_ins;
 	u32 nr_shards;
 	bool has_ops;	/* rows of operations: from tier vfs */
+	u32 devs[MAX_DEV_FILTERS], nr_devs;
 	int stats_fd;
 	session_slow_fn slow_fn;
 	void *slow_ctx;
@@ -46,7 +48,7 @@ struct session {
 	const struct iop_block_stats *blocks;
 	const struct iop_op_stats *ops;
 	const struct iop_row_id *row_ids;
-	struct mapped mapped[4 + 2 * 3];
+	struct mapped mapped[4 + 3];
 	u32 nr_mapped;
 	/* mapped when they are first looked at */
 	struct slot_tables tables;
@@ -100,13 +102,14 @@ static u32 round_pow2(u64 v, u32 lo, u32 hi)
 }
 
 struct sizes {
-	u32 shards, bios, rqs, ops, tree, ring_bytes;
+	u32 cpus, shards, bios, rqs, ops, tree, ring_bytes;
 	u32 who, who_ops, who_streams, who_bios;
 };
 
 static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, bool tree, u32 ring_bytes)
 {
 	return (struct sizes){
+		.cpus = cpus,
 		.shards = round_pow2(cpus, 1, MAX_SHARDS),
 		.bios = round_pow2(256ull * cpus, 8192, 65536),
 		.rqs = round_pow2(queue_depth * 2, 4096, 65536),
@@ -146,19 +149,16 @@ static int size_maps(struct object *o, const struct sizes *z)
 		{ "counts", z->shards },
 		{ "block_stats", z->shards * NR_BLOCK_ROWS },
 		{ "op_stats", z->ops > SLOT_WAYS ? z->shards * NR_OP_ROWS : 1 },
-		{ "bios_keys", z->bios / SLOT_WAYS },
-		{ "bios_data", z->bios },
-		{ "rqs_keys", z->rqs / SLOT_WAYS },
-		{ "rqs_data", z->rqs },
-		{ "ops_keys", z->ops / SLOT_WAYS },
-		{ "ops_data", z->ops },
+		{ "bios_slots", z->bios },
+		{ "rqs_slots", z->rqs },
+		{ "ops_slots", z->ops },
+		{ "dones", 2 * z->cpus },
 		{ "tree", z->tree },
 		{ "ring", z->ring_bytes },
 		{ "who", z->who },
 		{ "who_ops", z->who_ops },
 		{ "who_streams", z->who_streams },
-		{ "who_bios_keys", z->who_bios / SLOT_WAYS },
-		{ "who_bios_data", z->who_bios },
+		{ "who_bios_slots", z->who_bios },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
@@ -167,10 +167,10 @@ static int size_maps(struct object *o, const struct sizes *z)
 		if (err)
 			return err;
 	}
-	*o->bios_mask = z->bios / SLOT_WAYS - 1;
-	*o->rqs_mask = z->rqs / SLOT_WAYS - 1;
-	*o->ops_mask = z->ops / SLOT_WAYS - 1;
-	*o->who_bios_mask = z->who_bios / SLOT_WAYS - 1;
+	*o->who_bios_mask = z->who_bios - 1;
+	*o->bios_mask = z->bios - 1;
+	*o->rqs_mask = z->rqs - 1;
+	*o->ops_mask = z->ops - 1;
 	return 0;
 }
 
@@ -274,9 +274,43 @@ static void configure_tables(struct iop_config *c, const struct kernel *k)
 		c->uring_kind[uring_ops[i].opcode] = uring_ops[i].kind;
 }
 
-static void configure(struct iop_config *c, const struct session_opts *o, const struct kernel *k,
-		      const struct sizes *z)
+/* A function of some file system is hooked, and tells the file of an operation. */
+static bool fs_hooked(const struct hook_plan *plan)
 {
+#define X(sym, function, program) plan->chosen[POINT_##sym] >= 0 ||
+	return IOP_FS_FUNCTIONS(X) false;
+#undef X
+}
+
+static bool filters_tasks(const struct session_opts *o)
+{
+	return o->tgid || o->tid || o->comm || o->extras.tree || o->nr_cgroups || o->nr_files || o->nr_dirs ||
+	       o->own_file;
+}
+
+static void plan_stamps(const struct session_opts *o, const struct kernel *k, struct stamp_plan *ret)
+{
+	const struct stamp_needs needs = { .tier = o->tier,
+					   .owner = filters_tasks(o) || o->threshold_ns || o->sample || o->by,
+					   .in_flight = o->in_flight };
+	struct stamp_disks disks;
+
+	stamp_look(o->devs, o->nr_devs, &disks);
+	stamp_choose(k, &disks, &needs, ret);
+}
+
+static void configure(struct iop_config *c, const struct session_opts *o, const struct kernel *k,
+		      const struct sizes *z, const struct hook_plan *plan, const struct stamp_plan *stamps)
+{
+	for (u32 v = 0; v < HIST_DIRECT; v++)
+		c->bucket_of[v] = (u8)iop_hist_bucket(v);
+	c->kernel_q = stamps->kernel_q;
+	c->kernel_g = stamps->kernel_g;
+	c->kernel_d = stamps->kernel_d;
+	c->bio_slots = stamps->bio_queue;
+	c->tell = o->threshold_ns || o->sample || o->in_flight;
+	/* --by and what hangs want the file when the operation begins */
+	c->fs_hooked = o->tier >= TIER_VFS && !o->by && !o->in_flight && fs_hooked(plan);
 	c->floor = o->floor;
 	c->probe_resched = o->extras.resched_calls;
 	c->tier = (u8)o->tier;
@@ -318,12 +352,12 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 /* ---- programs ---- */
 
 static int select_programs(struct session *s, const struct session_opts *o,
-			   const struct hook_plan *plan, char *why)
+			   const struct hook_plan *plan, const struct stamp_plan *stamps, char *why)
 {
 	for (int p = 0; p < NR_POINTS; p++) {
 		const struct hook_row *row;
 
-		if (plan->chosen[p] < 0 || !hook_wanted(p, o->tier, &o->extras))
+		if (plan->chosen[p] < 0 || !hook_wanted(p, o->tier, &o->extras) || stamp_spares(stamps, p))
 			continue;
 		row = &hook_rows[plan->chosen[p]];
 		s->programs[p] = bpf_object__find_program_by_name(s->object.obj, row->program);
@@ -401,6 +435,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 	_cleanup_(session_closep) struct session *s = calloc(1, sizeof(*s));
 	struct sizes z = sizes_for(opts->tier, (u32)libbpf_num_possible_cpus(),
 				   disk_total_requests(), opts->extras.tree, ring_bytes(opts));
+	struct stamp_plan stamps;
 	int err;
 
 	if (!s)
@@ -409,13 +444,16 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 	s->nr_shards = z.shards;
 	s->has_ops = z.ops > SLOT_WAYS;
 	sizes_by(&z, opts);
+	s->nr_devs = opts->nr_devs;
+	memcpy(s->devs, opts->devs, sizeof(s->devs));
 	libbpf_said[0] = '\0';
 	libbpf_log = opts->debug;
 	libbpf_set_print(keep_message);
 	err = object_open(&s->object, k->no_fetch_atomics);
 	if (err)
 		return fail(why, err, "opening the programs");
-	err = select_programs(s, opts, plan, why);
+	plan_stamps(opts, k, &stamps);
+	err = select_programs(s, opts, plan, &stamps, why);
 	if (err)
 		return err;
 	err = size_maps(&s->object, &z);
@@ -423,7 +461,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 		err = bpf_map__set_max_entries(object_map(&s->object, "verdicts"), 1);
 	if (err)
 		return fail(why, err, "sizing the maps");
-	configure(s->object.cfg, opts, k, &z);
+	configure(s->object.cfg, opts, k, &z, plan, &stamps);
 	err = object_load(&s->object);
 	if (err)
 		return fail(why, err, "loading the programs");
@@ -518,28 +556,48 @@ int session_drain(struct session *s)
 
 /* ---- what is in flight ---- */
 
-static int map_table(struct session *s, const char *keys, const char *data, struct slot_table *t)
+static int map_table(struct session *s, const char *name, struct slot_table *t)
 {
-	t->keys = map_array(s, keys);
-	t->data = t->keys ? map_array(s, data) : NULL;
+	t->data = map_array(s, name);
 	if (!t->data)
 		return -errno;
-	t->slots = bpf_map__max_entries(object_map(&s->object, data));
+	t->slots = bpf_map__max_entries(object_map(&s->object, name));
 	return 0;
 }
 
-int session_unfinished(struct session *s, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn, void *ctx)
+/* Mapped at first use: what is mapped counts as memory of this process. */
+static int map_tables(struct session *s)
 {
 	struct slot_tables *t = &s->tables;
 	int err = 0;
 
 	if (!t->ops.slots)
-		err = map_table(s, "ops_keys", "ops_data", &t->ops);
+		err = map_table(s, "ops_slots", &t->ops);
 	if (!err && !t->bios.slots)
-		err = map_table(s, "bios_keys", "bios_data", &t->bios);
+		err = map_table(s, "bios_slots", &t->bios);
 	if (!err && !t->rqs.slots)
-		err = map_table(s, "rqs_keys", "rqs_data", &t->rqs);
-	return err ? err : unfinished_each(t, now_ns, min_age_ns, all, fn, ctx);
+		err = map_table(s, "rqs_slots", &t->rqs);
+	return err;
+}
+
+int session_unfinished(struct session *s, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn, void *ctx)
+{
+	int err = map_tables(s);
+
+	return err ? err : unfinished_each(&s->tables, now_ns, min_age_ns, all, fn, ctx);
+}
+
+int session_in_flight(struct session *s, u64 *ret_requests, u64 *ret_operations)
+{
+	int err = map_tables(s);
+
+	if (err)
+		return err;
+	unfinished_count(&s->tables, ret_requests, ret_operations);
+	/* nothing of ours tells of them until they complete */
+	if (s->object.cfg->kernel_d)
+		*ret_requests = disk_in_flight(s->devs, s->nr_devs);
+	return 0;
 }
 
 int session_map_fd(const struct session *s, const char *name)

@@ -26,6 +26,7 @@ struct session_opts {
 	struct hook_extras extras;	/* with tree: session_follow() */
 	u64 threshold_ns;	/* 0: no records for that */
 	u32 sample;		/* a record for each Nth; 0: none */
+	bool in_flight;		/* session_unfinished() is to tell stages: stamps of our own */
 	u32 tgid, tid;		/* 0: no filter */
 	const char *comm;	/* NULL: no filter */
 	u32 devs[MAX_DEV_FILTERS];
@@ -80,6 +81,9 @@ const struct iop_syscall *session_syscall(long nr);
 
 /* A map that the programs' source names, for who-map.c. */
 int session_map_fd(const struct session *s, const char *name);
+
+/* Number of requests and operations of interest that have not finished. -errno. */
+int session_in_flight(struct session *s, u64 *ret_requests, u64 *ret_operations);
 
 /* Take in what the programs counted since the last call. -ENOMEM. */
 int session_read(struct session *s, struct stats *st);

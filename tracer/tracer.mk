@@ -12,6 +12,7 @@ TRACER_SRC := \
 	tracer/object.c \
 	tracer/session.c \
 	tracer/standin.c \
+	tracer/stamp.c \
 	tracer/stats.c \
 	tracer/tags.c \
 	tracer/unfinished.c \
@@ -65,7 +66,8 @@ test-base_SRC := tracer/base/tests/test-base.c $(BASE_SRC)
 test-base_LIBS := -lm
 test-hist_SRC := tracer/tests/test-hist.c tracer/hist.c tracer/stats.c
 test-hist_LIBS := -lm
-test-hook_SRC := tracer/tests/test-hook.c tracer/hook.c
+test-hook_SRC := tracer/tests/test-hook.c tracer/hook.c tracer/stamp.c tracer/disk.c $(BASE_SRC)
+test-hook_LIBS := -lm
 
 TESTS += test-disk-tree test-view
 test-disk-tree_SRC := tracer/tests/test-disk-tree.c tracer/disk-tree.c

@@ -15,10 +15,8 @@ struct progress {
 	u32 rq;
 };
 
-static u64 key_at(const struct slot_table *t, u32 i)
-{
-	return __atomic_load_n(&t->keys[i / SLOT_WAYS].key[i % SLOT_WAYS], __ATOMIC_ACQUIRE);
-}
+/* Each kind of slot begins with its key. */
+#define KEY(slot) __atomic_load_n(&(slot)->key, __ATOMIC_ACQUIRE)
 
 static u32 op_index(const struct slot_tables *t, u64 handle)
 {
@@ -28,15 +26,42 @@ static u32 op_index(const struct slot_tables *t, u64 handle)
 	return handle && i < t->ops.slots && ops[i].generation == (u32)(handle >> 32) ? i : UINT32_MAX;
 }
 
-static enum iop_stage rq_stage(const struct rq_stamps *s)
+static const struct bio_slot *bio_in(const struct slot_table *t, u32 hash, u64 key)
 {
-	if (s->e)
+	const struct bio_slot *first = (const struct bio_slot *)t->data + (hash & (t->slots - 1) & ~(SLOT_WAYS - 1u));
+
+	for (u32 i = 0; i < SLOT_WAYS; i++)
+		if (KEY(&first[i]) == key)
+			return &first[i];
+	return NULL;
+}
+
+/* The slot of a request's first bio, which says whose it is; NULL: none, or it is gone. */
+static const struct bio_slot *bio_of(const struct slot_tables *t, const struct rq_slot *r)
+{
+	const struct bio_slot *b;
+
+	if (!r->bio)
+		return NULL;
+	b = bio_in(&t->bios, slot_hash(r->bio), r->bio);
+	return b ? b : bio_in(&t->bios, slot_rehash(slot_hash(r->bio)), r->bio);
+}
+
+/* A request that began and is of interest: a bio's, or the flush command of a queue. */
+static bool rq_live(const struct rq_slot *r, const struct bio_slot *b)
+{
+	return KEY(r) && (r->i || r->d) && (b ? !b->own : r->bop == BOP_FLUSH_COMMAND && r->dev);
+}
+
+static enum iop_stage rq_stage(const struct rq_slot *r)
+{
+	if (r->e)
 		return STAGE_COMPLETE;
-	if (s->d)
+	if (r->d)
 		return STAGE_DEVICE;
-	if (s->p)
+	if (r->p)
 		return STAGE_DRIVER;
-	return s->i ? STAGE_I2D : STAGE_G2I;
+	return r->i ? STAGE_I2D : STAGE_G2I;
 }
 
 static void note_progress(const struct slot_tables *t, struct progress *of, u64 handle, enum iop_stage stage, u32 rq)
@@ -53,7 +78,7 @@ static void note_bios(const struct slot_tables *t, struct progress *of)
 	const struct bio_slot *bios = t->bios.data;
 
 	for (u32 i = 0; i < t->bios.slots; i++)
-		if (key_at(&t->bios, i))
+		if (KEY(&bios[i]))
 			note_progress(t, of, bios[i].op, bios[i].g ? STAGE_G2I : STAGE_Q2G, NO_REQUEST);
 }
 
@@ -61,9 +86,12 @@ static void note_requests(const struct slot_tables *t, struct progress *of)
 {
 	const struct rq_slot *rqs = t->rqs.data;
 
-	for (u32 i = 0; i < t->rqs.slots; i++)
-		if (key_at(&t->rqs, i))
-			note_progress(t, of, rqs[i].op, rq_stage(&rqs[i].s), i);
+	for (u32 i = 0; i < t->rqs.slots; i++) {
+		const struct bio_slot *b = KEY(&rqs[i]) ? bio_of(t, &rqs[i]) : NULL;
+
+		if (b && rq_live(&rqs[i], b))
+			note_progress(t, of, b->op, rq_stage(&rqs[i]), i);
+	}
 }
 
 /* Where an operation without a bio in flight is. */
@@ -71,18 +99,18 @@ static s32 op_stage(const struct op *o)
 {
 	if (!o->off_ns)
 		return -1;
-	if (o->in_range || o->cause == CAUSE_WBWAIT)
+	if (o->cause == CAUSE_WBWAIT)
 		return STAGE_WBWAIT;
 	return o->cause == CAUSE_THROTTLE ? STAGE_THROTTLE : STAGE_OFFCPU;
 }
 
-static struct unfinished from_op(const struct op *o, u64 key, u64 now_ns)
+static struct unfinished from_op(const struct op *o, u64 now_ns)
 {
 	return (struct unfinished){
 		.kind = o->kind,
 		.via = o->via,
 		.stage = op_stage(o),
-		.key = key,
+		.key = o->key,
 		.start_ns = o->t0,
 		.age_ns = now_ns - o->t0,
 		.bytes = o->len,
@@ -101,6 +129,11 @@ static void add_request(struct unfinished *u, const struct rq_slot *r)
 	u->hctx = r->hctx;
 }
 
+static bool op_live(const struct op *o)
+{
+	return KEY(o) && o->t0 && o->kind < NR_KINDS && o->dev_wanted;
+}
+
 static void each_op(const struct slot_tables *t, const struct progress *of, u64 now_ns, u64 min_age_ns,
 		    unfinished_fn fn, void *ctx)
 {
@@ -108,18 +141,17 @@ static void each_op(const struct slot_tables *t, const struct progress *of, u64 
 	const struct rq_slot *rqs = t->rqs.data;
 
 	for (u32 i = 0; i < t->ops.slots; i++) {
-		u64 key = key_at(&t->ops, i);
 		struct op o = ops[i];
 		struct unfinished u;
 
-		if (!key || !o.t0 || o.kind >= NR_KINDS || !o.dev_wanted || o.t0 + min_age_ns > now_ns)
+		if (!op_live(&o) || o.t0 + min_age_ns > now_ns)
 			continue;
-		u = from_op(&o, key, now_ns);
+		u = from_op(&o, now_ns);
 		if (of[i].stage != NO_STAGE)
 			u.stage = of[i].stage;
 		if (of[i].stage != NO_STAGE && of[i].rq != NO_REQUEST)
 			add_request(&u, &rqs[of[i].rq]);
-		if (key_at(&t->ops, i) == key && ops[i].generation == o.generation)
+		if (KEY(&ops[i]) == o.key && ops[i].generation == o.generation)
 			fn(&u, ctx);
 	}
 }
@@ -129,41 +161,72 @@ static void each_request(const struct slot_tables *t, u64 now_ns, u64 min_age_ns
 	const struct rq_slot *rqs = t->rqs.data;
 
 	for (u32 i = 0; i < t->rqs.slots; i++) {
-		u64 key = key_at(&t->rqs, i), start;
 		struct rq_slot r = rqs[i];
+		const struct bio_slot *b = r.key ? bio_of(t, &r) : NULL;
 		struct unfinished u;
+		u64 start = b && b->q ? b->q : r.d;
 
-		start = r.s.q ? r.s.q : r.s.d;
-		if (!key || !r.wanted || !start || start + min_age_ns > now_ns || (!all && op_index(t, r.op) != UINT32_MAX))
+		if (!rq_live(&r, b) || !start || start + min_age_ns > now_ns ||
+		    (!all && b && op_index(t, b->op) != UINT32_MAX))
 			continue;
-		u = (struct unfinished){ .request = true, .kind = r.bop, .stage = (s32)rq_stage(&r.s), .key = key,
-					 .start_ns = start, .age_ns = now_ns - start, .bytes = r.bytes,
-					 .offset = UINT64_MAX, .owner = r.owner, .fd = -1 };
+		u = (struct unfinished){ .request = true, .kind = b ? b->bop : r.bop, .stage = (s32)rq_stage(&r),
+					 .key = r.key, .start_ns = start, .age_ns = now_ns - start,
+					 .bytes = b ? b->bytes : 0, .offset = UINT64_MAX, .fd = -1 };
+		if (b)
+			u.owner = b->owner;
 		add_request(&u, &r);
-		if (key_at(&t->rqs, i) == key)
+		if (KEY(&rqs[i]) == r.key)
 			fn(&u, ctx);
 	}
 }
 
+static int compare_u64(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Bios that have a request which is told; sorted. NULL: no memory. */
+static u64 *bios_with_request(const struct slot_tables *t, size_t *ret_n)
+{
+	const struct rq_slot *rqs = t->rqs.data;
+	u64 *keys = malloc(((size_t)t->rqs.slots + 1) * sizeof(*keys));
+	size_t n = 0;
+
+	for (u32 i = 0; keys && i < t->rqs.slots; i++)
+		if (KEY(&rqs[i]) && (rqs[i].i || rqs[i].d) && rqs[i].bio)
+			keys[n++] = rqs[i].bio;
+	if (keys)
+		qsort(keys, n, sizeof(*keys), compare_u64);
+	*ret_n = n;
+	return keys;
+}
+
 /* Bios that wait for a request: where there is none, nothing else tells of them. */
-static void each_bio(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn, void *ctx)
+static int each_bio(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn, void *ctx)
 {
 	const struct bio_slot *bios = t->bios.data;
+	size_t n;
+	_cleanup_free_ u64 *told = bios_with_request(t, &n);
 
+	if (!told)
+		return -ENOMEM;
 	for (u32 i = 0; i < t->bios.slots; i++) {
-		u64 key = key_at(&t->bios, i);
 		struct bio_slot b = bios[i];
 		struct unfinished u;
 
-		if (!key || !b.dev || !b.q || b.q + min_age_ns > now_ns || (!all && op_index(t, b.op) != UINT32_MAX))
+		if (!b.key || b.own || !b.q || b.q + min_age_ns > now_ns || (!all && op_index(t, b.op) != UINT32_MAX) ||
+		    bsearch(&b.key, told, n, sizeof(*told), compare_u64))
 			continue;
 		u = (struct unfinished){ .request = true, .kind = b.bop, .stage = b.g ? STAGE_G2I : STAGE_Q2G,
-					 .key = key, .start_ns = b.q, .age_ns = now_ns - b.q, .bytes = b.bytes,
+					 .key = b.key, .start_ns = b.q, .age_ns = now_ns - b.q, .bytes = b.bytes,
 					 .offset = UINT64_MAX, .owner = b.owner, .fd = -1, .dev = b.dev,
 					 .tag = -1 };
-		if (key_at(&t->bios, i) == key)
+		if (KEY(&bios[i]) == b.key)
 			fn(&u, ctx);
 	}
+	return 0;
 }
 
 int unfinished_each(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn,
@@ -182,6 +245,19 @@ int unfinished_each(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, boo
 		each_op(t, of, now_ns, min_age_ns, fn, ctx);
 	}
 	each_request(t, now_ns, min_age_ns, all, fn, ctx);
-	each_bio(t, now_ns, min_age_ns, all, fn, ctx);
-	return 0;
+	return each_bio(t, now_ns, min_age_ns, all, fn, ctx);
+}
+
+void unfinished_count(const struct slot_tables *t, u64 *ret_requests, u64 *ret_operations)
+{
+	const struct rq_slot *rqs = t->rqs.data;
+	const struct op *ops = t->ops.data;
+	u64 requests = 0, operations = 0;
+
+	for (u32 i = 0; i < t->rqs.slots; i++)
+		requests += KEY(&rqs[i]) && rq_live(&rqs[i], bio_of(t, &rqs[i]));
+	for (u32 i = 0; i < t->ops.slots; i++)
+		operations += op_live(&ops[i]);
+	*ret_requests = requests;
+	*ret_operations = operations;
 }

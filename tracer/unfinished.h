@@ -29,9 +29,8 @@ struct unfinished {
 
 /* The tables as they are mapped; `ops.slots` is 0 in tier block. */
 struct slot_table {
-	const struct slot_bucket *keys;
 	const void *data;
-	u32 slots;
+	u32 slots;	/* a power of two */
 };
 
 struct slot_tables {
@@ -46,5 +45,8 @@ typedef void (*unfinished_fn)(const struct unfinished *u, void *ctx);
  */
 int unfinished_each(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, bool all, unfinished_fn fn,
 		    void *ctx);
+
+/* How many of either kind have not finished; requests whose issue or insertion was seen. */
+void unfinished_count(const struct slot_tables *t, u64 *ret_requests, u64 *ret_operations);
 
 #endif

@@ -74,7 +74,7 @@ static void set_reconstructed(struct coverage *c)
 	const u64 *lost = c->lost;
 	u64 rqs_missing = lost[LOSS_NO_START] + lost[LOSS_NO_END] + lost[LOSS_BIO_MAP_FULL];
 	u64 rqs_spoiled = lost[LOSS_CHAIN_LONG] + lost[LOSS_DEVICE_FULL] + lost[LOSS_TIME_BACKWARDS] +
-			  c->recursion_misses;
+			  lost[LOSS_UNSTAMPED] + c->recursion_misses;
 	u64 ops_missing = c->gone + lost[LOSS_MAP_FULL] + lost[LOSS_BATCH_LONG];
 	/* an operation is no better known than its requests */
 	u64 ops_spoiled = lost[LOSS_CONTENDED] + rqs_missing + rqs_spoiled;
@@ -86,8 +86,18 @@ static void set_reconstructed(struct coverage *c)
 	c->doubtful = (rqs >= 0 && rqs < TRUSTED_PERCENT) || (ops >= 0 && ops < TRUSTED_PERCENT);
 }
 
-void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion_misses,
-		   struct coverage *ret)
+/* Bios that went into a request beyond its first. */
+static u64 merged(const struct stats *st)
+{
+	u64 n = 0;
+
+	for (u32 i = 0; i < NR_BLOCK_ROWS; i++)
+		n += st->rows[i] ? st->rows[i]->c.bios : 0;
+	return n;
+}
+
+void coverage_from(const struct stats *st, u64 requests_in_flight, u64 operations_in_flight,
+		   u64 in_flight_at_start, u64 recursion_misses, struct coverage *ret)
 {
 	const u64 *c = st->counts;
 	u64 rqs = finished(st, 0, NR_BLOCK_ROWS), ops = finished(st, NR_BLOCK_ROWS, NR_ROWS);
@@ -97,14 +107,13 @@ void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion
 	rqs += short_rqs;
 	ops += short_ops;
 	*ret = (struct coverage){
-		.requests = { c[COUNT_RQ_SEEN], rqs, less(c[COUNT_RQ_SEEN], rqs + no_end), short_rqs, 0 },
-		.operations = { c[COUNT_OP_SEEN], ops,
-				less(c[COUNT_OP_SEEN], ops + c[COUNT_OP_GONE]), short_ops, 0 },
+		.requests = { rqs + requests_in_flight + no_end, rqs, requests_in_flight, short_rqs, 0 },
+		.operations = { ops + operations_in_flight + c[COUNT_OP_GONE], ops, operations_in_flight, short_ops, 0 },
 		.in_flight_at_start = in_flight_at_start,
 		.begun_before = c[COUNT_RQ_AT_START],
 		.gone = c[COUNT_OP_GONE],
 		.untied_bios = c[COUNT_UNTIED_BIOS],
-		.merged_bios = c[COUNT_MERGED_BIOS],
+		.merged_bios = merged(st),
 		.excluded = c[COUNT_EXCLUDED],
 		.filtered_bios = c[COUNT_FILTERED],
 		.recursion_misses = recursion_misses,

@@ -70,9 +70,9 @@ struct report {
 	u64 min_lat_ns;		/* 0: all is counted */
 };
 
-/* Derive coverage from counters. */
-void coverage_from(const struct stats *st, u64 in_flight_at_start, u64 recursion_misses,
-		   struct coverage *ret);
+/* Derive coverage from counters, and from what is in flight now. */
+void coverage_from(const struct stats *st, u64 requests_in_flight, u64 operations_in_flight,
+		   u64 in_flight_at_start, u64 recursion_misses, struct coverage *ret);
 enum resched_meaning resched_from(const struct stats *st);
 
 extern const char *const bop_names[NR_BOPS];

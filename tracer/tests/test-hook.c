@@ -4,6 +4,7 @@
 
 #include "tracer/base/test.h"
 #include "tracer/hook.h"
+#include "tracer/stamp.h"
 
 struct made_up {
 	struct {
@@ -127,7 +128,7 @@ TEST(all_allowed_takes_the_best)
 	struct hook_plan p;
 
 	hook_choose(&k, &p);
-	ASSERT_STR(program(&p, POINT_LOOKUP_END), "lookup_end");
+	ASSERT_STR(program(&p, POINT_LOOKUP_END), "lookup_done");
 	ASSERT_EQ(verdict(&p, "get_pages"), HOOK_NOT_NEEDED);
 	ASSERT_STR(program(&p, POINT_URING_COMPLETE), "uring_complete");
 	ASSERT_EQ(verdict(&p, "uring_complete_res"), HOOK_OTHER_PROTOTYPE);
@@ -146,9 +147,9 @@ TEST(tracepoints_only_host)
 	hook_choose(&k, &p);
 	ASSERT_STR(program(&p, POINT_LOOKUP_END), "get_pages");
 	ASSERT_EQ(p.chosen[POINT_LOOKUP_BEGIN], -1);
-	ASSERT_EQ(verdict(&p, "lookup_end"), HOOK_REFUSED);
+	ASSERT_EQ(verdict(&p, "lookup_done"), HOOK_REFUSED);
 	for (int i = 0; i < nr_hook_rows; i++)
-		if (!strcmp(hook_rows[i].program, "lookup_end"))
+		if (!strcmp(hook_rows[i].program, "lookup_done"))
 			ASSERT_STR(hook_why(&k, &hook_rows[i], p.verdict[i], why),
 				   "refused: Operation not permitted");
 	/* fewer hooks, every tier still there */
@@ -277,6 +278,67 @@ TEST(no_permission_leaves_nothing)
 	ASSERT_EQ(hook_tier_state(&p, TIER_BLOCK, &missing), TIER_UNAVAILABLE);
 }
 
+/* One hook for what one hook tells. */
+TEST(a_hook_that_another_makes_superfluous_is_spared)
+{
+	static const struct made_up m = {
+		{ BLOCK_TPS, TASK_TPS },
+		{ { "blk_mq_complete_request", 1 }, { "blk_mq_complete_request_remote", 1 },
+		  { "filemap_get_pages", 3 }, { "folio_mark_accessed", 1 }, { "io_read", 2 },
+		  { "blkdev_read_iter", 2 } },
+		{ NULL }, { NULL },
+	};
+	struct kernel k = kernel_of(&m);
+	struct hook_plan p;
+
+	hook_choose(&k, &p);
+	ASSERT_STR(program(&p, POINT_RQ_DONE), "rq_done");
+	ASSERT_STR(program(&p, POINT_FOLIO_ACCESSED), "folio_accessed");
+	ASSERT_STR(program(&p, POINT_URING_READ), "-");
+	k.done_tells_remote = k.folio_batches = true;
+	hook_choose(&k, &p);
+	ASSERT_STR(program(&p, POINT_RQ_DONE), "-");
+	ASSERT_EQ(verdict(&p, "rq_done"), HOOK_SPARED);
+	ASSERT_STR(program(&p, POINT_RQ_DONE_REMOTE), "rq_done_remote");
+	ASSERT_STR(program(&p, POINT_FOLIO_ACCESSED), "-");
+	/* the stage is measured all the same */
+	ASSERT_TRUE(p.stages & 1u << STAGE_COMPLETE);
+}
+
+static struct stamp_plan stamps(struct kernel k, struct stamp_disks disks, struct stamp_needs needs)
+{
+	struct stamp_plan p;
+
+	stamp_choose(&k, &disks, &needs, &p);
+	return p;
+}
+
+TEST(whose_stamps_count)
+{
+	const struct stamp_disks good = { true, true, true };
+	const struct stamp_needs none = { .tier = TIER_BLOCK }, vfs = { .tier = TIER_VFS },
+				 owner = { .tier = TIER_BLOCK, .owner = true },
+				 in_flight = { .tier = TIER_BLOCK, .in_flight = true };
+	const struct kernel exact = { .exact_stamps = true }, cached = { .exact_stamps = false };
+	struct stamp_plan p = stamps(exact, good, none);
+
+	ASSERT_TRUE(p.kernel_q && p.kernel_g && p.kernel_d && !p.bio_queue);
+	ASSERT_TRUE(stamp_spares(&p, POINT_RQ_ISSUE) && stamp_spares(&p, POINT_GETRQ) &&
+		    stamp_spares(&p, POINT_BIO_QUEUE));
+	ASSERT_TRUE(!stamp_spares(&p, POINT_RQ_COMPLETE) && !stamp_spares(&p, POINT_RQ_INSERT));
+	/* whose it is can only be told when it is queued */
+	ASSERT_TRUE(stamps(exact, good, vfs).bio_queue && stamps(exact, good, vfs).kernel_q);
+	ASSERT_TRUE(stamps(exact, good, owner).bio_queue && stamps(exact, good, owner).kernel_d);
+	/* what hangs has no stamp of its issue yet */
+	ASSERT_TRUE(!stamps(exact, good, in_flight).kernel_d);
+	p = stamps(cached, good, none);
+	ASSERT_TRUE(!p.kernel_q && !p.kernel_g && !p.kernel_d && p.bio_queue);
+	ASSERT_TRUE(!stamp_spares(&p, POINT_RQ_ISSUE));
+	ASSERT_TRUE(!stamps(exact, (struct stamp_disks){ false, true, true }, none).kernel_g);
+	ASSERT_TRUE(!stamps(exact, (struct stamp_disks){ true, false, true }, none).kernel_d);
+	ASSERT_TRUE(stamps(exact, (struct stamp_disks){ true, true, false }, none).bio_queue);
+}
+
 TEST(table_is_sound)
 {
 	bool seen[NR_POINTS] = { false };
@@ -311,4 +373,4 @@ TEST_MAIN("hook", T(all_allowed_takes_the_best), T(tracepoints_only_host),
 	  T(prototypes_choose_not_versions), T(without_btf_of_modules), T(modules_bring_their_stages),
 	  T(a_missing_hook_degrades_its_stage),
 	  T(without_a_needed_hook_the_tier_is_unavailable), T(no_permission_leaves_nothing),
-	  T(table_is_sound), T(tier_names_and_their_alias))
+	  T(a_hook_that_another_makes_superfluous_is_spared), T(whose_stamps_count), T(table_is_sound), T(tier_names_and_their_alias))

@@ -8,7 +8,6 @@
 
 enum { SLOTS = 16, NOW = 1000000 };
 
-static struct slot_bucket op_keys[SLOTS / SLOT_WAYS], bio_keys[SLOTS / SLOT_WAYS], rq_keys[SLOTS / SLOT_WAYS];
 static struct op ops[SLOTS];
 static struct bio_slot bios[SLOTS];
 static struct rq_slot rqs[SLOTS];
@@ -23,9 +22,6 @@ static void note(const struct unfinished *u, void *ctx)
 
 static void reset(void)
 {
-	memset(op_keys, 0, sizeof(op_keys));
-	memset(bio_keys, 0, sizeof(bio_keys));
-	memset(rq_keys, 0, sizeof(rq_keys));
 	memset(ops, 0, sizeof(ops));
 	memset(bios, 0, sizeof(bios));
 	memset(rqs, 0, sizeof(rqs));
@@ -36,7 +32,7 @@ static bool all;
 
 static int look(u64 min_age_ns, bool with_ops)
 {
-	struct slot_tables t = { { op_keys, ops, with_ops ? SLOTS : 0 }, { bio_keys, bios, SLOTS }, { rq_keys, rqs, SLOTS } };
+	struct slot_tables t = { { ops, with_ops ? SLOTS : 0 }, { bios, SLOTS }, { rqs, SLOTS } };
 	int calls = 0;
 
 	nr_seen = 0;
@@ -46,15 +42,29 @@ static int look(u64 min_age_ns, bool with_ops)
 
 static u64 add_op(u32 i, u64 t0)
 {
-	op_keys[i / SLOT_WAYS].key[i % SLOT_WAYS] = 100 + i;
-	ops[i] = (struct op){ .t0 = t0, .kind = KIND_WRITE, .dev_wanted = 1, .generation = 7, .fd = 3 };
+	ops[i] = (struct op){ .key = 100 + i, .t0 = t0, .kind = KIND_WRITE, .dev_wanted = 1, .generation = 7, .fd = 3 };
 	return 7ull << 32 | (i + 1);
 }
 
-static void add_rq(u32 i, struct rq_stamps s, u64 op)
+/* In the bucket that its key belongs to, as the programs would. */
+static struct bio_slot *add_bio(u64 key, u64 q, u64 g, u64 op)
 {
-	rq_keys[i / SLOT_WAYS].key[i % SLOT_WAYS] = 200 + i;
-	rqs[i] = (struct rq_slot){ .s = s, .op = op, .wanted = 1, .dev = 8 << 20, .sector = 77, .tag = 5 };
+	u32 first = slot_hash(key) & (SLOTS - 1) & ~(SLOT_WAYS - 1u);
+
+	for (u32 i = first; i < first + SLOT_WAYS; i++) {
+		if (bios[i].key)
+			continue;
+		bios[i] = (struct bio_slot){ .key = key, .q = q, .g = g, .op = op, .dev = 8 << 20 };
+		return &bios[i];
+	}
+	return NULL;
+}
+
+static struct bio_slot *add_rq(u32 i, struct rq_stamps s, u64 op)
+{
+	rqs[i] = (struct rq_slot){ .key = 200 + i, .i = s.i, .p = s.p, .d = s.d, .e = s.e, .bio = 300 + i,
+				   .dev = 8 << 20, .sector = 77, .tag = 5 };
+	return add_bio(300 + i, s.q, s.g, op);
 }
 
 TEST(old_enough_alone)
@@ -99,6 +109,7 @@ TEST(stages_of_a_request)
 		struct rq_stamps s;
 		enum iop_stage stage;
 	} rows[] = {
+		{ { .q = 1 }, STAGE_Q2G },
 		{ { .q = 1, .g = 2 }, STAGE_G2I },
 		{ { .q = 1, .g = 2, .i = 3 }, STAGE_I2D },
 		{ { .q = 1, .g = 2, .i = 3, .p = 4 }, STAGE_DRIVER },
@@ -116,19 +127,40 @@ TEST(stages_of_a_request)
 
 TEST(what_waits_for_a_request)
 {
+	struct bio_slot *b;
 	u64 handle;
 
 	reset();
 	handle = add_op(0, NOW - 50);
-	bio_keys[0].key[4] = 9;
-	bios[4] = (struct bio_slot){ .q = NOW - 40, .op = handle, .dev = 8 << 20 };
+	b = add_bio(9, NOW - 40, 0, handle);
 	ASSERT_EQ(look(1, true), 1);
 	ASSERT_EQ(seen[0].stage, STAGE_Q2G);
 	/* of nobody's operation, and one that a filter leaves out */
-	bios[4].op = 0;
+	b->op = 0;
 	ASSERT_EQ(look(1, true), 2);
-	bios[4].dev = 0;
+	b->own = 1;
 	ASSERT_EQ(look(1, true), 1);
+}
+
+TEST(they_are_counted)
+{
+	struct slot_tables t = { { ops, SLOTS }, { bios, SLOTS }, { rqs, SLOTS } };
+	u64 requests, operations;
+	struct bio_slot *left_out;
+
+	reset();
+	add_op(2, NOW);
+	add_rq(1, (struct rq_stamps){ .q = 1, .g = 2, .d = 3 }, 0);
+	left_out = add_rq(2, (struct rq_stamps){ .q = 1, .g = 2, .d = 3 }, 0);
+	left_out->own = 1;
+	/* a flush command has no bio; this one's queue is no disk's */
+	rqs[3] = (struct rq_slot){ .key = 7, .d = 3, .bop = BOP_FLUSH_COMMAND, .dev = 8 << 20 };
+	rqs[4] = (struct rq_slot){ .key = 8, .d = 3, .bop = BOP_FLUSH_COMMAND };
+	/* set up, and not issued */
+	rqs[5] = (struct rq_slot){ .key = 9, .p = 3 };
+	unfinished_count(&t, &requests, &operations);
+	ASSERT_EQ(requests, 2);
+	ASSERT_EQ(operations, 1);
 }
 
 TEST(why_it_sleeps)
@@ -141,10 +173,10 @@ TEST(why_it_sleeps)
 	ops[0].cause = CAUSE_THROTTLE;
 	look(1, true);
 	ASSERT_EQ(seen[0].stage, STAGE_THROTTLE);
-	ops[0].in_range = 1;
+	ops[0].cause = CAUSE_WBWAIT;
 	look(1, true);
 	ASSERT_EQ(seen[0].stage, STAGE_WBWAIT);
 }
 
 TEST_MAIN("unfinished", T(old_enough_alone), T(a_request_is_told_with_its_operation), T(stages_of_a_request),
-	  T(what_waits_for_a_request), T(why_it_sleeps))
+	  T(what_waits_for_a_request), T(they_are_counted), T(why_it_sleeps))

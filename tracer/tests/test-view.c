@@ -63,9 +63,8 @@ static struct report made_up(enum iop_tier tier)
 		hist_add(&o->h[STAGE_OTHER], 2000);
 		hist_add(&o->h[STAGE_TOTAL], 3000);
 	}
-	stats.counts[COUNT_RQ_SEEN] = 5;
 	stats.counts[COUNT_LOSS_FIRST + LOSS_NO_END] = 2;
-	coverage_from(&stats, 1, 9, &r.coverage);
+	coverage_from(&stats, 1, 0, 1, 9, &r.coverage);
 	return r;
 }
 
@@ -277,9 +276,8 @@ static struct coverage covered(u64 seen, u64 finished, enum iop_loss cause, u64 
 
 	memset(st.counts, 0, sizeof(st.counts));
 	row->c.count = finished;
-	st.counts[COUNT_OP_SEEN] = seen;
 	st.counts[COUNT_LOSS_FIRST + cause] = lost;
-	coverage_from(&st, 0, 0, &c);
+	coverage_from(&st, 0, seen - finished, 0, 0, &c);
 	stats_free(&st);
 	return c;
 }

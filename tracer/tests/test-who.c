@@ -34,10 +34,10 @@ static void put_process(struct who *w, u32 pid, u64 last_ns, u64 reads)
 
 TEST(a_bucket_holds_a_power_of_two)
 {
-	ASSERT_EQ(who_log2(8), 3);
-	ASSERT_EQ(who_log2(4095), 11);
-	ASSERT_EQ(who_log2(4096), 12);
-	ASSERT_EQ(who_log2(4097), 12);
+	ASSERT_EQ(who_bucket(4095, 11, 2), 0);
+	ASSERT_EQ(who_bucket(4096, 11, 2), 1);
+	ASSERT_EQ(who_bucket(4097, 11, 3), 1);
+	ASSERT_EQ(who_bucket(8192, 11, 3), 2);
 	ASSERT_EQ(who_bucket(0, WHO_SIZE_MIN_EXP, NR_WHO_SIZES), 0);
 	ASSERT_EQ(who_bucket(1023, WHO_SIZE_MIN_EXP, NR_WHO_SIZES), 0);
 	ASSERT_EQ(who_bucket(1024, WHO_SIZE_MIN_EXP, NR_WHO_SIZES), 1);
