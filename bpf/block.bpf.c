@@ -646,6 +646,8 @@ static __always_inline int on_bio_complete(struct bio *bio)
 	u64 now = bpf_ktime_get_ns();
 	struct op *o;
 
+	if (cfg.who)
+		who_bio_end(address(bio), bio->bi_status);
 	if (!b)
 		return 0;
 	if (!b->own && !bio_disk(bio)->queue->mq_ops)
