@@ -5,6 +5,7 @@
 
 #include "bench/arm.h"
 #include "bench/cmd.h"
+#include "bench/device.h"
 #include "bench/inputs.h"
 #include "bench/workload.h"
 #include "tracer/base/cleanup.h"
@@ -20,7 +21,7 @@ static const struct opt list_opts[] = {
 
 static const struct opt_table list_table = {
 	.command = "iopath-bench list",
-	.summary = "Show the workloads, arms and schedulers there are",
+	.summary = "Show the workloads, arms, devices and schedulers there are",
 	.operands = "",
 	.opts = list_opts,
 	.nr = ARRAY_SIZE(list_opts),
@@ -76,6 +77,8 @@ static int run(int argc, char **argv)
 		return code;
 	printf("\nArms (--arms)\n");
 	arm_print(stdout);
+	printf("\nDevices (--device)\n");
+	device_print(stdout);
 	printf("\nSchedulers (--scheduler)\n ");
 	for (int i = 0; scheduler_names[i]; i++)
 		printf(" %s", scheduler_names[i]);
@@ -83,4 +86,4 @@ static int run(int argc, char **argv)
 	return fflush(stdout) ? EXIT_HARNESS : 0;
 }
 
-const struct cmd cmd_list = { "list", "workloads, arms and schedulers", &list_table, run };
+const struct cmd cmd_list = { "list", "workloads, arms, devices and schedulers", &list_table, run };

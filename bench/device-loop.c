@@ -98,5 +98,5 @@ static int make(const struct device_spec *spec, const struct order *o, struct un
 }
 
 const struct device_maker device_maker_loop = {
-	.name = "loop", .words = words, .defaults = "size=512M", .make = make,
+	.name = "loop", .purpose = "on memory", .words = words, .defaults = "size=512M", .make = make,
 };

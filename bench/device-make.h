@@ -27,7 +27,7 @@ struct order {
 };
 
 struct device_maker {
-	const char *name;
+	const char *name, *purpose;
 	const struct order_word *words;	/* ends with a NULL name */
 	bool takes_others;	/* NAME=VALUE that is not in @words goes to the kernel as it is */
 	const char *defaults;	/* an order; what the user says comes behind it */

@@ -100,7 +100,7 @@ static int make(const struct device_spec *spec, const struct order *o, struct un
 }
 
 const struct device_maker device_maker_null_blk = {
-	.name = "null_blk", .words = words, .takes_others = true,
+	.name = "null_blk", .purpose = "the CPU's path to a disk, in memory", .words = words, .takes_others = true,
 	/* with memory behind it: file systems work */
 	.defaults = "size=512M,memory_backed=1", .make = make,
 };

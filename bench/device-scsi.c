@@ -65,6 +65,6 @@ static int make(const struct device_spec *spec, const struct order *o, struct un
 }
 
 const struct device_maker device_maker_scsi_debug = {
-	.name = "scsi_debug", .words = words, .takes_others = true,
+	.name = "scsi_debug", .purpose = "a disk in memory behind the SCSI layer", .words = words, .takes_others = true,
 	.defaults = "size=256M,completion=20us", .make = make,
 };

@@ -19,6 +19,21 @@
 static const struct device_maker *const makers[] = { &device_maker_loop, &device_maker_null_blk,
 						     &device_maker_scsi_debug };
 
+void device_print(FILE *f)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(makers); i++) {
+		fprintf(f, "  %-20s %s", makers[i]->name, makers[i]->purpose);
+		for (const struct order_word *w = makers[i]->words; w->name; w++) {
+			fprintf(f, "%s%s=", w == makers[i]->words ? "; " : ", ", w->name);
+			for (int c = 0; w->kind == WORD_CHOICE && w->choices[c]; c++)
+				fprintf(f, "%s%s", c ? "|" : "", w->choices[c]);
+		}
+		fprintf(f, "%s\n", makers[i]->takes_others ? " and the kernel's own" : "");
+	}
+	fprintf(f, "  %-20s the whole run in the VM lab: nvme, virtio, scsi, scsi_debug, null_blk, loop\n"
+		   "  %-20s a block device that is not in use, a directory, or a file\n", "lab:DISK", "/PATH");
+}
+
 static const char *params_of(const struct device_spec *spec)
 {
 	const char *colon = strchr(spec->text, ':');

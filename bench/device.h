@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "bench/undo.h"
 #include "bench/why.h"
@@ -49,6 +50,9 @@ int device_spec_parse(const char *s, struct device_spec *ret, struct why *why);
 int device_open(const struct device_spec *spec, const struct opt_list *overwrite, struct undo *u,
 		struct device *ret, struct why *why);
 void device_close(struct device *d);
+
+/* What there is to choose from, a line each. */
+void device_print(FILE *f);
 
 /* Write the first @bytes once, so that reads do not hit what was never written. */
 int device_fill(const struct device *d, uint64_t bytes, struct why *why);

@@ -179,6 +179,8 @@ static int wait_started(struct pass_env *e, struct load_run *run, uint64_t ios_b
 			undo_drop(e->undo);
 			r->fio_status = end.status;
 			load_of(e->workload)->read(e, run, r);
+			/* it has done its I/O, and none of it showed: the next one runs longer */
+			e->unseen_start |= !r->fault[0];
 			pass_fault(r, "%s ended before the window did", load_of(e->workload)->name);
 			return 0;
 		}
