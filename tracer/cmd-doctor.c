@@ -10,6 +10,7 @@
 #include "disk.h"
 #include "hook.h"
 #include "session.h"
+#include "stamp.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/parse.h"
 
@@ -61,6 +62,21 @@ static const char *preemption_text(const struct kernel *k)
 static u32 cpus_of(const struct doctor_cfg *cfg)
 {
 	return cfg->cpus ? (u32)cfg->cpus : (u32)get_nprocs_conf();
+}
+
+/* Whose stamps a trace of all disks would take now (stamp.h). */
+static const char *stamps_text(const struct kernel *k)
+{
+	struct stamp_disks d;
+
+	stamp_look(NULL, 0, &d);
+	if (!k->exact_stamps)
+		return "our own, at each hook: the kernel's come from a clock that it reads once per plug";
+	if (!d.accounted)
+		return "our own, at each hook: some disk has queue/iostats off";
+	if (!d.issue_stamped)
+		return "our own, at each hook: some disk's requests are not stamped when they are issued";
+	return "Q, G and D are the kernel's, which are exact here; the rest our own";
 }
 
 /* ---- text ---- */
@@ -132,6 +148,7 @@ static void put_text(const struct kernel *k, const struct hook_plan *plan,
 		       k->refused[b] ? strerror(k->refused[b]) : "usable");
 	printf("async bios  %s\n", async_text(k));
 	printf("preemption  %s\n", preemption_text(k));
+	printf("stamps      %s\n", stamps_text(k));
 	printf("\ntiers\n");
 	put_tiers(plan);
 	printf("\nmap memory with %u possible CPUs\n", cpus_of(cfg));
@@ -192,10 +209,10 @@ static json_t *tier_json(const struct hook_plan *plan, int t, const struct docto
 static int put_json(const struct kernel *k, const struct hook_plan *plan,
 		    const struct doctor_cfg *cfg)
 {
-	json_t *o = json_pack("{s:s,s:i,s:s,s:s,s:b,s:b}", "type", "doctor", "schema", 1, "kernel",
+	json_t *o = json_pack("{s:s,s:i,s:s,s:s,s:b,s:b,s:b}", "type", "doctor", "schema", 1, "kernel",
 			      k->release, "privileges", privilege_text(k), "async_bios_tied",
 			      (k->fn_blkdev_end_io_async || k->fn_iomap_end_io) != 0, "stand_ins",
-			      k->preempts_programs);
+			      k->preempts_programs, "stamps_exact", k->exact_stamps);
 	json_t *backends = json_object(), *tiers = json_array(), *stages = json_array(),
 	       *others = json_array();
 	int err;

@@ -59,6 +59,7 @@ json_t *doctor_digest(json_t *doctor, bool patches)
 	json_object_set(digest, "backends", json_at(doctor, "backends"));
 	json_object_set(digest, "async_bios_tied", json_at(doctor, "async_bios_tied"));
 	json_object_set(digest, "stand_ins", json_at(doctor, "stand_ins"));
+	json_object_set(digest, "stamps_exact", json_at(doctor, "stamps_exact"));
 	json_object_set_new(digest, "tiers", tiers_digest(json_at(doctor, "tiers")));
 	json_array_foreach(json_at(doctor, "stages"), i, stage) {
 		json_object_set_new(stages, text_at(stage, "stage"),
