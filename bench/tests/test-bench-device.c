@@ -177,6 +177,7 @@ TEST(a_device_that_vanishes_ends_the_run)
 	struct bench_run r;
 	char dev[64];
 	bool begun = false;
+	json_t *v;
 
 	NEEDS_DISK(dev, 64);
 	ASSERT_EQ(system(fmt("truncate -s 0 %s/disk", base)), 0);
@@ -199,7 +200,9 @@ TEST(a_device_that_vanishes_ends_the_run)
 		show(&r);
 	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
 	ASSERT_TRUE(strstr(r.text, "I/Os failed with EIO") != NULL);
-	ASSERT_STR(verdict_text(verdict()), "INVALID");
+	v = verdict();
+	ASSERT_STR(verdict_text(v), "INVALID");
+	json_decref(v);
 	run_free(&r);
 	end_disk(dev);
 	expect_clean();
