@@ -217,6 +217,8 @@ static __noinline void rq_emit(const struct done *d, int tell)
 
 	if (!e)
 		return;
+	e->id = 0;
+	e->nr_parts = e->pad = 0;
 	e->start_ns = done_begin(d);
 	e->total_ns = d->s.c - e->start_ns;
 	for (int i = 0; i < NR_STAGES; i++)
@@ -249,6 +251,33 @@ static __noinline void rq_emit(const struct done *d, int tell)
 	slow_submit(e);
 }
 
+static __always_inline void part_add(const struct op *o, const struct rq_stamps *s, const struct done *d)
+{
+	struct iop_part *p = part_claim((int)o->index, o->generation);
+
+	if (!p)
+		return;
+	p->rq = d->rq;
+	p->q_ns = s->q;
+	p->g_ns = s->g;
+	p->i_ns = s->i;
+	p->p_ns = s->p;
+	p->d_ns = s->d;
+	p->h_ns = s->h;
+	p->e_ns = s->e;
+	p->c_ns = s->c;
+	p->sector = d->sector;
+	p->dev = d->dev;
+	p->bytes = d->bytes;
+	p->requeues = d->requeues;
+	p->merged = d->merged;
+	p->tag = d->tag;
+	p->hctx = d->hctx;
+	p->status = d->status;
+	p->partials = d->partials;
+	p->bop = d->bop;
+}
+
 /* The operation of one bio learns that its request completed. */
 static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s, u32 dev, const struct done *d)
 {
@@ -259,6 +288,8 @@ static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s, u
 	op_request_done(o, s);
 	o->nr_requests++;
 	o->dev = dev;
+	if (cfg.parts && d)
+		part_add(o, s, d);
 	if (cfg.tell && d) {
 		o->sector = d->sector;
 		o->tag = d->tag;
@@ -335,8 +366,10 @@ static __always_inline void done_reset(struct done *d, struct request *rq)
 	d->status = 0;
 	d->bytes = rq->__data_len;
 	d->dev = disk ? disk_dev(disk) : 0;
+	d->partials = 0;
 	if (!cfg.tell)
 		return;
+	d->rq = address(rq);
 	d->sector = rq->__sector;
 	d->tag = rq->tag;
 	d->hctx = rq->mq_hctx ? rq->mq_hctx->queue_num : 0;
@@ -360,8 +393,10 @@ static __always_inline bool done_bio(struct request *rq, struct bio *bio, struct
 		d->op = b->op;
 		if (cfg.tell)
 			d->owner = b->owner;
-		if (b->rest)
+		if (b->rest) {
 			d->bytes = b->bytes;
+			d->partials = b->partials;
+		}
 	}
 	d->bop = bio_bop(bio);
 	if (cfg.kernel_q && !d->s.q)
@@ -437,12 +472,14 @@ static __noinline int on_part_done(struct request *rq, u32 nr_bytes)
 		rest->own = head ? head->own : 0;
 		rest->held = 0;
 		rest->rest = 1;
+		rest->partials = 0;
 		if (head)
 			rest->owner = head->owner;
 		else
 			__builtin_memset(&rest->owner, 0, sizeof(rest->owner));
 		bio_slot_part(rest);
 	}
+	rest->partials++;
 	d->s.q = rest->q;
 	d->s.g = cfg.kernel_g ? rq->start_time_ns : rest->g;
 	done_stamps(rq, rqs_find(address(rq)), d);
@@ -481,7 +518,7 @@ __global_fn int done_account(u32 scratch)
 	if (row >= 0)
 		row_account(d, (u32)row);
 	/* one that belongs to an operation is told with it */
-	if ((cfg.threshold_ns || cfg.sample) && done_begin(d) && (!TIER(TIER_VFS) || !d->op)) {
+	if (records_wanted() && done_begin(d) && (!TIER(TIER_VFS) || !d->op)) {
 		int tell = to_tell(d->s.c - done_begin(d));
 
 		if (tell)
@@ -659,9 +696,23 @@ static __always_inline int on_bio_complete(struct bio *bio)
 	return 0;
 }
 
+/* A bio has been queued: where from? Not where the throttle's worker lets it go. */
+static __always_inline int on_bio_stack(void *ctx, u64 bio)
+{
+	struct bio_slot *b = bios_find(bio);
+	struct op *o = b && b->op ? op_of(b->op) : NULL;
+
+	if (!o || b->owner.tid != (u32)bpf_get_current_pid_tgid())
+		return 0;
+	return stack_keep(ctx, (int)o->index, b->op);
+}
+
+#define ON_BIO_QUEUE(bio) \
+	(cfg.kernel_stack ? on_bio_queue(bio) | on_bio_stack(ctx, address(bio)) : on_bio_queue(bio))
+
 /* ---- the hooks ---- */
 
-HOOK("?tp_btf/block_bio_queue", bio_queue, (struct bio *bio), on_bio_queue(bio))
+HOOK("?tp_btf/block_bio_queue", bio_queue, (struct bio *bio), ON_BIO_QUEUE(bio))
 HOOK("?fentry/__blk_throtl_bio", bio_throttle, (struct bio *bio), on_bio_throttle(bio))
 HOOK("?tp_btf/block_getrq", getrq, (struct bio *bio), on_bio_got(bio))
 HOOK("?tp_btf/block_bio_backmerge", bio_backmerge, (struct bio *bio), on_bio_merged(bio, false))
@@ -677,7 +728,7 @@ HOOK("?tp_btf/block_rq_complete", rq_complete, (struct request *rq, int error, u
      on_complete(rq, (s16)error, nr_bytes))
 
 /* until 5.10 with the queue, and merges with the request */
-HOOK("?tp_btf/block_bio_queue", bio_queue_q, (void *q, struct bio *bio), on_bio_queue(bio))
+HOOK("?tp_btf/block_bio_queue", bio_queue_q, (void *q, struct bio *bio), ON_BIO_QUEUE(bio))
 HOOK("?tp_btf/block_getrq", getrq_q, (void *q, struct bio *bio), on_bio_got(bio))
 HOOK("?tp_btf/block_bio_backmerge", bio_backmerge_q, (void *q, void *rq, struct bio *bio),
      on_bio_merged(bio, false))

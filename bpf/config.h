@@ -67,6 +67,9 @@ struct iop_config {
 	u8 fs_hooked;		/* functions of file systems tell the file of an operation */
 	u64 threshold_ns;	/* 0: no records for that */
 	u32 sample;	/* a record for each Nth; 0: none */
+	u8 parts;	/* keep the bios of each operation for its record */
+	u8 kernel_stack;	/* and where in the kernel it was submitted */
+	u8 top;		/* the threshold is top_threshold_ns, which changes */
 	u64 ring_wake_bytes;
 	u8 who;		/* statistics by who: bit per who_dim */
 	u32 who_streams_mask;

@@ -26,6 +26,8 @@ const volatile struct iop_config cfg = {};
 u64 enabled_ns = 0;
 /* aio_complete_rw() is: the last bio of a libaio request is not its end. */
 u32 aio_end_hooked = 0;
+/* --top without --threshold: user space raises and lowers it. */
+u64 top_threshold_ns = 0;
 
 /* The whole body is dead code with cfg.floor: what is left is the hook. */
 #define ACTIVE() (!cfg.floor && enabled_ns)
@@ -380,10 +382,17 @@ static __always_inline bool sample_turn(void)
 
 enum { TELL_NOT, TELL_SLOW, TELL_SAMPLE };
 
+static __always_inline bool records_wanted(void)
+{
+	return cfg.threshold_ns || cfg.sample || cfg.top;
+}
+
 /* Is what took @total_ns to be told, and as what? Costs nothing when not asked for. */
 static __always_inline int to_tell(u64 total_ns)
 {
 	if (cfg.threshold_ns && total_ns >= cfg.threshold_ns)
+		return TELL_SLOW;
+	if (cfg.top && total_ns >= top_threshold_ns)
 		return TELL_SLOW;
 	return cfg.sample && sample_turn() ? TELL_SAMPLE : TELL_NOT;
 }

@@ -16,6 +16,7 @@
 
 #include "core.bpf.h"
 #include "file.bpf.h"
+#include "record.bpf.h"
 
 SLOT_TABLE(ops, struct op);
 
@@ -477,13 +478,21 @@ __global_fn int op_emit(int index, u64 total, s64 result, int tell)
 {
 	const struct op *o = ops_at((u32)index);
 	struct iop_slow *r;
-	u32 stages = 0;
+	u32 stages = 0, nr_parts;
 
 	if (!o)
 		return 0;
+	nr_parts = cfg.parts ? parts_of(index, o->generation) : 0;
+	if (nr_parts)
+		parts_emit(index, nr_parts, op_handle(o));
+	if (cfg.kernel_stack)
+		stack_emit(index, op_handle(o));
 	r = slow_reserve();
 	if (!r)
 		return 0;
+	r->id = op_handle(o);
+	r->nr_parts = nr_parts;
+	r->pad = 0;
 	r->start_ns = o->t0;
 	r->total_ns = total;
 	for (int i = 0; i < NR_STAGES; i++) {
@@ -594,7 +603,7 @@ __global_fn int op_end(int index, u64 now, s64 result)
 		op_drop(o);
 		return 0;
 	}
-	if (cfg.threshold_ns || cfg.sample) {
+	if (records_wanted()) {
 		int tell = to_tell(total);
 
 		if (tell)

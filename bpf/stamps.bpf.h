@@ -16,7 +16,9 @@ struct done {
 	u16 hctx;
 	s16 status;	/* blk_status_t, or -errno where the kernel tells that */
 	u8 bop;
-	struct owner owner;	/* when it is to be told */
+	u8 partials;	/* completions of a part of it, before this one */
+	u64 rq;		/* when it is to be told */
+	struct owner owner;	/* likewise */
 };
 
 /*

@@ -100,7 +100,8 @@ struct bio_slot {
 	u8 bop;		/* ... and the disk: with own stamps, or when it is to be told */
 	u32 dev;
 	u8 held;	/* seen before the throttle, not queued yet */
-	u8 pad[3];
+	u8 partials;	/* with `rest`: completions of parts */
+	u8 pad[2];
 	struct owner owner;
 };
 

@@ -132,6 +132,7 @@ enum iop_via {
  */
 #define IOP_LOSSES(X)                                                                    \
 	X(RING_FULL, "ring_full", "over-threshold records that did not fit the ring")    \
+	X(PART_RING_FULL, "part_ring_full", "bios and stacks of records that did not fit the ring") \
 	X(MAP_FULL, "map_full", "operations that found no slot")                         \
 	X(BIO_MAP_FULL, "bio_map_full", "bios or requests that found no slot")           \
 	X(NO_START, "no_start", "requests that completed with their start unseen")       \
@@ -255,7 +256,10 @@ struct iop_row_id {
 #define SLOW_HIT (1u << 4)
 #define SLOW_SAMPLE (1u << 5)	  /* told as a sample, not for its time */
 
+/* What the ring carries; told apart by their sizes. */
+
 struct iop_slow {
+	u64 id;		/* that its parts and its stack have; 0: it has none */
 	u64 start_ns;
 	u64 total_ns;
 	u64 stage_ns[NR_STAGES];
@@ -277,8 +281,37 @@ struct iop_slow {
 	u8 kind;	/* iop_kind, or iop_block_op with SLOW_REQUEST */
 	u8 via;
 	u32 path_len;
+	u32 nr_parts;	/* bios that ended; the last MAX_PARTS of them are told */
+	u32 pad;
 	char comm[IOP_COMM_LEN];
 	char path[IOP_PATH_LEN + IOP_NAME_LEN];
+};
+
+#define MAX_PARTS 8
+
+/* A bio of a slow operation with its request; told before that, in the order in which they ended. */
+struct iop_part {
+	u64 id;
+	u64 rq;		/* the same for bios of one request */
+	u64 q_ns, g_ns, i_ns, p_ns, d_ns, h_ns, e_ns, c_ns;	/* as struct rq_stamps; 0: not seen */
+	u64 sector;
+	u32 dev, bytes;	/* of the request */
+	u32 requeues, merged;
+	s32 tag;
+	u16 hctx;
+	s16 status;	/* blk_status_t, or -errno */
+	u16 partials;	/* completions of a part of the request, before the last */
+	u8 bop;
+	u8 pad[5];
+};
+
+#define STACK_FRAMES 32
+
+/* Kernel stack of the submission of its first bio; told before the operation. */
+struct iop_stack {
+	u64 id;
+	u64 nr;
+	u64 ip[STACK_FRAMES];
 };
 
 _Static_assert(sizeof(struct iop_hist) % 8 == 0, "histograms are mapped as an array");

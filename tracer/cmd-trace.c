@@ -19,6 +19,7 @@
 #include "look.h"
 #include "tracer/base/cleanup.h"
 #include "trace-opts.h"
+#include "trace-records.h"
 #include "view-anomaly.h"
 #include "view.h"
 #include "who-map.h"
@@ -54,6 +55,7 @@ struct trace {
 	struct anomalies anomalies;
 	struct trace_who who_opts;
 	struct hung hung;
+	struct trace_records records;
 	struct watch_list watched;
 	int write_error;	/* -errno of the first write that failed */
 	int stop_signal;
@@ -75,6 +77,7 @@ static void trace_finish(struct trace *t)
 	stats_free(&t->before);
 	stats_free(&t->view);
 	watch_free(&t->watched);
+	trace_records_free(&t->records);
 	trace_cfg_free(&t->cfg);
 }
 
@@ -115,16 +118,6 @@ static void note_write(struct trace *t, int err)
 {
 	if (err && !t->write_error)
 		t->write_error = err;
-}
-
-static void on_slow(const struct iop_slow *r, void *ctx)
-{
-	struct trace *t = ctx;
-
-	if (t->write_error)
-		return;
-	note_write(t, t->cfg.json ? view_json_slow(t->out, r, t->plan.stages) :
-				    view_text_slow(t->out, r));
 }
 
 static void on_anomaly(const struct anomaly *a, void *ctx)
@@ -203,6 +196,8 @@ static int report_interval(struct trace *t, u64 end_ns)
 		err = stats_since(&t->view, &t->now, &t->before);
 	if (err)
 		return err;
+	trace_records_tell_top(&t->records, t->session);
+	note_write(t, t->records.err);
 	r = make_report(t, "interval", t->interval_start_ns, end_ns);
 	note_write(t, put_report(t, &r));
 	t->interval_start_ns = end_ns;
@@ -219,6 +214,8 @@ static int report_summary(struct trace *t, u64 end_ns)
 		err = stats_since(&t->view, &t->now, NULL);
 	if (err)
 		return err;
+	trace_records_tell_top(&t->records, t->session);
+	note_write(t, t->records.err);
 	r = make_report(t, "summary", t->start_ns, end_ns);
 	r.anomalies = t->anomalies.window_ns ? t->anomalies.seen : NULL;
 	note_write(t, put_report(t, &r));
@@ -269,6 +266,23 @@ static bool take_signals(struct trace *t)
 	return over;
 }
 
+static bool records_wanted(const struct trace *t)
+{
+	return t->cfg.threshold_ns || t->cfg.sample || t->cfg.top;
+}
+
+/* Take what the ring holds, and print it. */
+static int drain(struct trace *t)
+{
+	if (session_drain(t->session) < 0)
+		return -EIO;
+	if (records_wanted(t)) {
+		trace_records_drained(&t->records, t->session);
+		note_write(t, t->records.err);
+	}
+	return 0;
+}
+
 /* Time of the next thing to do. */
 static u64 next_event(const struct trace *t, u64 now, u64 end_ns)
 {
@@ -280,7 +294,7 @@ static u64 next_event(const struct trace *t, u64 now, u64 end_ns)
 		next = t->anomalies.begin_ns + t->anomalies.window_ns;
 	if (hung_next(&t->hung, now) < next)
 		next = hung_next(&t->hung, now);
-	if ((t->cfg.threshold_ns || t->cfg.sample) && now + DRAIN_NS < next)
+	if (records_wanted(t) && now + DRAIN_NS < next)
 		next = now + DRAIN_NS;
 	if (t->cfg.interval_ns && t->interval_start_ns + t->cfg.interval_ns < next)
 		next = t->interval_start_ns + t->cfg.interval_ns;
@@ -308,8 +322,9 @@ static int run_loop(struct trace *t)
 
 		if (ppoll(fds, ARRAY_SIZE(fds), &ts, NULL) < 0 && errno != EINTR)
 			return -errno;
-		if (session_drain(t->session) < 0)
-			return -EIO;
+		err = drain(t);
+		if (err)
+			return err;
 		if (t->write_error || take_signals(t))
 			return 0;
 		now = now_ns();
@@ -431,6 +446,32 @@ static int probe(struct trace *t, const struct session_opts *o)
 	return refuse_partitions(t, o);
 }
 
+/* Where records go. */
+static int attach_records(struct trace *t, const struct session_opts *o)
+{
+	int r;
+
+	if (!records_wanted(t))
+		return -1;
+	t->records.out = t->out;
+	t->records.json = t->cfg.json;
+	t->records.each = t->cfg.threshold_ns || t->cfg.sample;
+	t->records.adapt = o->top;
+	t->records.view.measured = t->plan.stages;
+	r = top_init(&t->records.top, (u32)t->cfg.top);
+	if (!r && o->kernel_stack)
+		r = ksyms_load("/proc/kallsyms", &t->records.symbols);
+	/* addresses are told then */
+	if (r == -EPERM)
+		r = 0;
+	if (r)
+		return cmd_fail(&trace_table, EXIT_ERROR, "names of kernel functions: %s", strerror(-r));
+	r = session_on_record(t->session, trace_records_take, &t->records);
+	if (r)
+		return cmd_fail(&trace_table, EXIT_ERROR, "ring buffer: %s", strerror(-r));
+	return -1;
+}
+
 static int attach(struct trace *t, struct session_opts *o)
 {
 	char why[SESSION_WHY_LEN];
@@ -438,11 +479,13 @@ static int attach(struct trace *t, struct session_opts *o)
 
 	if (r)
 		return cmd_fail(&trace_table, r == -EPERM ? EXIT_ENVIRONMENT : EXIT_ERROR, "%s", why);
-	if (o->threshold_ns || o->sample) {
-		r = session_on_slow(t->session, on_slow, t);
-		if (r)
-			return cmd_fail(&trace_table, EXIT_ERROR, "ring buffer: %s", strerror(-r));
-	}
+	return attach_records(t, o);
+}
+
+static int attach_rest(struct trace *t, struct session_opts *o)
+{
+	int r;
+
 	t->who.max = o->by_max;
 	if (o->by) {
 		r = who_map_init(t->session, o->by);
@@ -493,8 +536,8 @@ static int trace_session(struct trace *t, struct session_opts *o, char *const co
 	if (!r && command)
 		r = linger(t);
 	session_disable(t->session);
-	if (!r && session_drain(t->session) < 0)
-		r = -EIO;
+	if (!r)
+		r = drain(t);
 	if (!r && !t->write_error)
 		r = report_summary(t, now_ns());
 	if (r)
@@ -566,6 +609,8 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	o.extras.kernel_io = t->cfg.kernel_io;
 	o.threshold_ns = t->cfg.threshold_ns;
 	o.sample = (u32)t->cfg.sample;
+	o.top = t->cfg.top && !t->cfg.threshold_ns;
+	o.kernel_stack = t->cfg.kernel_stack;
 	o.extras.tree = command != NULL;
 	o.in_flight = t->cfg.hung_ns != 0;
 	o.debug = t->cfg.debug ? stderr : NULL;
@@ -575,6 +620,8 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	if (r)
 		return cmd_fail(&trace_table, EXIT_ERROR, "%s", strerror(-r));
 	r = attach(t, &o);
+	if (r < 0)
+		r = attach_rest(t, &o);
 	if (r < 0)
 		r = trace_session(t, &o, command);
 	if (r < 0)

@@ -15,6 +15,7 @@
 		if (err)                                                \
 			return err;                                     \
 		o->enabled_ns = &s->bss->enabled_ns;                    \
+		o->top_threshold_ns = &s->bss->top_threshold_ns;        \
 		o->aio_end_hooked = &s->bss->aio_end_hooked;            \
 		return 0;                                               \
 	}                                                               \

@@ -21,7 +21,7 @@ struct object {
 	struct iop_config *cfg;
 	u32 *bios_mask, *rqs_mask, *ops_mask, *who_bios_mask;
 	/* after object_load() */
-	u64 *enabled_ns;
+	u64 *enabled_ns, *top_threshold_ns;
 	u32 *aio_end_hooked;
 
 	int (*load)(struct object *o);

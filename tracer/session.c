@@ -41,8 +41,7 @@ struct session {
 	bool has_ops;	/* rows of operations: from tier vfs */
 	u32 devs[MAX_DEV_FILTERS], nr_devs;
 	int stats_fd;
-	session_slow_fn slow_fn;
-	void *slow_ctx;
+	struct records *records;
 	/* mapped arrays */
 	const u64 (*counts)[NR_COUNTS];
 	const struct iop_block_stats *blocks;
@@ -102,7 +101,7 @@ static u32 round_pow2(u64 v, u32 lo, u32 hi)
 }
 
 struct sizes {
-	u32 cpus, shards, bios, rqs, ops, tree, ring_bytes;
+	u32 cpus, shards, bios, rqs, ops, tree, ring_bytes, parts, stacks;
 	u32 who, who_ops, who_streams, who_bios;
 };
 
@@ -116,6 +115,8 @@ static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, boo
 		.ops = tier >= TIER_VFS ? round_pow2(128ull * cpus, 8192, 32768) : SLOT_WAYS,
 		.tree = tree ? 4096 : 1,
 		.ring_bytes = ring_bytes,
+		.parts = 1,
+		.stacks = 1,
 		.who = 1,
 		.who_ops = 1,
 		.who_streams = 1,
@@ -134,10 +135,15 @@ static void sizes_by(struct sizes *z, const struct session_opts *o)
 	z->who_bios = z->bios;
 }
 
-/* Samples come at the rate of the I/Os, not of what goes wrong. */
+static bool has_records(const struct session_opts *o)
+{
+	return o->threshold_ns || o->sample || o->top;
+}
+
+/* 100 ms of 50 000 records a second, and as much again. */
 static u32 ring_bytes(const struct session_opts *o)
 {
-	return o->sample ? 8 * RING_BYTES : o->threshold_ns ? RING_BYTES : 4096;
+	return has_records(o) ? 8 * RING_BYTES : 4096;
 }
 
 static int size_maps(struct object *o, const struct sizes *z)
@@ -155,6 +161,8 @@ static int size_maps(struct object *o, const struct sizes *z)
 		{ "dones", 2 * z->cpus },
 		{ "tree", z->tree },
 		{ "ring", z->ring_bytes },
+		{ "op_parts", z->parts },
+		{ "op_stacks", z->stacks },
 		{ "who", z->who },
 		{ "who_ops", z->who_ops },
 		{ "who_streams", z->who_streams },
@@ -308,7 +316,7 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 	c->kernel_g = stamps->kernel_g;
 	c->kernel_d = stamps->kernel_d;
 	c->bio_slots = stamps->bio_queue;
-	c->tell = o->threshold_ns || o->sample || o->in_flight;
+	c->tell = has_records(o) || o->in_flight;
 	/* --by and what hangs want the file when the operation begins */
 	c->fs_hooked = o->tier >= TIER_VFS && !o->by && !o->in_flight && fs_hooked(plan);
 	c->floor = o->floor;
@@ -338,6 +346,9 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 	c->own_file = o->own_file;
 	c->threshold_ns = o->threshold_ns;
 	c->sample = o->sample;
+	c->top = o->top;
+	c->parts = has_records(o) && o->tier >= TIER_VFS;
+	c->kernel_stack = o->kernel_stack;
 	c->ring_wake_bytes = z->ring_bytes / 2;
 	c->who = o->by;
 	c->who_streams_mask = z->who_streams - 1;
@@ -440,6 +451,10 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 
 	if (!s)
 		return -ENOMEM;
+	if (has_records(opts) && opts->tier >= TIER_VFS)
+		z.parts = z.ops;
+	if (opts->kernel_stack)
+		z.stacks = z.ops;
 	s->stats_fd = -1;
 	s->nr_shards = z.shards;
 	s->has_ops = z.ops > SLOT_WAYS;
@@ -495,6 +510,7 @@ void session_close(struct session *s)
 		bpf_link__destroy(s->links[p]);
 	stand_ins_close(&s->stand_ins);
 	ring_buffer__free(s->ring);
+	records_free(s->records);
 	for (u32 i = 0; i < s->nr_mapped; i++)
 		munmap(s->mapped[i].p, s->mapped[i].len);
 	if (s->stats_fd >= 0)
@@ -531,17 +547,22 @@ static int on_record(void *ctx, void *data, size_t len)
 {
 	struct session *s = ctx;
 
-	if (len == sizeof(struct iop_slow))
-		s->slow_fn(data, s->slow_ctx);
+	records_take(s->records, data, len);
 	return 0;
 }
 
-int session_on_slow(struct session *s, session_slow_fn fn, void *ctx)
+int session_on_record(struct session *s, record_fn fn, void *ctx)
 {
-	s->slow_fn = fn;
-	s->slow_ctx = ctx;
+	s->records = records_new(fn, ctx);
+	if (!s->records)
+		return -ENOMEM;
 	s->ring = ring_buffer__new(bpf_map__fd(object_map(&s->object, "ring")), on_record, s, NULL);
 	return s->ring ? 0 : -errno;
+}
+
+void session_set_top_threshold(struct session *s, u64 ns)
+{
+	__atomic_store_n(s->object.top_threshold_ns, ns, __ATOMIC_RELAXED);
 }
 
 int session_poll_fd(const struct session *s)

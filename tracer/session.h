@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "hook.h"
+#include "record.h"
 #include "unfinished.h"
 #include "bpf/config.h"
 
@@ -27,6 +28,8 @@ struct session_opts {
 	u64 threshold_ns;	/* 0: no records for that */
 	u32 sample;		/* a record for each Nth; 0: none */
 	bool in_flight;		/* session_unfinished() is to tell stages: stamps of our own */
+	bool top;		/* records by a threshold that changes */
+	bool kernel_stack;	/* records tell where in the kernel they were submitted (from tier vfs) */
 	u32 tgid, tid;		/* 0: no filter */
 	const char *comm;	/* NULL: no filter */
 	u32 devs[MAX_DEV_FILTERS];
@@ -66,9 +69,10 @@ int session_follow(struct session *s, u32 tgid);
 void session_enable(struct session *s);
 void session_disable(struct session *s);
 
-/* Over-threshold and sampled records. The callback's record lives for the call alone. */
-typedef void (*session_slow_fn)(const struct iop_slow *r, void *ctx);
-int session_on_slow(struct session *s, session_slow_fn fn, void *ctx);
+/* Over-threshold and sampled records. -ENOMEM, or -errno of the ring. */
+int session_on_record(struct session *s, record_fn fn, void *ctx);
+/* From here on, records of what takes that long (opts.top); 0: of all. */
+void session_set_top_threshold(struct session *s, u64 ns);
 int session_poll_fd(const struct session *s);
 /* Consume what is there, without waiting. Number of records or -errno. */
 int session_drain(struct session *s);

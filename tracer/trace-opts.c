@@ -88,6 +88,11 @@ static const struct opt trace_opts[] = {
 	  1e15, NULL },
 	{ "sample", 0, OPT_PARSE, F(sample), "1/N",
 	  "print each Nth operation (tier block: request) as well; 1/1 is all", 0, 0, parse_sample },
+	{ "top", 0, OPT_U64, F(top), "N",
+	  "print the N slowest operations (tier block: requests) of each interval, or of the run where there are no intervals",
+	  1, 1000, NULL },
+	{ "kernel-stack", 0, OPT_FLAG, F(kernel_stack), NULL,
+	  "let each of those tell where in the kernel its first bio was submitted (from tier vfs; costs more)", 0, 0, NULL },
 	{ "interval", 'i', OPT_PARSE, F(interval_ns), "DUR",
 	  "print a table at every interval (default 1s; none with COMMAND or --json)", 0, 0,
 	  parse_interval },
@@ -208,6 +213,12 @@ int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o, struc
 		return cmd_fail(&trace_table, EXIT_USAGE, "--cond-resched=probe: needs --tier full");
 	if (cfg->kernel_io && cfg->tier < TIER_VFS)
 		return cmd_fail(&trace_table, EXIT_USAGE, "--kernel-io: needs --tier vfs or above");
+	if (cfg->kernel_stack && cfg->tier < TIER_VFS)
+		return cmd_fail(&trace_table, EXIT_USAGE,
+				"--kernel-stack: needs --tier vfs or above, tier block does not see operations");
+	if (cfg->kernel_stack && !cfg->threshold_ns && !cfg->sample && !cfg->top)
+		return cmd_fail(&trace_table, EXIT_USAGE,
+				"--kernel-stack: needs --threshold, --sample or --top, whose records show it");
 	o->tgid = (u32)cfg->pid;
 	o->tid = (u32)cfg->tid;
 	o->comm = cfg->comm;

@@ -14,10 +14,10 @@
 struct trace_cfg {
 	enum iop_tier tier;
 	struct opt_list devs, stacks, ops, cgroups, files, dirs;
-	uint64_t pid, tid, sample;
+	uint64_t pid, tid, sample, top;
 	const char *comm;
 	uint64_t threshold_ns, min_lat_ns, hung_ns, interval_ns, duration_ns;
-	bool json, stats, floor, debug, has_interval, probe_resched, kernel_io;
+	bool json, stats, floor, debug, has_interval, probe_resched, kernel_io, kernel_stack;
 	const char *output;
 	struct opt_list by;
 	uint64_t by_max;

@@ -4,12 +4,15 @@ TRACER_SRC := \
 	tracer/anomaly-limits.c \
 	tracer/anomalies.c \
 	tracer/disk.c \
+	tracer/disk-info.c \
 	tracer/disk-tree.c \
 	tracer/hist.c \
 	tracer/hook.c \
 	tracer/kernel.c \
+	tracer/ksyms.c \
 	tracer/look.c \
 	tracer/object.c \
+	tracer/record.c \
 	tracer/session.c \
 	tracer/standin.c \
 	tracer/stamp.c \
@@ -29,6 +32,9 @@ iopath_SRC := \
 	tracer/cmd-inflight.c \
 	tracer/cmd-trace.c \
 	tracer/hung.c \
+	tracer/top.c \
+	tracer/trace-records.c \
+	tracer/view-record.c \
 	tracer/inflight-task.c \
 	tracer/inflight.c \
 	tracer/main.c \
@@ -69,6 +75,8 @@ test-hist_LIBS := -lm
 test-hook_SRC := tracer/tests/test-hook.c tracer/hook.c tracer/stamp.c tracer/disk.c $(BASE_SRC)
 test-hook_LIBS := -lm
 
+TESTS += test-record
+test-record_SRC := tracer/tests/test-record.c tracer/record.c tracer/top.c tracer/ksyms.c
 TESTS += test-disk-tree test-view
 test-disk-tree_SRC := tracer/tests/test-disk-tree.c tracer/disk-tree.c
 TESTS += test-anomaly test-who
@@ -81,7 +89,12 @@ TESTS += test-unfinished
 test-unfinished_SRC := tracer/tests/test-unfinished.c tracer/unfinished.c
 test-view_SRC := \
 	tracer/anomaly-limits.c \
+	tracer/disk-info.c \
+	tracer/disk-tree.c \
 	tracer/disk.c \
+	tracer/ksyms.c \
+	tracer/record.c \
+	tracer/view-record.c \
 	tracer/hist.c \
 	tracer/hook.c \
 	tracer/inflight-task.c \

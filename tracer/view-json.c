@@ -293,53 +293,6 @@ int view_json_report(FILE *out, const struct report *r)
 	return put_line(out, o);
 }
 
-int view_json_slow(FILE *out, const struct iop_slow *s, u32 measured)
-{
-	_cleanup_json_ json_t *o = json_pack("{s:s,s:i}", "type",
-						s->flags & SLOW_SAMPLE ? "sample" : "slow", "schema",
-						VIEW_SCHEMA);
-	bool rq = s->flags & SLOW_REQUEST;
-	json_t *stages = json_object();
-	char name[DISK_NAME_LEN], path[sizeof(s->path) + 64];
-
-	json_object_set_new(o, "level", json_string(rq ? "request" : "operation"));
-	json_object_set_new(o, "kind", json_string(rq ? bop_names[s->kind % NR_BOPS] :
-							kind_names[s->kind % NR_KINDS]));
-	json_object_set_new(o, "via", rq ? json_null() : json_string(via_names[s->via % NR_VIAS]));
-	set_num(o, "pid", s->tgid);
-	set_num(o, "tid", s->tid);
-	json_object_set_new(o, "comm", name_json(s->comm));
-	json_object_set_new(o, "device",
-			    s->dev ? json_string(disk_name(s->dev, name)) : json_null());
-	json_object_set_new(o, "sector", s->dev ? num(s->sector) : json_null());
-	set_num(o, "bytes", s->bytes);
-	json_object_set_new(o, "offset", s->flags & SLOW_OFFSET ? num(s->offset) : json_null());
-	slow_path(s, path, sizeof(path));
-	json_object_set_new(o, "path", path[0] ? name_json(path) : json_null());
-	json_object_set_new(o, "inode", s->ino ? num(s->ino) : json_null());
-	json_object_set_new(o, "result", json_integer(s->result));
-	set_num(o, "requests", s->nr_requests);
-	json_object_set_new(o, "tag", s->tag >= 0 ? json_integer(s->tag) : json_null());
-	json_object_set_new(o, "hctx", s->dev ? num(s->hctx) : json_null());
-	json_object_set_new(o, "cache",
-			    s->flags & SLOW_MISS ? json_string("miss") :
-			    s->flags & SLOW_HIT	 ? json_string("hit") :
-						   json_null());
-	set_num(o, "start_ns", s->start_ns);
-	set_num(o, "total_ns", s->total_ns);
-	set_num(o, "preempted_ns", s->resched_ns);
-	for (int i = 0; i < NR_STAGES; i++) {
-		if (rq && (i < BLOCK_STAGE_FIRST || i > BLOCK_STAGE_LAST))
-			continue;
-		if (measured & 1u << i)
-			json_object_set_new(stages, stage_names[i],
-					    rq && !(s->stages & 1u << i) ? json_null() :
-									   num(s->stage_ns[i]));
-	}
-	json_object_set_new(o, "stages", stages);
-	return put_line(out, o);
-}
-
 int view_json_hung(FILE *out, const struct unfinished *u)
 {
 	_cleanup_json_ json_t *o = json_pack("{s:s,s:i}", "type", "hung", "schema", VIEW_SCHEMA);

@@ -223,38 +223,6 @@ int view_text_report(FILE *out, const struct report *r)
 	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;
 }
 
-int view_text_slow(FILE *out, const struct iop_slow *s)
-{
-	bool rq = s->flags & SLOW_REQUEST;
-	char total[W], name[DISK_NAME_LEN], path[sizeof(s->path) + 64], d[W];
-
-	fprintf(out, "\n%s %s%s%s%s  %s  %s pid %u tid %u\n", s->flags & SLOW_SAMPLE ? "sample" : "slow",
-		rq ? "request " : "", rq ? bop_names[s->kind % NR_BOPS] : kind_names[s->kind % NR_KINDS],
-		rq ? "" : " by ", rq ? "" : via_names[s->via % NR_VIAS], dur(s->total_ns, total),
-		s->comm[0] ? s->comm : "?", s->tgid, s->tid);
-	slow_path(s, path, sizeof(path));
-	if (path[0]) {
-		fprintf(out, "  file    %s", path);
-		if (s->flags & SLOW_OFFSET)
-			fprintf(out, "  offset %llu", (unsigned long long)s->offset);
-		fprintf(out, "%s\n", s->flags & SLOW_MISS ? "  cache miss" :
-				     s->flags & SLOW_HIT  ? "  cache hit" :
-							    "");
-	}
-	fprintf(out, "  bytes   %llu  result %lld\n", (unsigned long long)s->bytes,
-		(long long)s->result);
-	if (s->dev)
-		fprintf(out, "  device  %s  sector %llu  requests %u  tag %d  hctx %u\n",
-			disk_name(s->dev, name), (unsigned long long)s->sector, s->nr_requests,
-			s->tag, s->hctx);
-	for (int i = 0; i < NR_STAGES; i++)
-		if (s->stage_ns[i])
-			fprintf(out, "  %-9s %9s %6.1f%%\n", stage_names[i], dur(s->stage_ns[i], d),
-				100.0 * (double)s->stage_ns[i] / (double)s->total_ns);
-	errno = 0;
-	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;
-}
-
 int view_text_hung(FILE *out, const struct unfinished *u)
 {
 	char age[W], name[DISK_NAME_LEN], path[PATH_MAX];

@@ -88,10 +88,8 @@ void slow_path(const struct iop_slow *r, char *buf, size_t len);
 /* 0 or -errno of the stream. */
 int view_json_start(FILE *out, const struct report *r, u32 nr_programs);
 int view_json_report(FILE *out, const struct report *r);
-int view_json_slow(FILE *out, const struct iop_slow *s, u32 measured);
 int view_json_hung(FILE *out, const struct unfinished *u);
 int view_text_report(FILE *out, const struct report *r);
-int view_text_slow(FILE *out, const struct iop_slow *s);
 int view_text_hung(FILE *out, const struct unfinished *u);
 
 /* The file that an unfinished operation asked for, by its task's descriptor; "" when that is not known. */
@@ -106,5 +104,20 @@ struct inflight_list;
 /* 0 or -errno of the stream. @now_ns as of the look. */
 int view_json_inflight(FILE *out, const struct inflight_list *l, u64 now_ns, u64 watched_ns);
 int view_text_inflight(FILE *out, const struct inflight_list *l, u64 watched_ns);
+
+/* ---- records (view-record.c) ---- */
+
+struct record;
+struct ksyms;
+
+struct record_view {
+	u32 measured;	/* bit per stage */
+	u32 rank;	/* among the slowest (--top), from 1; 0: told for itself */
+	const struct ksyms *symbols;	/* NULL: addresses stay what they are */
+};
+
+/* 0 or -errno of the stream, which is not flushed: records come fast. */
+int view_json_record(FILE *out, const struct record *r, const struct record_view *v);
+int view_text_record(FILE *out, const struct record *r, const struct record_view *v);
 
 #endif

@@ -85,6 +85,10 @@ TEST(what_no_option_means)
 		{ "trace --dir /proc/version", USAGE, "not a directory" },
 		{ "trace --tier block --file /proc/version", USAGE, "--file: needs --tier vfs" },
 		{ "trace --tier block --dir /proc", USAGE, "--dir: needs --tier vfs" },
+		{ "trace --top 0", USAGE, "--top" },
+		{ "trace --top 99999", USAGE, "--top" },
+		{ "trace --tier block --threshold 1ms --kernel-stack", USAGE, "--kernel-stack: needs --tier vfs" },
+		{ "trace --kernel-stack", USAGE, "--kernel-stack: needs --threshold" },
 		{ "trace --dev-stack nosuchdisk", USAGE, "nosuchdisk" },
 		{ "trace stray", USAGE, "stray" },
 	};

@@ -506,7 +506,90 @@ TRACE_TEST(samples)
 	sample_case("block", 100, 2003);
 }
 
-TEST_MAIN("trace-stages", T(a_slow_device_is_seen_as_one), T(queueing_is_told_from_the_device),
+/* One large write is one operation of several bios, each with its request; and where it was submitted. */
+TRACE_TEST(the_tree_of_a_record)
+{
+	enum { BIG = 8 << 20 };
+	const char *why = need_loop();
+	struct trace t;
+	json_t *line, *part;
+	size_t i, p;
+	int nr = 0;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("--threshold 1ns --kernel-stack, one write of 8 MiB");
+	if (trace_command(&t,
+			  "--tier vfs --dev %s --threshold 1ns --kernel-stack -- known-count --target %s --count 1 --size %d --op write --direct",
+			  loop.name, loop.path, BIG)) {
+		json_array_foreach(t.lines, i, line) {
+			json_t *tree = json_at(line, "tree"), *stack = json_at(line, "kernel_stack");
+			int64_t bytes = 0;
+
+			if (!is_slow(line))
+				continue;
+			nr++;
+			check_between("bios", number_at(line, "bios"), 2, 1000);
+			check_between("told", (int64_t)json_array_size(tree), 2, 8);
+			json_array_foreach(tree, p, part) {
+				bytes += number_at(part, "bytes");
+				check_text("op", text_at(part, "op"), "write");
+				check_text("device", text_at(part, "device"), loop.name);
+				check_same("status", number_at(part, "status"), 0);
+				check_between("device time", number_at(part, "stages.device"), 1,
+					      number_at(line, "total_ns"));
+			}
+			if (number_at(line, "bios") <= 8)
+				check_same("bytes of the requests", bytes, BIG);
+			check_between("frames of the stack", (int64_t)json_array_size(stack), 3, 32);
+			check_true("the stack is in the block layer",
+				   strstr(json_string_value(json_array_get(stack, 0)), "bio") != NULL);
+			check_text("stack of devices", text_at(line, "device_stack"), loop.name);
+			check_text("scheduler", text_at(line, "scheduler"), "none");
+			check_true("no error", json_is_null(json_at(line, "error")));
+		}
+		check_same("slow lines", nr, 1);
+	}
+	trace_free(&t);
+}
+
+/* Three of many, by a threshold of its own or by one that is given; each interval anew. */
+TRACE_TEST(the_slowest_of_a_run)
+{
+	const char *why = need_loop();
+	static const char *const more[] = { "", "--threshold 1ns" };
+
+	if (why)
+		TEST_SKIP(why);
+	for (size_t m = 0; m < ARRAY_SIZE(more); m++) {
+		struct trace t;
+		int64_t last = INT64_MAX, nr = 0;
+		json_t *line;
+		size_t i;
+
+		check_case("--top 3 %s", more[m]);
+		if (trace_command(&t, "--tier vfs --dev %s --top 3 %s -- known-count --target %s --count 2003 --direct",
+				  loop.name, more[m], loop.path)) {
+			json_t *total = json_at(trace_operation(&t, "read", "syscall"), "stages.total");
+
+			json_array_foreach(t.lines, i, line) {
+				if (!text_at(line, "type") || strcmp(text_at(line, "type"), "top"))
+					continue;
+				nr++;
+				check_same("rank", number_at(line, "rank"), nr);
+				check_between("slower ones first", number_at(line, "total_ns"), 1, last);
+				last = number_at(line, "total_ns");
+				if (nr == 1)
+					check_same("the slowest of all", last, number_at(total, "max_ns"));
+			}
+			check_same("lines", nr, 3);
+			check_coverage(&t);
+		}
+		trace_free(&t);
+	}
+}
+
+TEST_MAIN("trace-stages", T(the_tree_of_a_record), T(the_slowest_of_a_run), T(a_slow_device_is_seen_as_one), T(queueing_is_told_from_the_device),
 	  T(bios_that_were_turned_away), T(throttled_reads), T(over_the_threshold), T(over_the_threshold_in_a_file),
 	  T(what_is_not_told_is_counted), T(what_hangs_is_told_while_it_does),
 	  T(samples))

@@ -7,6 +7,7 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 #include "tracer/inflight-task.h"
+#include "tracer/record.h"
 #include "tracer/view.h"
 #include "tracer/view-anomaly.h"
 
@@ -68,18 +69,24 @@ static struct report made_up(enum iop_tier tier)
 	return r;
 }
 
-static struct iop_slow made_up_slow(void)
+static struct record made_up_record(void)
 {
-	struct iop_slow s = { .start_ns = 7, .total_ns = 100, .bytes = 4096, .offset = 8192,
-			      .result = 4096, .dev = 250 << 20 | 7, .flags = SLOW_OFFSET | SLOW_MISS,
-			      .tgid = 10, .tid = 11, .nr_requests = 1, .tag = 3, .kind = KIND_READ,
-			      .comm = "a\xff z" };
+	struct record r = { .slow = { .start_ns = 7, .total_ns = 100, .bytes = 4096, .offset = 8192, .result = 4096,
+				      .dev = 250 << 20 | 7, .flags = SLOW_OFFSET | SLOW_MISS, .tgid = 10, .tid = 11,
+				      .nr_requests = 2, .nr_parts = 3, .tag = 3, .kind = KIND_READ,
+				      .comm = "a\xff z" },
+			    .nr_parts = 2 };
 
-	s.stage_ns[STAGE_DEVICE] = 60;
-	s.stage_ns[STAGE_RETURN] = 40;
-	memcpy(s.path, "file\0dir\0mnt", 13);
-	s.path_len = 13;
-	return s;
+	r.slow.stage_ns[STAGE_DEVICE] = 60;
+	r.slow.stage_ns[STAGE_RETURN] = 40;
+	memcpy(r.slow.path, "file\0dir\0mnt", 13);
+	r.slow.path_len = 13;
+	/* one after the other, the second with an error and in three parts */
+	r.parts[0] = (struct iop_part){ .rq = 1, .q_ns = 10, .g_ns = 20, .d_ns = 30, .c_ns = 90, .tag = 3,
+					.dev = 250 << 20 | 7, .bytes = 4096 };
+	r.parts[1] = (struct iop_part){ .rq = 2, .q_ns = 11, .g_ns = 20, .i_ns = 25, .d_ns = 30, .c_ns = 95, .tag = -1,
+					.dev = 250 << 20 | 7, .status = 10, .requeues = 1, .partials = 2 };
+	return r;
 }
 
 static json_t *printed(int (*print)(FILE *, const void *), const void *arg)
@@ -108,9 +115,11 @@ static int print_start(FILE *f, const void *r)
 	return view_json_start(f, r, 26);
 }
 
-static int print_slow(FILE *f, const void *s)
+static const struct record_view view_all = { .measured = ~0u };
+
+static int print_record(FILE *f, const void *r)
 {
-	return view_json_slow(f, s, ~0u);
+	return view_json_record(f, r, &view_all);
 }
 
 static void check(json_t *line)
@@ -157,19 +166,37 @@ TEST(the_schema_is_not_a_sieve)
 
 TEST(slow_lines)
 {
-	struct iop_slow s = made_up_slow();
-	json_t *j = printed(print_slow, &s);
+	struct record r = made_up_record();
+	json_t *j = printed(print_record, &r), *part;
 
 	check(j);
 	ASSERT_STR(json_string_value(json_object_get(j, "path")), "/mnt/dir/file");
 	/* a name that is no UTF-8 does not lose the line */
 	ASSERT_STR(json_string_value(json_object_get(j, "comm")), "a? z");
+	part = json_array_get(json_object_get(j, "tree"), 1);
+	ASSERT_EQ(json_integer_value(json_object_get(part, "request")), 2);
+	ASSERT_EQ(json_integer_value(json_object_get(part, "partial_completions")), 2);
+	ASSERT_STR(json_string_value(json_object_get(part, "error")), "I/O error");
+	ASSERT_EQ(json_integer_value(json_object_get(json_object_get(part, "stages"), "i2d")), 5);
+	CU_ASSERT(json_is_null(json_object_get(json_object_get(part, "stages"), "driver")));
 	json_decref(j);
-	s.flags = SLOW_REQUEST;
-	s.kind = BOP_FLUSH;
-	s.tag = -1;
-	j = printed(print_slow, &s);
+	/* both bios in one request */
+	r.parts[1].rq = 1;
+	r.parts[1].c_ns = 90;
+	j = printed(print_record, &r);
+	part = json_array_get(json_object_get(j, "tree"), 1);
+	ASSERT_EQ(json_integer_value(json_object_get(part, "request")), 1);
+	json_decref(j);
+	r.slow.flags = SLOW_REQUEST;
+	r.slow.kind = BOP_FLUSH;
+	r.slow.tag = -1;
+	r.slow.result = 2;
+	r.nr_frames = 2;
+	r.ip[1] = 0x10;
+	j = printed(print_record, &r);
 	check(j);
+	ASSERT_STR(json_string_value(json_object_get(j, "error")), "timeout");
+	ASSERT_STR(json_string_value(json_array_get(json_object_get(j, "kernel_stack"), 1)), "0x10");
 	CU_ASSERT(json_is_null(json_object_get(j, "via")));
 	json_decref(j);
 }
@@ -393,18 +420,20 @@ TEST(anomalies)
 TEST(text_names_what_was_lost_and_what_not_measured)
 {
 	struct report r = made_up(TIER_FULL);
-	struct iop_slow s = made_up_slow();
+	struct record rec = made_up_record();
 	_cleanup_free_ char *text = NULL;
 	size_t len;
 	FILE *f = open_memstream(&text, &len);
 
 	CU_ASSERT(!view_text_report(f, &r));
-	CU_ASSERT(!view_text_slow(f, &s));
+	CU_ASSERT(!view_text_record(f, &rec, &view_all));
 	fclose(f);
 	CU_ASSERT(strstr(text, "2 no_end (requests whose completion was not seen)") != NULL);
 	CU_ASSERT(strstr(text, "9 recursion") != NULL);
 	CU_ASSERT(strstr(text, "p99?") != NULL);
 	CU_ASSERT(strstr(text, "driver        not measured") != NULL);
+	CU_ASSERT(strstr(text, "the last 2 of 3 bios") != NULL);
+	CU_ASSERT(strstr(text, "requeued 1  in 3 parts  status 10 I/O error") != NULL);
 	CU_ASSERT(strstr(text, "/mnt/dir/file  offset 8192  cache miss") != NULL);
 }
 

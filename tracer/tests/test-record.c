@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Records put together, the slowest of them kept, and names of kernel functions. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+#include "tracer/ksyms.h"
+#include "tracer/record.h"
+#include "tracer/top.h"
+
+/* ---- put together ---- */
+
+static struct record got[8];
+static u32 nr_got;
+
+static void note(const struct record *r, void *ctx)
+{
+	(void)ctx;
+	got[nr_got++] = *r;
+}
+
+static void part(struct records *r, u64 id, u64 sector)
+{
+	struct iop_part p = { .id = id, .sector = sector };
+
+	records_take(r, &p, sizeof(p));
+}
+
+static void slow(struct records *r, u64 id, u32 nr_parts)
+{
+	struct iop_slow s = { .id = id, .nr_parts = nr_parts };
+
+	records_take(r, &s, sizeof(s));
+}
+
+TEST(parts_of_two_operations_mixed)
+{
+	struct records *r = records_new(note, NULL);
+	struct iop_stack stack = { .id = 2, .nr = 2, .ip = { 10, 20 } };
+
+	nr_got = 0;
+	part(r, 1, 100);
+	part(r, 2, 200);
+	records_take(r, &stack, sizeof(stack));
+	part(r, 1, 101);
+	slow(r, 2, 1);
+	slow(r, 1, 2);
+	ASSERT_EQ(nr_got, 2);
+	ASSERT_EQ(got[0].nr_parts, 1);
+	ASSERT_EQ(got[0].parts[0].sector, 200);
+	ASSERT_EQ(got[0].nr_frames, 2);
+	ASSERT_EQ(got[1].nr_parts, 2);
+	ASSERT_EQ(got[1].parts[1].sector, 101);
+	ASSERT_EQ(got[1].nr_frames, 0);
+	records_free(r);
+}
+
+/* Of an operation whose own record was lost nothing goes to the next one. */
+TEST(what_was_lost_is_not_mixed_up)
+{
+	struct records *r = records_new(note, NULL);
+
+	nr_got = 0;
+	for (u64 id = 1; id <= 1000; id++)
+		part(r, id, id);
+	slow(r, 5000, 0);
+	slow(r, 0, 0);
+	part(r, 5001, 7);
+	slow(r, 5001, 1);
+	ASSERT_EQ(nr_got, 3);
+	ASSERT_EQ(got[0].nr_parts, 0);
+	ASSERT_EQ(got[1].nr_parts, 0);
+	ASSERT_EQ(got[2].nr_parts, 1);
+	ASSERT_EQ(got[2].parts[0].sector, 7);
+	records_take(r, &nr_got, sizeof(nr_got));
+	ASSERT_EQ(nr_got, 3);
+	records_free(r);
+}
+
+TEST(stages_of_a_part)
+{
+	const struct iop_part p = { .q_ns = 10, .g_ns = 30, .i_ns = 35, .p_ns = 45, .d_ns = 47, .e_ns = 90, .c_ns = 100 };
+	const struct iop_part flush = { .bop = BOP_FLUSH, .q_ns = 10, .g_ns = 30, .c_ns = 100 };
+	const struct iop_part back = { .q_ns = 10, .g_ns = 5, .d_ns = 47, .c_ns = 46 };
+
+	ASSERT_EQ(part_stage(&p, STAGE_Q2G), 20);
+	ASSERT_EQ(part_stage(&p, STAGE_G2I), 5);
+	ASSERT_EQ(part_stage(&p, STAGE_I2D), 10);
+	ASSERT_EQ(part_stage(&p, STAGE_DRIVER), 2);
+	ASSERT_EQ(part_stage(&p, STAGE_DEVICE), 43);
+	ASSERT_EQ(part_stage(&p, STAGE_COMPLETE), 10);
+	ASSERT_EQ(part_stage(&flush, STAGE_DEVICE), 70);
+	ASSERT_EQ(part_stage(&flush, STAGE_G2I), -1);
+	ASSERT_EQ(part_stage(&back, STAGE_Q2G), 0);
+	ASSERT_EQ(part_stage(&back, STAGE_DEVICE), 0);
+	ASSERT_EQ(part_stage(&p, STAGE_WAKEUP), -1);
+}
+
+/* ---- the slowest ---- */
+
+static void took(struct top *t, u64 ns)
+{
+	static struct record r;
+
+	r.slow.total_ns = ns;
+	top_take(t, &r);
+}
+
+TEST(the_slowest_n)
+{
+	struct top t;
+
+	ASSERT_EQ(top_init(&t, 3), 0);
+	took(&t, 5);
+	took(&t, 50);
+	ASSERT_EQ(t.threshold_ns, 0);
+	took(&t, 10);
+	/* full: what is faster than the third is of no interest */
+	ASSERT_EQ(t.threshold_ns, 5);
+	for (u64 ns = 1; ns <= 1000; ns++)
+		took(&t, ns * 7919 % 1000);
+	ASSERT_EQ(t.threshold_ns, 997);
+	top_sort(&t);
+	ASSERT_EQ(t.v[0].slow.total_ns, 999);
+	ASSERT_EQ(t.v[1].slow.total_ns, 998);
+	ASSERT_EQ(t.v[2].slow.total_ns, 997);
+	CU_ASSERT(top_is_complete(&t));
+	top_free(&t);
+}
+
+/* A quieter interval: the threshold comes down, and meanwhile the list says that it may lack some. */
+TEST(the_threshold_follows)
+{
+	struct top t;
+
+	ASSERT_EQ(top_init(&t, 2), 0);
+	took(&t, 1000);
+	took(&t, 1000);
+	top_begin(&t);
+	ASSERT_EQ(t.threshold_ns, 500);
+	took(&t, 700);
+	CU_ASSERT(!top_is_complete(&t));
+	ASSERT_EQ(t.missed_below_ns, 500);
+	top_begin(&t);
+	ASSERT_EQ(t.threshold_ns, 125);
+	took(&t, 200);
+	took(&t, 300);
+	CU_ASSERT(top_is_complete(&t));
+	for (int i = 0; i < 10; i++)
+		top_begin(&t);
+	ASSERT_EQ(t.threshold_ns, 0);
+	CU_ASSERT(top_is_complete(&t));
+	top_free(&t);
+}
+
+/* ---- names ---- */
+
+TEST(names_of_addresses)
+{
+	static const char text[] = "ffffffff81000200 T second\nffffffff81000100 t first\n"
+				   "ffffffff81000150 d data\nffffffff81000300 t third\t[mod]\n";
+	char path[] = "/tmp/iopath-ksyms-XXXXXX", buf[64];
+	_cleanup_close_ int fd = mkstemp(path);
+	struct ksyms *k = NULL;
+
+	CU_ASSERT(write(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1);
+	ASSERT_EQ(ksyms_load(path, &k), 0);
+	ASSERT_STR(ksyms_name(k, 0xffffffff81000100, buf, sizeof(buf)), "first+0x0");
+	ASSERT_STR(ksyms_name(k, 0xffffffff810001ff, buf, sizeof(buf)), "first+0xff");
+	ASSERT_STR(ksyms_name(k, 0xffffffff81000310, buf, sizeof(buf)), "third+0x10");
+	ASSERT_STR(ksyms_name(k, 0x1000, buf, sizeof(buf)), "0x1000");
+	ASSERT_STR(ksyms_name(NULL, 0x1000, buf, sizeof(buf)), "0x1000");
+	ksyms_free(k);
+	unlink(path);
+	ASSERT_EQ(ksyms_load("/dev/null", &k), -EPERM);
+	ASSERT_EQ(ksyms_load("/no/such/file", &k), -ENOENT);
+}
+
+TEST_MAIN("record", T(parts_of_two_operations_mixed), T(what_was_lost_is_not_mixed_up), T(stages_of_a_part),
+	  T(the_slowest_n), T(the_threshold_follows), T(names_of_addresses))

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "disk-info.h"
+#include "disk-tree.h"
+#include "ksyms.h"
+#include "record.h"
+#include "tracer/base/parse.h"
+#include "view.h"
+#include "view-json.h"
+
+#define W 32
+
+static const char *dur(u64 ns, char *buf)
+{
+	return fmt_duration(ns, buf, W);
+}
+
+static const char *type_of(const struct record *r, const struct record_view *v)
+{
+	return v->rank ? "top" : r->slow.flags & SLOW_SAMPLE ? "sample" : "slow";
+}
+
+static const char *kind_of(const struct iop_slow *s)
+{
+	return s->flags & SLOW_REQUEST ? bop_names[s->kind % NR_BOPS] : kind_names[s->kind % NR_KINDS];
+}
+
+/* What a time of CLOCK_MONOTONIC is by the clock on the wall, as that is set now. */
+static u64 wall_ns(u64 mono_ns)
+{
+	struct timespec mono, wall;
+
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return (u64)wall.tv_sec * 1000000000ull + (u64)wall.tv_nsec -
+	       ((u64)mono.tv_sec * 1000000000ull + (u64)mono.tv_nsec) + mono_ns;
+}
+
+/* Of a failed operation or request, why; NULL: it did not fail, or no name is sure. */
+static const char *error_of(const struct iop_slow *s)
+{
+	if (s->flags & SLOW_REQUEST)
+		return s->result ? disk_status_text((int)s->result) : NULL;
+	return s->result < 0 ? strerror((int)-s->result) : NULL;
+}
+
+/* The devices below the file, or below what the request went to. */
+static const char *stack_of(const struct iop_slow *s)
+{
+	u32 dev = s->file_dev && s->file_dev >> 20 ? s->file_dev : s->dev;
+
+	return dev ? disk_info(dev)->stack : NULL;
+}
+
+static const enum iop_stage part_stages[] = { STAGE_Q2G, STAGE_G2I, STAGE_I2D, STAGE_DRIVER, STAGE_DEVICE,
+					      STAGE_COMPLETE };
+
+/* Number of the request that a part is of: its first part's, from 1. */
+static u32 request_nr(const struct record *r, u32 part)
+{
+	u32 nr = 0;
+
+	for (u32 i = 0; i <= part; i++) {
+		u32 first = 0;
+
+		while (r->parts[first].rq != r->parts[i].rq || r->parts[first].c_ns != r->parts[i].c_ns)
+			first++;
+		nr += first == i;
+		if (i == part && first != i)
+			return request_nr(r, first);
+	}
+	return nr;
+}
+
+/* The first frame that is not of the tracer's own program, which the stack was taken in. */
+static u32 first_frame(const struct record *r, const struct ksyms *k)
+{
+	static const char *const own[] = { "bpf_prog_", "bpf_trace_run", "__bpf_trace_", "__traceiter_",
+					   "bpf_trampoline_", "bpf_get_stack" };
+	char name[256];
+	u32 i = 0;
+
+	for (size_t o = 0; i < r->nr_frames && o < ARRAY_SIZE(own);) {
+		ksyms_name(k, r->ip[i], name, sizeof(name));
+		if (strncmp(name, own[o], strlen(own[o])))
+			o++;
+		else
+			i++, o = 0;
+	}
+	return i;
+}
+
+/* ---- JSON ---- */
+
+static json_t *text_or_null(const char *s)
+{
+	return s && *s ? name_json(s) : json_null();
+}
+
+static json_t *stages_json(const struct iop_slow *s, u32 measured)
+{
+	bool rq = s->flags & SLOW_REQUEST;
+	json_t *o = json_object();
+
+	for (int i = 0; i < NR_STAGES; i++) {
+		if (rq && (i < BLOCK_STAGE_FIRST || i > BLOCK_STAGE_LAST))
+			continue;
+		if (measured & 1u << i)
+			json_object_set_new(o, stage_names[i],
+					    rq && !(s->stages & 1u << i) ? json_null() : num(s->stage_ns[i]));
+	}
+	return o;
+}
+
+static json_t *part_json(const struct record *r, u32 i)
+{
+	const struct iop_part *p = &r->parts[i];
+	json_t *o = json_object(), *stages = json_object();
+
+	set_num(o, "request", request_nr(r, i));
+	json_object_set_new(o, "op", json_string(bop_names[p->bop % NR_BOPS]));
+	json_object_set_new(o, "device", json_string(disk_info(p->dev)->name));
+	set_num(o, "sector", p->sector);
+	set_num(o, "bytes", p->bytes);
+	json_object_set_new(o, "tag", p->tag >= 0 ? json_integer(p->tag) : json_null());
+	set_num(o, "hctx", p->hctx);
+	set_num(o, "queued_ns", p->q_ns);
+	set_num(o, "requeues", p->requeues);
+	set_num(o, "merged_bios", p->merged);
+	set_num(o, "partial_completions", p->partials);
+	json_object_set_new(o, "status", json_integer(p->status));
+	json_object_set_new(o, "error", text_or_null(p->status ? disk_status_text(p->status) : NULL));
+	for (size_t s = 0; s < ARRAY_SIZE(part_stages); s++) {
+		s64 ns = part_stage(p, part_stages[s]);
+
+		json_object_set_new(stages, stage_names[part_stages[s]], ns < 0 ? json_null() : json_integer(ns));
+	}
+	json_object_set_new(o, "stages", stages);
+	return o;
+}
+
+static json_t *parts_json(const struct record *r)
+{
+	json_t *list = json_array();
+
+	for (u32 i = 0; i < r->nr_parts; i++)
+		json_array_append_new(list, part_json(r, i));
+	return list;
+}
+
+static json_t *frames_json(const struct record *r, const struct ksyms *k)
+{
+	json_t *list = json_array();
+	char name[256];
+
+	for (u32 i = first_frame(r, k); i < r->nr_frames; i++)
+		json_array_append_new(list, json_string(ksyms_name(k, r->ip[i], name, sizeof(name))));
+	return list;
+}
+
+static void set_place(json_t *o, const struct iop_slow *s)
+{
+	char path[sizeof(s->path) + 64];
+
+	json_object_set_new(o, "device", s->dev ? json_string(disk_info(s->dev)->name) : json_null());
+	json_object_set_new(o, "device_stack", text_or_null(stack_of(s)));
+	json_object_set_new(o, "scheduler", text_or_null(s->dev ? disk_info(s->dev)->scheduler : NULL));
+	json_object_set_new(o, "sector", s->dev ? num(s->sector) : json_null());
+	set_num(o, "bytes", s->bytes);
+	json_object_set_new(o, "offset", s->flags & SLOW_OFFSET ? num(s->offset) : json_null());
+	slow_path(s, path, sizeof(path));
+	json_object_set_new(o, "path", path[0] ? name_json(path) : json_null());
+	json_object_set_new(o, "inode", s->ino ? num(s->ino) : json_null());
+}
+
+int view_json_record(FILE *out, const struct record *r, const struct record_view *v)
+{
+	const struct iop_slow *s = &r->slow;
+	bool rq = s->flags & SLOW_REQUEST;
+	_cleanup_json_ json_t *o = json_pack("{s:s,s:i,s:s,s:s}", "type", type_of(r, v), "schema", VIEW_SCHEMA,
+					     "level", rq ? "request" : "operation", "kind", kind_of(s));
+
+	json_object_set_new(o, "rank", v->rank ? num(v->rank) : json_null());
+	json_object_set_new(o, "via", rq ? json_null() : json_string(via_names[s->via % NR_VIAS]));
+	set_num(o, "pid", s->tgid);
+	set_num(o, "tid", s->tid);
+	json_object_set_new(o, "comm", name_json(s->comm));
+	set_place(o, s);
+	json_object_set_new(o, "result", json_integer(s->result));
+	json_object_set_new(o, "error", text_or_null(error_of(s)));
+	set_num(o, "requests", s->nr_requests);
+	json_object_set_new(o, "tag", s->tag >= 0 ? json_integer(s->tag) : json_null());
+	json_object_set_new(o, "hctx", s->dev ? num(s->hctx) : json_null());
+	json_object_set_new(o, "cache",
+			    s->flags & SLOW_MISS ? json_string("miss") :
+			    s->flags & SLOW_HIT	 ? json_string("hit") :
+						   json_null());
+	set_num(o, "start_ns", s->start_ns);
+	set_num(o, "wall_start_ns", wall_ns(s->start_ns));
+	set_num(o, "total_ns", s->total_ns);
+	set_num(o, "preempted_ns", s->resched_ns);
+	json_object_set_new(o, "stages", stages_json(s, v->measured));
+	set_num(o, "bios", s->nr_parts);
+	json_object_set_new(o, "tree", parts_json(r));
+	json_object_set_new(o, "kernel_stack", r->nr_frames ? frames_json(r, v->symbols) : json_null());
+	return put_line(out, o);
+}
+
+/* ---- text ---- */
+
+static void put_head(FILE *out, const struct record *r, const struct record_view *v)
+{
+	const struct iop_slow *s = &r->slow;
+	bool rq = s->flags & SLOW_REQUEST;
+	u64 wall = wall_ns(s->start_ns);
+	time_t at = (time_t)(wall / 1000000000);
+	char total[W], when[64], rank[16] = "";
+	struct tm tm;
+
+	if (v->rank)
+		snprintf(rank, sizeof(rank), " %u", v->rank);
+	localtime_r(&at, &tm);
+	strftime(when, sizeof(when), "%F %T", &tm);
+	fprintf(out, "\n%s%s %s%s%s%s  %s  %s pid %u tid %u\n", type_of(r, v), rank, rq ? "request " : "",
+		kind_of(s), rq ? "" : " by ", rq ? "" : via_names[s->via % NR_VIAS], dur(s->total_ns, total),
+		s->comm[0] ? s->comm : "?", s->tgid, s->tid);
+	fprintf(out, "  begun   %s.%06u\n", when, (unsigned int)(wall % 1000000000 / 1000));
+}
+
+static void put_file(FILE *out, const struct iop_slow *s)
+{
+	char path[sizeof(s->path) + 64];
+
+	slow_path(s, path, sizeof(path));
+	if (!path[0])
+		return;
+	fprintf(out, "  file    %s", path);
+	if (s->flags & SLOW_OFFSET)
+		fprintf(out, "  offset %llu", (unsigned long long)s->offset);
+	fprintf(out, "%s\n", s->flags & SLOW_MISS ? "  cache miss" : s->flags & SLOW_HIT ? "  cache hit" : "");
+}
+
+static void put_device(FILE *out, const struct iop_slow *s)
+{
+	const char *stack = stack_of(s), *error = error_of(s);
+	const struct disk_info *d = s->dev ? disk_info(s->dev) : NULL;
+
+	fprintf(out, "  bytes   %llu  result %lld", (unsigned long long)s->bytes, (long long)s->result);
+	fprintf(out, "%s%s%s\n", error ? " (" : "", error ? error : "", error ? ")" : "");
+	if (!d)
+		return;
+	fprintf(out, "  device  %s  sector %llu  requests %u  tag %d  hctx %u", d->name,
+		(unsigned long long)s->sector, s->nr_requests, s->tag, s->hctx);
+	if (d->scheduler[0])
+		fprintf(out, "  scheduler %s", d->scheduler);
+	if (stack && strcmp(stack, d->name))
+		fprintf(out, "  of %s", stack);
+	fprintf(out, "\n");
+}
+
+static void put_part(FILE *out, const struct record *r, u32 i)
+{
+	const struct iop_part *p = &r->parts[i];
+	const char *error = p->status ? disk_status_text(p->status) : NULL;
+	char d[W];
+
+	fprintf(out, "  bio     request %u  %s %s  sector %llu  bytes %u  tag %d  hctx %u", request_nr(r, i),
+		bop_names[p->bop % NR_BOPS], disk_info(p->dev)->name, (unsigned long long)p->sector, p->bytes,
+		p->tag, p->hctx);
+	if (p->requeues)
+		fprintf(out, "  requeued %u", p->requeues);
+	if (p->partials)
+		fprintf(out, "  in %u parts", p->partials + 1);
+	if (p->status)
+		fprintf(out, "  status %d%s%s", p->status, error ? " " : "", error ? error : "");
+	fprintf(out, "\n         ");
+	for (size_t s = 0; s < ARRAY_SIZE(part_stages); s++) {
+		s64 ns = part_stage(p, part_stages[s]);
+
+		if (ns >= 0)
+			fprintf(out, " %s %s", stage_names[part_stages[s]], dur((u64)ns, d));
+	}
+	fprintf(out, "\n");
+}
+
+int view_text_record(FILE *out, const struct record *r, const struct record_view *v)
+{
+	const struct iop_slow *s = &r->slow;
+	char d[W], name[256];
+
+	put_head(out, r, v);
+	put_file(out, s);
+	put_device(out, s);
+	for (int i = 0; i < NR_STAGES; i++)
+		if (s->stage_ns[i])
+			fprintf(out, "  %-9s %9s %6.1f%%\n", stage_names[i], dur(s->stage_ns[i], d),
+				100.0 * (double)s->stage_ns[i] / (double)s->total_ns);
+	/* one bio, one request: all of it stands above */
+	if (s->nr_parts > r->nr_parts)
+		fprintf(out, "  the last %u of %u bios:\n", r->nr_parts, s->nr_parts);
+	for (u32 i = 0; s->nr_parts > 1 && i < r->nr_parts; i++)
+		put_part(out, r, i);
+	if (s->nr_parts == 1 && r->nr_parts && (r->parts[0].status || r->parts[0].requeues || r->parts[0].partials))
+		put_part(out, r, 0);
+	for (u32 first = first_frame(r, v->symbols), i = first; i < r->nr_frames; i++)
+		fprintf(out, "  %s   %s\n", i == first ? "stack" : "     ", ksyms_name(v->symbols, r->ip[i], name, sizeof(name)));
+	return ferror(out) ? -EIO : 0;
+}
