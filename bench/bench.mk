@@ -171,7 +171,7 @@ BENCH_TESTS := test-bench-compare test-bench-cpu test-bench-device test-bench-fu
 	test-bench-uring test-bench-verdict test-bench-view
 TESTS += $(BENCH_TESTS)
 test-bench-fuzz_EXTRA := bench/fuzz/target.c
-BENCH_RUN_TESTS := test-bench-device test-bench-run test-bench-stop test-bench-uring
+BENCH_RUN_TESTS := test-bench-tune test-bench-device test-bench-run test-bench-stop test-bench-uring
 $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/canned.c bench/tests/schema.c $(value $(t)_EXTRA) \
 	$(if $(filter $(t),$(BENCH_RUN_TESTS)),bench/tests/bench-run.c) $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))

@@ -12,6 +12,7 @@
 #include "bench/file.h"
 #include "bench/preflight.h"
 #include "bench/setting.h"
+#include "bench/tests/bench-run.h"
 #include "bench/tune.h"
 #include "bench/why.h"
 #include "tracer/base/cleanup.h"
@@ -318,7 +319,62 @@ TEST(interrupts_of_the_disk_go_to_one_core)
 	end();
 }
 
+/* ---- whole runs, on the one knob that most machines have ---- */
+
+#define REAL_THP "/sys/kernel/mm/transparent_hugepage/enabled"
+
+static struct bench_run tuned_run(void)
+{
+	struct bench_run r = run_new("--tune --arms off,off2 --rounds 32:32 --window 300ms --workload randread-4k-qd1");
+
+	run_fake(&r);
+	run_start(&r);
+	return r;
+}
+
+static bool thp_becomes(const char *value)
+{
+	char now[SETTING_MAX] = "";
+
+	for (int i = 0; i < 1000; i++) {
+		if (!setting_read(REAL_THP, now, sizeof(now)) && !strcmp(now, value))
+			return true;
+		usleep(10000);
+	}
+	printf("    it is %s\n", now);
+	return false;
+}
+
+TEST(however_a_run_ends_the_machine_is_as_it_was)
+{
+	static const int signals[] = { SIGTERM, SIGKILL };
+	char was[SETTING_MAX];
+
+	NEEDS_ROOT_AND_LOOP();
+	if (setting_read(REAL_THP, was, sizeof(was)) || !strcmp(was, "never") || access(REAL_THP, W_OK))
+		TEST_SKIP("no huge pages here that could be switched off");
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		struct bench_run r = tuned_run(), next;
+
+		ASSERT_TRUE(thp_becomes("never"));
+		kill(r.child.pid, signals[i]);
+		run_end(&r);
+		run_free(&r);
+		if (signals[i] == SIGKILL) { /* without --tune: it cleans up all the same */
+			next = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1");
+			run_fake(&next);
+			run_start(&next);
+			run_end(&next);
+			ASSERT_TRUE(strstr(next.text, "cleaned up setting " REAL_THP) != NULL);
+			run_free(&next);
+		}
+		ASSERT_TRUE(thp_becomes(was));
+		expect_clean();
+	}
+}
+
 TEST_MAIN("bench-tune", T(a_machine_out_of_the_box_is_doubtful), T(a_machine_made_ready_is_not),
 	  T(what_a_machine_does_not_have_is_absent_not_wrong), T(tuning_changes_what_is_there_and_puts_it_back),
 	  T(a_crash_is_put_right_by_the_next_run), T(a_refusal_is_said_and_the_rest_goes_on),
-	  T(irqbalance_stands_still_and_goes_on), T(interrupts_of_the_disk_go_to_one_core))
+	  T(irqbalance_stands_still_and_goes_on), T(interrupts_of_the_disk_go_to_one_core),
+	  T(however_a_run_ends_the_machine_is_as_it_was))
