@@ -9,6 +9,7 @@
 #define IOPATH_BIO_H
 
 #include "wanted.bpf.h"
+#include "who.h"
 
 SLOT_TABLE(bios, struct bio_slot);
 

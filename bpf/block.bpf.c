@@ -712,8 +712,13 @@ static __always_inline int on_bio_stack(void *ctx, u64 bio)
 
 /* ---- the hooks ---- */
 
-HOOK("?tp_btf/block_bio_queue", bio_queue, (struct bio *bio), ON_BIO_QUEUE(bio))
-HOOK("?fentry/__blk_throtl_bio", bio_throttle, (struct bio *bio), on_bio_throttle(bio))
+static __noinline int stacks_queued(void *ctx, u64 address);
+
+/* Only the program itself has the context that a stack is taken by. */
+#define BIO_HOOK(call, bio) ((call), cfg.who & WHO_STACKS ? stacks_queued(ctx, address(bio)) : 0)
+
+HOOK("?tp_btf/block_bio_queue", bio_queue, (struct bio *bio), BIO_HOOK(ON_BIO_QUEUE(bio), bio))
+HOOK("?fentry/__blk_throtl_bio", bio_throttle, (struct bio *bio), BIO_HOOK(on_bio_throttle(bio), bio))
 HOOK("?tp_btf/block_getrq", getrq, (struct bio *bio), on_bio_got(bio))
 HOOK("?tp_btf/block_bio_backmerge", bio_backmerge, (struct bio *bio), on_bio_merged(bio, false))
 HOOK("?tp_btf/block_bio_frontmerge", bio_frontmerge, (struct bio *bio), on_bio_merged(bio, true))
@@ -728,7 +733,7 @@ HOOK("?tp_btf/block_rq_complete", rq_complete, (struct request *rq, int error, u
      on_complete(rq, (s16)error, nr_bytes))
 
 /* until 5.10 with the queue, and merges with the request */
-HOOK("?tp_btf/block_bio_queue", bio_queue_q, (void *q, struct bio *bio), ON_BIO_QUEUE(bio))
+HOOK("?tp_btf/block_bio_queue", bio_queue_q, (void *q, struct bio *bio), BIO_HOOK(ON_BIO_QUEUE(bio), bio))
 HOOK("?tp_btf/block_getrq", getrq_q, (void *q, struct bio *bio), on_bio_got(bio))
 HOOK("?tp_btf/block_bio_backmerge", bio_backmerge_q, (void *q, void *rq, struct bio *bio),
      on_bio_merged(bio, false))

@@ -8,4 +8,4 @@
 #include "vfs.bpf.c"
 #include "filemap.bpf.c"
 #include "full.bpf.c"
-#include "who.bpf.h"
+#include "stacks.bpf.h"

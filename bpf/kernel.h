@@ -44,7 +44,11 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_STACK_TRACE = 7,
 	BPF_MAP_TYPE_RINGBUF = 27,
+};
+enum {
+	BPF_F_USER_STACK = 1u << 8,
 };
 enum {
 	BPF_F_MMAPABLE = 1u << 10,
@@ -486,6 +490,7 @@ struct bpf_iter__bpf_prog {
 #define S_IFDIR 0040000
 #define S_IFBLK 0060000
 #define S_IFREG 0100000
+#define EEXIST 17
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
 #define IORING_FSYNC_DATASYNC 1

@@ -361,6 +361,7 @@ struct who_bio {
 	u64 key;	/* the bio */
 	u64 q;
 	struct who_id id;
+	s32 kernel_stack, user_stack;
 	u32 dev, bytes;
 	u8 class;
 	u8 nested;	/* submitted by a driver on behalf of another bio (dm, md) */
@@ -418,6 +419,7 @@ __global_fn int who_bio_queued(u64 address, u64 op, u64 q, u32 dev, u32 bop)
 		return 0;
 	}
 	b->q = q;
+	b->kernel_stack = b->user_stack = STACK_NOT_TAKEN;
 	b->class = bop == BOP_READ ? WHO_READ : bop == BOP_WRITE ? WHO_WRITE : WHO_OTHER;
 	who_bio_fill(b, (struct bio *)address, op, dev);
 	if (who_by(WHO_PROCESS) && !b->nested)
@@ -444,6 +446,8 @@ static __always_inline void who_bio_count(const struct who_bio *b, struct who_sa
 	}
 }
 
+static __noinline int stacks_ended(const struct who_bio *b, u64 ns);
+
 __global_fn int who_bio_end(u64 address, int error)
 {
 	struct who_sample m = { .level = WHO_BIOS };
@@ -459,8 +463,11 @@ __global_fn int who_bio_end(u64 address, int error)
 	m.bytes = b->bytes;
 	m.class = b->class;
 	m.error = error != 0;
-	if (!too_short(m.ns))
+	if (!too_short(m.ns)) {
 		who_bio_count(b, &m);
+		if (cfg.who & WHO_STACKS)
+			stacks_ended(b, m.ns);
+	}
 	who_bios_release(b);
 	return 0;
 }

@@ -38,6 +38,10 @@ enum who_class {
 	NR_WHO_CLASSES,
 };
 
+/* iop_config.who: a bit per dimension, and these */
+#define WHO_STACKS (1u << 6)	  /* kernel stacks of bios */
+#define WHO_USER_STACKS (1u << 7) /* ... and of the task in user space */
+
 enum who_level {
 	WHO_OPS,
 	WHO_BIOS,
@@ -86,6 +90,42 @@ struct who_entry {
 	/* comm of a process; components of a path, innermost first, of a file or cgroup */
 	char name[WHO_NAME_LEN];
 	u32 pad;
+};
+
+/* ---- who starts block I/O: stacks ---- */
+
+#define WHO_STACK_FRAMES 64
+/* Of the table of stacks, and of that of their figures. */
+#define MAX_STACKS 8192
+/* Ids of stacks; negative: -errno of bpf_get_stackid(). */
+#define STACK_NOT_TAKEN (-4096)
+
+struct stack_key {
+	s32 kernel, user;
+	u32 tgid;	/* with user stacks, else 0 */
+	u32 dev;
+	u32 class;	/* who_class */
+	u32 pad;
+};
+
+struct stack_stats {
+	u64 count, bytes;
+	u64 sum_ns, max_ns;
+	u32 lat[NR_WHO_LATS];
+	char comm[IOP_COMM_LEN];	/* with user stacks */
+};
+
+/* X(symbol, JSON name, meaning) */
+#define IOP_STACK_LOSSES(X)                                             \
+	X(COLLIDED, "collided", "stacks whose place another one had")   \
+	X(UNREADABLE, "unreadable", "stacks that could not be read")    \
+	X(FULL, "full", "bios whose stack found no room in the table")
+
+enum stack_loss {
+#define X(sym, name, text) STACK_##sym,
+	IOP_STACK_LOSSES(X)
+#undef X
+	NR_STACK_LOSSES,
 };
 
 _Static_assert(sizeof(struct who_stats) % 8 == 0, "counters are read as an array");

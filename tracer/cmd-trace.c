@@ -16,6 +16,7 @@
 #include "cmd.h"
 #include "disk.h"
 #include "hung.h"
+#include "stacks-map.h"
 #include "look.h"
 #include "tracer/base/cleanup.h"
 #include "trace-opts.h"
@@ -53,6 +54,10 @@ struct trace {
 	struct who who;
 	u64 who_ns;		/* when it was last read */
 	struct anomalies anomalies;
+	struct stacks stacks;
+	FILE *folded;
+	int folded_error;	/* -errno of writing it */
+	u64 stacks_ns;		/* when processes were last looked for */
 	struct trace_who who_opts;
 	struct hung hung;
 	struct trace_records records;
@@ -73,6 +78,8 @@ static void trace_finish(struct trace *t)
 	hung_free(&t->hung);
 	who_free(&t->who);
 	anomalies_free(&t->anomalies);
+	stacks_free(&t->stacks);
+	fclosep(&t->folded);
 	stats_free(&t->now);
 	stats_free(&t->before);
 	stats_free(&t->view);
@@ -218,7 +225,15 @@ static int report_summary(struct trace *t, u64 end_ns)
 	note_write(t, t->records.err);
 	r = make_report(t, "summary", t->start_ns, end_ns);
 	r.anomalies = t->anomalies.window_ns ? t->anomalies.seen : NULL;
+	if (t->cfg.trace_stacks) {
+		err = stacks_map_read(t->session, &t->stacks);
+		if (err)
+			return err;
+		r.stacks = &t->stacks;
+	}
 	note_write(t, put_report(t, &r));
+	if (t->folded)
+		t->folded_error = stacks_folded(&t->stacks, t->folded, t->cfg.folded_by);
 	return 0;
 }
 
@@ -292,6 +307,8 @@ static u64 next_event(const struct trace *t, u64 now, u64 end_ns)
 		next = t->who_ns + WHO_READ_NS;
 	if (t->anomalies.window_ns && t->anomalies.begin_ns + t->anomalies.window_ns < next)
 		next = t->anomalies.begin_ns + t->anomalies.window_ns;
+	if (t->stacks.with_user && t->stacks_ns + STACKS_SEE_NS < next)
+		next = t->stacks_ns + STACKS_SEE_NS;
 	if (hung_next(&t->hung, now) < next)
 		next = hung_next(&t->hung, now);
 	if (records_wanted(t) && now + DRAIN_NS < next)
@@ -305,6 +322,18 @@ static bool who_due(const struct trace *t, u64 now)
 {
 	return (who_kept(t) && now - t->who_ns >= WHO_READ_NS) ||
 	       (t->anomalies.window_ns && now >= t->anomalies.begin_ns + t->anomalies.window_ns);
+}
+
+/* What has its own time beside the intervals. */
+static int look_who(struct trace *t, u64 now)
+{
+	int err = 0;
+
+	if (t->stacks.with_user && now - t->stacks_ns >= STACKS_SEE_NS) {
+		err = stacks_map_see(t->session, &t->stacks);
+		t->stacks_ns = now;
+	}
+	return err || !who_due(t, now) ? err : read_all(t, now, false);
 }
 
 static int run_loop(struct trace *t)
@@ -343,12 +372,9 @@ static int run_loop(struct trace *t)
 				return err;
 			read_ns = now;
 		}
-		if (who_due(t, now)) {
-			err = read_all(t, now, false);
-			if (err)
-				return err;
-			read_ns = now;
-		}
+		err = look_who(t, now);
+		if (err)
+			return err;
 	}
 }
 
@@ -382,6 +408,11 @@ static int start_child(struct trace *t, char *const argv[])
 
 static int open_output(struct trace *t)
 {
+	if (t->cfg.folded) {
+		t->folded = fopen(t->cfg.folded, "we");
+		if (!t->folded)
+			return cmd_fail(&trace_table, EXIT_ERROR, "--folded %s: %s", t->cfg.folded, strerror(errno));
+	}
 	t->out = stdout;
 	if (!t->cfg.output)
 		return -1;
@@ -487,6 +518,13 @@ static int attach_rest(struct trace *t, struct session_opts *o)
 	int r;
 
 	t->who.max = o->by_max;
+	if (o->stacks) {
+		r = symbols_new(&t->stacks.symbols);
+		if (r)
+			return cmd_fail(&trace_table, EXIT_ERROR, "%s", strerror(-r));
+		t->stacks.with_user = o->user_stacks;
+		t->stacks.max_stacks = MAX_STACKS;
+	}
 	if (o->by) {
 		r = who_map_init(t->session, o->by);
 		if (r)
@@ -554,6 +592,8 @@ static int finish_output(struct trace *t)
 		if (fclose(f))
 			note_write(t, -errno);
 	}
+	if (t->folded_error)
+		return cmd_fail(&trace_table, EXIT_ERROR, "--folded %s: %s", t->cfg.folded, strerror(-t->folded_error));
 	/* a reader that went away (`| head`) needs no complaint */
 	if (t->write_error == -EPIPE)
 		return EXIT_ERROR;

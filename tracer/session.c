@@ -102,7 +102,7 @@ static u32 round_pow2(u64 v, u32 lo, u32 hi)
 
 struct sizes {
 	u32 cpus, shards, bios, rqs, ops, tree, ring_bytes, parts, stacks;
-	u32 who, who_ops, who_streams, who_bios;
+	u32 who, who_ops, who_streams, who_bios, who_stacks;
 };
 
 static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, bool tree, u32 ring_bytes)
@@ -121,15 +121,17 @@ static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, boo
 		.who_ops = 1,
 		.who_streams = 1,
 		.who_bios = SLOT_WAYS,
+		.who_stacks = 1,
 	};
 }
 
 /* Statistics by who: one entry more of each dimension, for what finds no room. */
 static void sizes_by(struct sizes *z, const struct session_opts *o)
 {
-	if (!o->by)
+	if (!o->by && !o->stacks)
 		return;
-	z->who = (u32)__builtin_popcount(o->by) * (o->by_max + 1);
+	z->who_stacks = o->stacks ? MAX_STACKS : 1;
+	z->who = o->by ? (u32)__builtin_popcount(o->by) * (o->by_max + 1) : 1;
 	z->who_ops = o->tier >= TIER_VFS ? z->ops : 1;
 	z->who_streams = 4096;
 	z->who_bios = z->bios;
@@ -164,6 +166,8 @@ static int size_maps(struct object *o, const struct sizes *z)
 		{ "op_parts", z->parts },
 		{ "op_stacks", z->stacks },
 		{ "who", z->who },
+		{ "stacks", z->who_stacks },
+		{ "stack_stats", z->who_stacks },
 		{ "who_ops", z->who_ops },
 		{ "who_streams", z->who_streams },
 		{ "who_bios_slots", z->who_bios },
@@ -350,7 +354,7 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 	c->parts = has_records(o) && o->tier >= TIER_VFS;
 	c->kernel_stack = o->kernel_stack;
 	c->ring_wake_bytes = z->ring_bytes / 2;
-	c->who = o->by;
+	c->who = (u8)(o->by | (o->stacks ? WHO_STACKS : 0) | (o->user_stacks ? WHO_USER_STACKS : 0));
 	c->who_streams_mask = z->who_streams - 1;
 	c->fn_iomap_end_io = k->fn_iomap_end_io;
 	c->fn_blkdev_end_io_async = k->fn_blkdev_end_io_async;

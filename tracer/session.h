@@ -44,6 +44,7 @@ struct session_opts {
 	u64 min_lat_ns;		/* what took less is not counted; 0: all is */
 	u8 by;			/* statistics by who (who-map.h): bit per who_dim */
 	u32 by_max;		/* entries of each dimension */
+	bool stacks, user_stacks;	/* of bios (stacks-map.h) */
 	FILE *debug;		/* gets what libbpf and the verifier say; NULL: nobody */
 };
 

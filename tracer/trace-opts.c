@@ -59,6 +59,28 @@ static int parse_resched(const char *arg, void *field, struct opt_err *err)
 	return -EINVAL;
 }
 
+static int parse_stacks(const char *arg, void *field, struct opt_err *err)
+{
+	int *which = field;
+
+	*which = !strcmp(arg, "user") ? STACKS_USER : STACKS_KERNEL;
+	if (*which == STACKS_USER || !*arg || !strcmp(arg, "kernel"))
+		return 0;
+	snprintf(err->msg, sizeof(err->msg), "neither kernel nor user");
+	return -EINVAL;
+}
+
+static int parse_folded_by(const char *arg, void *field, struct opt_err *err)
+{
+	int *weight = field;
+
+	*weight = !strcmp(arg, "count") ? FOLDED_COUNT : FOLDED_TIME;
+	if (*weight == FOLDED_COUNT || !strcmp(arg, "time"))
+		return 0;
+	snprintf(err->msg, sizeof(err->msg), "neither time nor count");
+	return -EINVAL;
+}
+
 static const struct opt trace_opts[] = {
 	{ "tier", 't', OPT_PARSE, F(tier), "TIER",
 	  "how much of the path to see: block, vfs, filemap or full, each with those before it (default full)",
@@ -103,6 +125,13 @@ static const struct opt trace_opts[] = {
 	{ "by-max", 0, OPT_U64, F(by_max), "N",
 	  "room for N processes, N files and so on (default 1024); the least recently used make place", 4, 65536,
 	  NULL },
+	{ "stacks", 0, OPT_PARSE, F(trace_stacks), "[=user]",
+	  "who starts block I/O: kernel stacks with the latency of the bios queued there; with user, the stack in user space too",
+	  0, 0, parse_stacks },
+	{ "folded", 0, OPT_STR, F(folded), "FILE", "write the stacks there, a line each, as flame graphs take them", 0, 0,
+	  NULL },
+	{ "folded-by", 0, OPT_PARSE, F(folded_by), "WEIGHT",
+	  "weight of a line: time, summed latency in ns (default), or count", 0, 0, parse_folded_by },
 	{ "anomalies", 0, OPT_FLAG, F(anomalies), NULL,
 	  "tell what is out of the ordinary, each window: high or rising latency, queues, throttling and so on (man page)",
 	  0, 0, NULL },

@@ -8,8 +8,15 @@
 
 #include "anomalies.h"
 #include "session.h"
+#include "stacks.h"
 #include "watch.h"
 #include "tracer/base/opt.h"
+
+enum trace_stacks {
+	STACKS_NONE,
+	STACKS_KERNEL,
+	STACKS_USER,	/* those too */
+};
 
 struct trace_cfg {
 	enum iop_tier tier;
@@ -21,6 +28,9 @@ struct trace_cfg {
 	const char *output;
 	struct opt_list by;
 	uint64_t by_max;
+	int trace_stacks;	/* enum trace_stacks */
+	int folded_by;		/* enum folded_weight */
+	const char *folded;
 	bool anomalies;
 	struct opt_list limits, fail_on;
 	const char *limits_file;

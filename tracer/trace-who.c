@@ -94,6 +94,12 @@ int trace_set_who(const struct trace_cfg *cfg, struct session_opts *o, struct an
 	if (r >= 0)
 		return r;
 	ret->shown = o->by;
+	if ((cfg->folded || cfg->folded_by != FOLDED_TIME) && !cfg->trace_stacks)
+		return cmd_fail(&trace_table, EXIT_USAGE, "--folded: needs --stacks");
+	if (cfg->folded_by != FOLDED_TIME && !cfg->folded)
+		return cmd_fail(&trace_table, EXIT_USAGE, "--folded-by: needs --folded");
+	o->stacks = cfg->trace_stacks != STACKS_NONE;
+	o->user_stacks = cfg->trace_stacks == STACKS_USER;
 	if (!asked && (cfg->limits.nr || cfg->limits_file || cfg->anomaly_window_ns))
 		return cmd_fail(&trace_table, EXIT_USAGE, "%s: needs --anomalies or --fail-on",
 				cfg->limits.nr ? "--anomaly" : cfg->limits_file ? "--anomaly-config" : "--anomaly-window");

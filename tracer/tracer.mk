@@ -15,15 +15,19 @@ TRACER_SRC := \
 	tracer/record.c \
 	tracer/session.c \
 	tracer/standin.c \
+	tracer/stacks.c \
+	tracer/stacks-map.c \
 	tracer/stamp.c \
 	tracer/stats.c \
+	tracer/symbol-table.c \
+	tracer/symbols.c \
 	tracer/tags.c \
 	tracer/unfinished.c \
 	tracer/who.c \
 	tracer/who-map.c \
 	# EOL
 
-TRACER_LIBS := -lbpf -linih -ljansson -lm
+TRACER_LIBS := -lbpf -lelf -linih -ljansson -lm
 
 PROGRAMS += iopath
 iopath_SRC := \
@@ -44,6 +48,7 @@ iopath_SRC := \
 	tracer/view-anomaly.c \
 	tracer/view-inflight.c \
 	tracer/view-json.c \
+	tracer/view-stacks.c \
 	tracer/view-text.c \
 	tracer/view-who-json.c \
 	tracer/view-who-text.c \
@@ -85,6 +90,10 @@ test-anomaly_SRC := tracer/tests/test-anomaly.c tracer/anomaly.c tracer/anomaly-
 test-anomaly_LIBS := -linih -lm
 test-who_SRC := tracer/tests/test-who.c tracer/who.c tracer/disk.c $(BASE_SRC)
 test-who_LIBS := -lm
+TESTS += test-stacks
+test-stacks_SRC := tracer/tests/test-stacks.c tracer/disk.c tracer/ksyms.c tracer/stacks.c tracer/symbol-table.c tracer/symbols.c \
+	tracer/who.c $(BASE_SRC)
+test-stacks_LIBS := -lelf -lm
 TESTS += test-unfinished
 test-unfinished_SRC := tracer/tests/test-unfinished.c tracer/unfinished.c
 test-view_SRC := \
@@ -98,11 +107,15 @@ test-view_SRC := \
 	tracer/hist.c \
 	tracer/hook.c \
 	tracer/inflight-task.c \
+	tracer/stacks.c \
 	tracer/stats.c \
+	tracer/symbol-table.c \
+	tracer/symbols.c \
 	tracer/tests/test-view.c \
 	tracer/view-anomaly.c \
 	tracer/view-inflight.c \
 	tracer/view-json.c \
+	tracer/view-stacks.c \
 	tracer/view-text.c \
 	tracer/view-who-json.c \
 	tracer/view-who-text.c \
@@ -110,4 +123,4 @@ test-view_SRC := \
 	tracer/watch.c \
 	tracer/who.c \
 	bench/tests/schema.c $(BASE_SRC)
-test-view_LIBS := -linih -ljansson -lm
+test-view_LIBS := -lelf -linih -ljansson -lm

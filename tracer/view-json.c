@@ -8,6 +8,7 @@
 #include "disk.h"
 #include "view.h"
 #include "view-anomaly.h"
+#include "view-stacks.h"
 
 /* jansson's integers are signed; a counter does not get there. */
 json_t *num(u64 v)
@@ -285,6 +286,8 @@ int view_json_report(FILE *out, const struct report *r)
 						   json_null());
 	if (r->who.dims)
 		json_object_set_new(o, "by", view_json_who(&r->who));
+	if (r->stacks)
+		json_object_set_new(o, "stacks", view_json_stacks(r->stacks));
 	if (r->anomalies)
 		json_object_set_new(o, "anomalies", view_json_anomalies(r->anomalies));
 	json_object_set_new(o, "coverage", coverage_json(&r->coverage));

@@ -8,6 +8,7 @@
 #include "tracer/base/parse.h"
 #include "view.h"
 #include "view-anomaly.h"
+#include "view-stacks.h"
 
 #define W 32
 
@@ -214,6 +215,8 @@ int view_text_report(FILE *out, const struct report *r)
 			resched_names[r->resched]);
 	if (r->who.dims)
 		view_text_who(out, &r->who);
+	if (r->stacks)
+		view_text_stacks(out, r->stacks);
 	if (r->anomalies)
 		view_text_anomalies(out, r->anomalies);
 	put_coverage(out, r);

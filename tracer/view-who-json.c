@@ -4,8 +4,7 @@
 #include "view-json.h"
 #include "view-who.h"
 
-/* Classes of powers of two in which something is: [lower bound, count]. */
-static json_t *buckets_json(const u32 *n, u32 nr, u32 min_exp)
+json_t *view_json_buckets(const u32 *n, u32 nr, u32 min_exp)
 {
 	json_t *list = json_array();
 
@@ -35,8 +34,8 @@ static json_t *class_json(const struct who_stats *s)
 	json_object_set_new(o, "max_ns", or_null(s->max_ns, any));
 	json_object_set_new(o, "max_bytes", or_null(s->max_bytes, any));
 	set_num(o, "sequential", s->sequential);
-	json_object_set_new(o, "latency_from_ns", buckets_json(s->lat, NR_WHO_LATS, WHO_LAT_MIN_EXP));
-	json_object_set_new(o, "size_from_bytes", buckets_json(s->size, NR_WHO_SIZES, WHO_SIZE_MIN_EXP));
+	json_object_set_new(o, "latency_from_ns", view_json_buckets(s->lat, NR_WHO_LATS, WHO_LAT_MIN_EXP));
+	json_object_set_new(o, "size_from_bytes", view_json_buckets(s->size, NR_WHO_SIZES, WHO_SIZE_MIN_EXP));
 	return o;
 }
 

@@ -28,5 +28,7 @@ void view_who_figures(const struct view_who *v, const struct who_row *r,
 void view_text_who(FILE *out, const struct view_who *v);
 /* The `by` member of a report. */
 json_t *view_json_who(const struct view_who *v);
+/* Classes of powers of two in which something is: [lower bound, count]. */
+json_t *view_json_buckets(const u32 *n, u32 nr, u32 min_exp);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "hook.h"
 #include "session.h"
+#include "stacks.h"
 #include "stats.h"
 #include "watch.h"
 #include "view-who.h"
@@ -63,6 +64,7 @@ struct report {
 	struct cost cost;
 	enum resched_meaning resched;
 	struct view_who who;	/* dims 0: not asked for */
+	struct stacks *stacks;	/* NULL: not asked for, or an interval */
 	const u64 *anomalies;	/* told so far, by tag; NULL: not asked for */
 	const struct session *session;	/* programs, with program_stats */
 	bool program_stats, floor;

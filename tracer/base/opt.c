@@ -196,6 +196,8 @@ int opt_parse(const struct opt_table *t, int argc, char **argv, void *cfg, int *
 			return fail(err, -EINVAL, "unknown option %s", word);
 		if (o->type == OPT_FLAG && arg)
 			return fail(err, -EINVAL, "--%s takes no argument", o->name);
+		if (!arg && o->arg && o->arg[0] == '[')
+			arg = "";
 		if (o->type != OPT_FLAG && !arg) {
 			if (++i >= argc)
 				return fail(err, -EINVAL, "--%s needs %s", o->name, o->arg);
@@ -217,7 +219,7 @@ void opt_help(const struct opt_table *t, FILE *out)
 		char head[64];
 		int n = snprintf(head, sizeof(head), "  %c%c%s --%s%s%s", o->sh ? '-' : ' ',
 				 o->sh ? o->sh : ' ', o->sh ? "," : " ", o->name,
-				 o->arg ? " " : "", o->arg ? o->arg : "");
+				 o->arg && o->arg[0] != '[' ? " " : "", o->arg ? o->arg : "");
 
 		if (n > 30)
 			fprintf(out, "%s\n%32s%s\n", head, "", o->help);

@@ -40,7 +40,7 @@ struct opt {
 	char sh;		/* short letter or 0 */
 	enum opt_type type;
 	size_t off;
-	const char *arg;	/* name of the argument, for help */
+	const char *arg;	/* name of the argument, for help; "[=NAME]": it may be left out, and is "" then */
 	const char *help;	/* a clause, no full stop; default value goes here */
 	double min, max;	/* both 0: no bounds */
 	/* -errno; may put a clause that says what is wrong into err->msg */

@@ -182,7 +182,7 @@ TRACE_TEST(two_devices_used_as_one)
 	if (why)
 		TEST_SKIP(why);
 	check_case("dd from one device to the other");
-	if (trace_command(&t, "--tier block --dev %s --dev %s --anomalies -- dd if=%s of=%s bs=4k count=%d iflag=direct oflag=direct status=none",
+	if (trace_command(&t, "--tier block --dev %s --dev %s --anomalies --anomaly-window 60s -- dd if=%s of=%s bs=4k count=%d iflag=direct oflag=direct status=none",
 			  loop.name, other.name, loop.path, other.path, N)) {
 		a = anomaly_of(&t, "DEVICE_SWITCHING");
 		check_text("comm", text_at(a, "subject.comm"), "dd");
@@ -192,7 +192,7 @@ TRACE_TEST(two_devices_used_as_one)
 	}
 	trace_free(&t);
 	check_case("one of two devices");
-	if (trace_command(&t, "--tier block --dev %s --dev %s --anomalies -- known-count --target %s --count %d --direct",
+	if (trace_command(&t, "--tier block --dev %s --dev %s --anomalies --anomaly-window 60s -- known-count --target %s --count %d --direct",
 			  loop.name, other.name, loop.path, N)) {
 		check_told(&t, "DEVICE_IMBALANCE", "device");
 		check_not_told(&t, "DEVICE_SWITCHING");

@@ -376,6 +376,37 @@ TEST(who_it_was)
 	who_free(&w);
 }
 
+TEST(stacks_of_a_summary)
+{
+	static const u64 kernel[WHO_STACK_FRAMES] = { 2, 1 }, user[WHO_STACK_FRAMES] = { 3 };
+	struct stack_key key = { .dev = 250 << 20 | 7, .class = WHO_READ, .tgid = 77 };
+	struct stack_stats s = { .count = 3, .bytes = 12288, .sum_ns = 3000, .max_ns = 2000, .comm = "d\xff" };
+	struct report r = made_up(TIER_BLOCK);
+	struct stacks st = { .max_stacks = 8, .lost = { 5 } };
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	CU_ASSERT(!symbols_new(&st.symbols));
+	s.lat[who_bucket(1000, WHO_LAT_MIN_EXP, NR_WHO_LATS)] = 3;
+	CU_ASSERT(!stacks_put(&st, &key, &s, kernel, user));
+	CU_ASSERT(!stacks_put(&st, &key, &s, NULL, NULL));
+	r.stacks = &st;
+	for (int i = 0; i < 2; i++, st.with_user = true) {
+		json_t *j = printed(print_report, &r);
+
+		check(j);
+		json_decref(j);
+	}
+	CU_ASSERT(!view_text_report(f, &r));
+	fclose(f);
+	CU_ASSERT(strstr(text, "read  3 bios  0.01 MB  mean 1.00us  max 2.00us  50.0% of the time") != NULL);
+	CU_ASSERT(strstr(text, "    0x2\n    0x1\n    --\n    0x3\n") != NULL);
+	CU_ASSERT(strstr(text, "    [lost]\n") != NULL);
+	CU_ASSERT(strstr(text, "stacks    2, of which 2 are shown; 5 stacks whose place another one had") != NULL);
+	stacks_free(&st);
+}
+
 static struct anomaly_limits limits;
 
 static int print_anomaly(FILE *f, const void *a)
@@ -453,7 +484,7 @@ int main(int argc, char **argv)
 	static const struct test_case cases[] = {
 		T(every_line_follows_the_schema), T(the_schema_is_not_a_sieve), T(slow_lines), T(inflight_lines), T(where_sleeping_tasks_wait),
 		T(not_measured_is_null_not_zero), T(coverage_adds_up),
-		T(the_share_that_was_reconstructed), T(who_it_was), T(anomalies),
+		T(the_share_that_was_reconstructed), T(who_it_was), T(stacks_of_a_summary), T(anomalies),
 		T(text_names_what_was_lost_and_what_not_measured), T(a_full_disk_is_an_error),
 	};
 	int r;
