@@ -24,7 +24,7 @@ struct cmd {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct cmd cmd_doctor, cmd_inflight, cmd_trace;
+extern const struct cmd cmd_doctor, cmd_inflight, cmd_top, cmd_trace;
 
 /*
  * Parse argv[1..] by @t. Returns -1 to go on, or the exit status: after --help,

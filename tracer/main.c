@@ -10,7 +10,7 @@
 #include "tracer/base/cleanup.h"
 #include "view-anomaly.h"
 
-static const struct cmd *const cmds[] = { &cmd_doctor, &cmd_trace, &cmd_inflight };
+static const struct cmd *const cmds[] = { &cmd_doctor, &cmd_trace, &cmd_top, &cmd_inflight };
 
 int cmd_fail(const struct opt_table *t, int status, const char *fmt, ...)
 {

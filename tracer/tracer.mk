@@ -34,6 +34,7 @@ iopath_SRC := \
 	tracer/child.c \
 	tracer/cmd-doctor.c \
 	tracer/cmd-inflight.c \
+	tracer/cmd-top.c \
 	tracer/cmd-trace.c \
 	tracer/hung.c \
 	tracer/top.c \
@@ -42,6 +43,7 @@ iopath_SRC := \
 	tracer/inflight-task.c \
 	tracer/inflight.c \
 	tracer/main.c \
+	tracer/top-lines.c \
 	tracer/trace-opts.c \
 	tracer/trace-places.c \
 	tracer/trace-who.c \
@@ -55,7 +57,7 @@ iopath_SRC := \
 	tracer/view.c \
 	tracer/watch.c \
 	$(TRACER_SRC) $(BASE_SRC)
-iopath_LIBS := $(TRACER_LIBS)
+iopath_LIBS := -lncursesw -ltinfo $(TRACER_LIBS)
 $(O)/tracer/object.o: $(O)/bpf/iopath.skel.h $(O)/bpf/iopath_old.skel.h
 $(O)/tracer/look.o: $(O)/bpf/look.skel.h
 $(O)/tracer/tags.o: $(O)/bpf/tags.skel.h
@@ -90,6 +92,9 @@ test-anomaly_SRC := tracer/tests/test-anomaly.c tracer/anomaly.c tracer/anomaly-
 test-anomaly_LIBS := -linih -lm
 test-who_SRC := tracer/tests/test-who.c tracer/who.c tracer/disk.c $(BASE_SRC)
 test-who_LIBS := -lm
+TESTS += test-top-lines
+test-top-lines_SRC := tracer/tests/test-top-lines.c tracer/top-lines.c tracer/view-who-text.c tracer/who.c tracer/disk.c $(BASE_SRC)
+test-top-lines_LIBS := -lm
 TESTS += test-stacks
 test-stacks_SRC := tracer/tests/test-stacks.c tracer/disk.c tracer/ksyms.c tracer/stacks.c tracer/symbol-table.c tracer/symbols.c \
 	tracer/who.c $(BASE_SRC)
