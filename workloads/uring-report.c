@@ -137,7 +137,9 @@ int run_report(const struct run *r, int signal, FILE *out)
 		      count(all->short_ios), "errors", errors, "jobs", jobs_json(r), "interval_ns", count(INTERVAL_NS),
 		      "intervals_ios", intervals_json(r, all->end_ns));
 	free(all);
-	err = o ? json_dumpf(o, out, JSON_COMPACT | JSON_REAL_PRECISION(12)) : -1;
+	if (!o)
+		return -EILSEQ; /* the target's name is no UTF-8 */
+	err = json_dumpf(o, out, JSON_COMPACT | JSON_REAL_PRECISION(12));
 	json_decref(o);
 	if (err || fputc('\n', out) == EOF || fflush(out))
 		return errno ? -errno : -EIO;
