@@ -8,6 +8,7 @@
 #ifndef IOPATH_BIO_H
 #define IOPATH_BIO_H
 
+#include "dirtier.bpf.h"
 #include "wanted.bpf.h"
 #include "who.h"
 
@@ -228,6 +229,7 @@ static __always_inline int bio_queued(struct bio *bio, bool held)
 		count(COUNT_EXCLUDED);
 	if (!op || cfg.tell)
 		owner_get(&b->owner, task);
+	b->submitter = cfg.dirtiers && !op ? bio_initiator(bio, task, &b->owner) : 0;
 	if (cfg.tell || !cfg.kernel_q) {
 		b->dev = disk_dev(bio_disk(bio));
 		b->bop = bio_bop(bio);

@@ -210,6 +210,20 @@ static __always_inline void row_account(const struct done *d, u32 row)
 		row_add(&r->c.bios, d->merged, ROW_ATOMIC(false));
 }
 
+/* The file whose cached pages a request carries: of writeback and readahead. */
+static __always_inline void rq_file(struct iop_slow *e, const struct request *rq)
+{
+	struct bio *bio = BPF_CORE_READ(rq, bio);
+	struct inode *inode = bio ? bio_inode(bio, &e->offset) : NULL;
+
+	if (!inode)
+		return;
+	e->ino = BPF_CORE_READ(inode, i_ino);
+	e->file_dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	e->path_len = names_of(inode, e->path);
+	e->flags |= SLOW_OFFSET | SLOW_PATH_IN_FS;
+}
+
 static __noinline void rq_emit(const struct done *d, int tell)
 {
 	struct iop_slow *e = slow_reserve();
@@ -218,7 +232,8 @@ static __noinline void rq_emit(const struct done *d, int tell)
 	if (!e)
 		return;
 	e->id = 0;
-	e->nr_parts = e->pad = 0;
+	e->nr_parts = 0;
+	e->submitter = d->submitter;
 	e->start_ns = done_begin(d);
 	e->total_ns = d->s.c - e->start_ns;
 	for (int i = 0; i < NR_STAGES; i++)
@@ -248,6 +263,8 @@ static __noinline void rq_emit(const struct done *d, int tell)
 	e->tgid = d->owner.tgid;
 	e->tid = d->owner.tid;
 	__builtin_memcpy(e->comm, d->owner.comm, IOP_COMM_LEN);
+	if (d->rq)
+		rq_file(e, (const struct request *)d->rq);
 	slow_submit(e);
 }
 
@@ -367,6 +384,8 @@ static __always_inline void done_reset(struct done *d, struct request *rq)
 	d->bytes = rq->__data_len;
 	d->dev = disk ? disk_dev(disk) : 0;
 	d->partials = 0;
+	d->submitter = 0;
+	d->rq = 0;
 	if (!cfg.tell)
 		return;
 	d->rq = address(rq);
@@ -391,8 +410,10 @@ static __always_inline bool done_bio(struct request *rq, struct bio *bio, struct
 		d->s.q = b->q;
 		d->s.g = b->g;
 		d->op = b->op;
-		if (cfg.tell)
+		if (cfg.tell) {
 			d->owner = b->owner;
+			d->submitter = b->submitter;
+		}
 		if (b->rest) {
 			d->bytes = b->bytes;
 			d->partials = b->partials;
@@ -711,6 +732,11 @@ static __always_inline int on_bio_stack(void *ctx, u64 bio)
 	(cfg.kernel_stack ? on_bio_queue(bio) | on_bio_stack(ctx, address(bio)) : on_bio_queue(bio))
 
 /* ---- the hooks ---- */
+
+HOOK("?tp_btf/writeback_dirty_folio", folio_dirtied, (void *folio, struct address_space *mapping),
+     on_dirtied(mapping))
+HOOK("?tp_btf/writeback_dirty_page", page_dirtied, (void *page, struct address_space *mapping),
+     on_dirtied(mapping))
 
 static __noinline int stacks_queued(void *ctx, u64 address);
 

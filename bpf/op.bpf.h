@@ -492,7 +492,7 @@ __global_fn int op_emit(int index, u64 total, s64 result, int tell)
 		return 0;
 	r->id = op_handle(o);
 	r->nr_parts = nr_parts;
-	r->pad = 0;
+	r->submitter = 0;
 	r->start_ns = o->t0;
 	r->total_ns = total;
 	for (int i = 0; i < NR_STAGES; i++) {

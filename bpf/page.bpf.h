@@ -61,6 +61,31 @@ static __always_inline struct dentry *inode_name(struct inode *inode)
 	return (struct dentry *)(alias - bpf_core_field_offset(d->d_u.d_alias));
 }
 
+#define NAMES_DEPTH 16
+
+/* The names that lead to an inode within its file system, from the innermost; as in struct iop_slow. */
+static __always_inline u32 names_of(struct inode *inode, char path[IOP_PATH_LEN + IOP_NAME_LEN])
+{
+	struct dentry *d = inode_name(inode), *parent;
+	u32 n = 0, at;
+	long len;
+
+	for (int i = 0; d && i < NAMES_DEPTH && n < IOP_PATH_LEN; i++) {
+		parent = BPF_CORE_READ(d, d_parent);
+		if (parent == d)
+			break;
+		at = n;
+		barrier_var(at);
+		at &= IOP_PATH_LEN - 1;
+		len = bpf_probe_read_kernel_str(&path[at], IOP_NAME_LEN, BPF_CORE_READ(d, d_name.name));
+		if (len <= 0 || len > IOP_NAME_LEN)
+			break;
+		n += (u32)len;
+		d = parent;
+	}
+	return n;
+}
+
 /* NULL: its pages are not of the page cache. *@ret_offset, of its first page in the file, is set on success. */
 static __always_inline struct inode *bio_inode(struct bio *bio, u64 *ret_offset)
 {

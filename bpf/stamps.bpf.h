@@ -17,6 +17,7 @@ struct done {
 	s16 status;	/* blk_status_t, or -errno where the kernel tells that */
 	u8 bop;
 	u8 partials;	/* completions of a part of it, before this one */
+	u32 submitter;
 	u64 rq;		/* when it is to be told */
 	struct owner owner;	/* likewise */
 };

@@ -102,6 +102,8 @@ struct bio_slot {
 	u8 held;	/* seen before the throttle, not queued yet */
 	u8 partials;	/* with `rest`: completions of parts */
 	u8 pad[2];
+	u32 submitter;	/* its thread, when `owner` is the initiator; 0: they are the same */
+	u32 pad2;
 	struct owner owner;
 };
 

@@ -17,7 +17,6 @@ char LICENSE[] SEC("license") = "GPL";
 struct tags found = {};
 
 #define MAX_HCTX 64
-#define PATH_DEPTH 16
 
 /* A directory of sysfs leads to the kobject of the device, which lies in the disk's structure. */
 static __always_inline struct gendisk *disk_of(u64 fd)
@@ -66,29 +65,6 @@ static __always_inline struct blk_mq_hw_ctx *hctx_of(struct request_queue *q, u3
 	slot = (void *)node + bpf_core_field_offset(struct xa_node, slots) + i * sizeof(*slot);
 	bpf_probe_read_kernel(&hctx, sizeof(hctx), slot);
 	return hctx;
-}
-
-/* The names that lead to an inode, from the innermost. */
-static __always_inline u32 names_of(struct inode *inode, char path[IOP_PATH_LEN + IOP_NAME_LEN])
-{
-	struct dentry *d = inode_name(inode), *parent;
-	u32 n = 0, at;
-	long len;
-
-	for (int i = 0; d && i < PATH_DEPTH && n < IOP_PATH_LEN; i++) {
-		parent = BPF_CORE_READ(d, d_parent);
-		if (parent == d)
-			break;
-		at = n;
-		barrier_var(at);
-		at &= IOP_PATH_LEN - 1;
-		len = bpf_probe_read_kernel_str(&path[at], IOP_NAME_LEN, BPF_CORE_READ(d, d_name.name));
-		if (len <= 0 || len > IOP_NAME_LEN)
-			break;
-		n += (u32)len;
-		d = parent;
-	}
-	return n;
 }
 
 __attribute__((noinline)) int take(u64 rq_at, u32 hctx)

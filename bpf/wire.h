@@ -254,6 +254,7 @@ struct iop_row_id {
 #define SLOW_OFFSET (1u << 2)	  /* offset is known */
 #define SLOW_MISS (1u << 3)	  /* page cache: missed */
 #define SLOW_HIT (1u << 4)
+#define SLOW_PATH_IN_FS (1u << 6) /* the path begins at the root of file_dev's file system */
 #define SLOW_SAMPLE (1u << 5)	  /* told as a sample, not for its time */
 
 /* What the ring carries; told apart by their sizes. */
@@ -282,7 +283,7 @@ struct iop_slow {
 	u8 via;
 	u32 path_len;
 	u32 nr_parts;	/* bios that ended; the last MAX_PARTS of them are told */
-	u32 pad;
+	u32 submitter;	/* thread that submitted it, when not its owner; 0: the owner did */
 	char comm[IOP_COMM_LEN];
 	char path[IOP_PATH_LEN + IOP_NAME_LEN];
 };

@@ -35,6 +35,7 @@ static void read_scheduler(u32 dev, char *buf, size_t len)
 const struct disk_info *disk_info(u32 dev)
 {
 	struct known *k = NULL, *oldest = &known[0];
+	char mount[DISK_MOUNT_LEN];
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
@@ -53,6 +54,10 @@ const struct disk_info *disk_info(u32 dev)
 	disk_name(dev, k->info.name);
 	read_scheduler(dev, k->info.scheduler, sizeof(k->info.scheduler));
 	disk_stack_text("/sys", dev, k->info.stack, sizeof(k->info.stack));
+	disk_mount(dev, mount);
+	if (!strcmp(mount, "/") || strlen(mount) >= sizeof(k->info.mount))
+		*mount = '\0';
+	strcpy(k->info.mount, mount);
 	return &k->info;
 }
 

@@ -9,6 +9,7 @@ struct disk_info {
 	char name[DISK_NAME_LEN];
 	char scheduler[32];	/* "none"; "": it has none to choose from */
 	char stack[160];	/* disk_stack_text() */
+	char mount[256];	/* of the file system that has this number; "/" is told as "" */
 };
 
 /* Never NULL. Lives until the next call but 63. */

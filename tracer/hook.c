@@ -78,6 +78,8 @@ const struct hook_row hook_rows[] = {
 	{ POINT_RQ_DONE_REMOTE, BACKEND_FENTRY, "blk_mq_complete_request_remote", 1, "rq_done_remote" },
 	{ POINT_TASK_FORK, BACKEND_TP_BTF, "sched_process_fork", 2, "task_fork" },
 	{ POINT_TASK_FREE, BACKEND_TP_BTF, "sched_process_free", 1, "task_free" },
+	{ POINT_DIRTIED, BACKEND_TP_BTF, "writeback_dirty_folio", 2, "folio_dirtied" },
+	{ POINT_DIRTIED, BACKEND_TP_BTF, "writeback_dirty_page", 2, "page_dirtied" },
 	{ POINT_SYS_ENTER, BACKEND_TP_BTF, "sys_enter", 2, "sys_enter" },
 	{ POINT_SYS_EXIT, BACKEND_TP_BTF, "sys_exit", 2, "sys_exit" },
 	{ POINT_TASK_EXIT, BACKEND_TP_BTF, "sched_process_exit", ANY_ARGS, "task_exit" },
@@ -295,6 +297,8 @@ bool hook_wanted(enum hook_point p, enum iop_tier tier, const struct hook_extras
 	case POINT_TASK_FORK:
 	case POINT_TASK_FREE:
 		return extras->tree;
+	case POINT_DIRTIED:
+		return extras->dirtiers;
 	case POINT_RESCHED_CALL:
 		return wanted && extras->resched_calls;
 #define X(sym, function, program, kind) \

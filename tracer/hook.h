@@ -35,6 +35,7 @@
 	X(RQ_DONE_REMOTE, "driver done, ends on another processor", TIER_BLOCK, false) \
 	X(TASK_FORK, "task forked", TIER_BLOCK, false)                   \
 	X(TASK_FREE, "task freed", TIER_BLOCK, false)                    \
+	X(DIRTIED, "page of a file made dirty", TIER_BLOCK, false)       \
 	X(SYS_ENTER, "system call entered", TIER_VFS, true)              \
 	X(SYS_EXIT, "system call left", TIER_VFS, true)                  \
 	X(TASK_EXIT, "task exited", TIER_VFS, false)                     \
@@ -123,6 +124,7 @@ void hook_give_up(struct hook_plan *plan, enum hook_point p);
 struct hook_extras {
 	bool tree;		/* a process tree is followed */
 	bool resched_calls;	/* the calls of cond_resched are counted (tier full) */
+	bool dirtiers;		/* whose writeback it is, is told */
 	bool kernel_io;		/* what kernel threads read and write is followed (from tier vfs) */
 };
 

@@ -101,7 +101,7 @@ static u32 round_pow2(u64 v, u32 lo, u32 hi)
 }
 
 struct sizes {
-	u32 cpus, shards, bios, rqs, ops, tree, ring_bytes, parts, stacks;
+	u32 cpus, shards, bios, rqs, ops, tree, ring_bytes, parts, stacks, dirtiers;
 	u32 who, who_ops, who_streams, who_bios, who_stacks;
 };
 
@@ -117,6 +117,7 @@ static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, boo
 		.ring_bytes = ring_bytes,
 		.parts = 1,
 		.stacks = 1,
+		.dirtiers = 1,
 		.who = 1,
 		.who_ops = 1,
 		.who_streams = 1,
@@ -165,6 +166,7 @@ static int size_maps(struct object *o, const struct sizes *z)
 		{ "ring", z->ring_bytes },
 		{ "op_parts", z->parts },
 		{ "op_stacks", z->stacks },
+		{ "dirtiers", z->dirtiers },
 		{ "who", z->who },
 		{ "stacks", z->who_stacks },
 		{ "stack_stats", z->who_stacks },
@@ -353,6 +355,7 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 	c->top = o->top;
 	c->parts = has_records(o) && o->tier >= TIER_VFS;
 	c->kernel_stack = o->kernel_stack;
+	c->dirtiers = o->extras.dirtiers;
 	c->ring_wake_bytes = z->ring_bytes / 2;
 	c->who = (u8)(o->by | (o->stacks ? WHO_STACKS : 0) | (o->user_stacks ? WHO_USER_STACKS : 0));
 	c->who_streams_mask = z->who_streams - 1;
@@ -459,6 +462,8 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 		z.parts = z.ops;
 	if (opts->kernel_stack)
 		z.stacks = z.ops;
+	if (opts->extras.dirtiers)
+		z.dirtiers = 16384;
 	s->stats_fd = -1;
 	s->nr_shards = z.shards;
 	s->has_ops = z.ops > SLOT_WAYS;

@@ -55,6 +55,30 @@ static const char *stack_of(const struct iop_slow *s)
 	return dev ? disk_info(dev)->stack : NULL;
 }
 
+/* In full. A path within a file system is told where that is mounted. */
+static void path_of(const struct iop_slow *s, char *buf, size_t len)
+{
+	const char *mount = s->flags & SLOW_PATH_IN_FS ? disk_info(s->file_dev)->mount : "";
+	size_t n = (size_t)snprintf(buf, len, "%s", mount);
+
+	slow_path(s, buf + n, len - n);
+	if (!buf[n])
+		*buf = '\0';
+}
+
+/* Name of a thread, of those of the kernel the one that stays. */
+static void comm_of(u32 tid, char buf[static 64])
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/%u/comm", tid);
+	f = fopen(path, "re");
+	if (!f || !fgets(buf, 64, f))
+		*buf = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+}
+
 static const enum iop_stage part_stages[] = { STAGE_Q2G, STAGE_G2I, STAGE_I2D, STAGE_DRIVER, STAGE_DEVICE,
 					      STAGE_COMPLETE };
 
@@ -161,9 +185,22 @@ static json_t *frames_json(const struct record *r, const struct ksyms *k)
 	return list;
 }
 
+static json_t *submitter_json(const struct iop_slow *s)
+{
+	json_t *o = s->submitter ? json_object() : json_null();
+	char comm[64];
+
+	if (!s->submitter)
+		return o;
+	comm_of(s->submitter, comm);
+	set_num(o, "tid", s->submitter);
+	json_object_set_new(o, "comm", text_or_null(comm));
+	return o;
+}
+
 static void set_place(json_t *o, const struct iop_slow *s)
 {
-	char path[sizeof(s->path) + 64];
+	char path[sizeof(s->path) + 320];
 
 	json_object_set_new(o, "device", s->dev ? json_string(disk_info(s->dev)->name) : json_null());
 	json_object_set_new(o, "device_stack", text_or_null(stack_of(s)));
@@ -171,7 +208,7 @@ static void set_place(json_t *o, const struct iop_slow *s)
 	json_object_set_new(o, "sector", s->dev ? num(s->sector) : json_null());
 	set_num(o, "bytes", s->bytes);
 	json_object_set_new(o, "offset", s->flags & SLOW_OFFSET ? num(s->offset) : json_null());
-	slow_path(s, path, sizeof(path));
+	path_of(s, path, sizeof(path));
 	json_object_set_new(o, "path", path[0] ? name_json(path) : json_null());
 	json_object_set_new(o, "inode", s->ino ? num(s->ino) : json_null());
 }
@@ -188,6 +225,7 @@ int view_json_record(FILE *out, const struct record *r, const struct record_view
 	set_num(o, "pid", s->tgid);
 	set_num(o, "tid", s->tid);
 	json_object_set_new(o, "comm", name_json(s->comm));
+	json_object_set_new(o, "submitter", submitter_json(s));
 	set_place(o, s);
 	json_object_set_new(o, "result", json_integer(s->result));
 	json_object_set_new(o, "error", text_or_null(error_of(s)));
@@ -217,7 +255,7 @@ static void put_head(FILE *out, const struct record *r, const struct record_view
 	bool rq = s->flags & SLOW_REQUEST;
 	u64 wall = wall_ns(s->start_ns);
 	time_t at = (time_t)(wall / 1000000000);
-	char total[W], when[64], rank[16] = "";
+	char total[W], when[64], rank[16] = "", comm[64];
 	struct tm tm;
 
 	if (v->rank)
@@ -227,14 +265,18 @@ static void put_head(FILE *out, const struct record *r, const struct record_view
 	fprintf(out, "\n%s%s %s%s%s%s  %s  %s pid %u tid %u\n", type_of(r, v), rank, rq ? "request " : "",
 		kind_of(s), rq ? "" : " by ", rq ? "" : via_names[s->via % NR_VIAS], dur(s->total_ns, total),
 		s->comm[0] ? s->comm : "?", s->tgid, s->tid);
+	if (s->submitter) {
+		comm_of(s->submitter, comm);
+		fprintf(out, "  by      %s tid %u, who submitted it\n", comm[0] ? comm : "?", s->submitter);
+	}
 	fprintf(out, "  begun   %s.%06u\n", when, (unsigned int)(wall % 1000000000 / 1000));
 }
 
 static void put_file(FILE *out, const struct iop_slow *s)
 {
-	char path[sizeof(s->path) + 64];
+	char path[sizeof(s->path) + 320];
 
-	slow_path(s, path, sizeof(path));
+	path_of(s, path, sizeof(path));
 	if (!path[0])
 		return;
 	fprintf(out, "  file    %s", path);

@@ -201,7 +201,7 @@ TEST(without_btf_of_modules)
 
 TEST(modules_bring_their_stages)
 {
-	const struct hook_extras none = { 0 }, all = { true, true, true };
+	const struct hook_extras none = { 0 }, all = { true, true, true, true };
 	struct made_up m = modern;
 	struct kernel k = kernel_of(&m);
 	struct hook_plan p;

@@ -562,6 +562,49 @@ TRACE_TEST(own_output_is_left_out)
 	place_umount("ext4");
 }
 
+/* ---- whose writeback it is ---- */
+
+/* A kernel thread submits it; the record tells who made the pages dirty, and which file's they are. */
+TRACE_TEST(writeback_belongs_to_who_wrote)
+{
+	const char *why = need_files();
+	struct proc p = {}, sync_first = {};
+	struct trace t;
+	json_t *line;
+	int64_t bytes = 0;
+	pid_t pid;
+	size_t i;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("--threshold 1ns, buffered writes, then sync");
+	proc_line(&sync_first, "sync");
+	if (trace_begin(&t, "--tier vfs --dev %s --threshold 1ns", loop.name)) {
+		proc_start(&p, "known-count --target %s --count 101 --op write --contiguous", place_path("ext4/in/new"));
+		pid = p.pid;
+		check_same("status of the generator", proc_wait(&p, 20000), 0);
+		proc_line(&sync_first, "sync");
+		if (trace_end(&t, SIGINT)) {
+			json_array_foreach(t.lines, i, line) {
+				const char *path = text_at(line, "path"), *level = text_at(line, "level");
+
+				if (!path || !level || strcmp(level, "request") ||
+				    strcmp(path, place_path("ext4/in/new")))
+					continue;
+				bytes += number_at(line, "bytes");
+				check_same("pid of the initiator", number_at(line, "pid"), pid);
+				check_text("its name", text_at(line, "comm"), "known-count");
+				check_has("submitter", text_at(line, "submitter.comm"), "kworker");
+			}
+			check_same("bytes of its requests", bytes, 101 * SIZE);
+		}
+	}
+	trace_free(&t);
+	proc_free(&p);
+	proc_free(&sync_first);
+	place_umount("ext4");
+}
+
 /* ---- together ---- */
 
 TRACE_TEST(all_filters_at_once)
@@ -601,5 +644,5 @@ TRACE_TEST(all_filters_at_once)
 
 TEST_MAIN("trace-place", T(peer_defect_1_cgroup_is_decided_at_submission), T(cgroups_of_a_v1_controller),
 	  T(peer_defect_2_pid_is_decided_at_submission), T(by_file), T(by_directory),
-	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(by_partition), T(by_dm_stack), T(by_latency), T(own_output_is_left_out),
+	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(by_partition), T(by_dm_stack), T(by_latency), T(own_output_is_left_out), T(writeback_belongs_to_who_wrote),
 	  T(all_filters_at_once))
