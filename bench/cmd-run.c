@@ -110,6 +110,8 @@ static const struct opt run_opts[] = {
 	  "order of the arms (default random; it is in every result)", 1, 0x1p53, NULL },
 	{ "max-steal", 0, OPT_DOUBLE, AT(max_steal_pct), "PCT",
 	  "a pass from which the hypervisor took more CPU time does not count (default 1)", 0, 100, NULL },
+	{ "no-attribution", 0, OPT_FLAG, AT(no_attribution), NULL,
+	  "no pass per tracer that tells what its BPF programs took", 0, 0, NULL },
 	{ "span", 0, OPT_SIZE, AT(span_bytes), "SIZE",
 	  "how much of a device to write once and then use (default 1G)", 1048576, 0x1p62, NULL },
 	{ "iopath", 0, OPT_STR, AT(iopath), "FILE",

@@ -45,6 +45,23 @@ struct edge {
 	uint64_t disk_ios;
 };
 
+/*
+ * The load's run was over before the window: it failed, or a machine that is slow
+ * to look needs a longer run the next time.
+ */
+static void ended_early(struct pass_env *e, struct load_run *run, const struct child_end *end, bool unseen,
+			struct pass_result *r)
+{
+	undo_drop(e->undo);
+	r->fio_status = end->status;
+	load_of(e->workload)->read(e, run, r);
+	if (unseen) /* it has done its I/O, and none of it showed */
+		e->unseen_start |= !r->fault[0];
+	pass_fault(r, "%s ended before the window did", load_of(e->workload)->name);
+	if (!end->status && e->slack_ns < START_SLOWEST_NS)
+		e->slack_ns = 2 * e->slack_ns + NS_PER_S / 2;
+}
+
 /* Sleep to @at, then look; a fio that ended before is a fault. */
 static int take_edge(struct pass_env *e, struct load_run *run, const struct tracer *tracer,
 		     uint64_t at, bool last, struct edge *edge, struct pass_result *r)
@@ -57,10 +74,7 @@ static int take_edge(struct pass_env *e, struct load_run *run, const struct trac
 	if (err == -EINTR)
 		return err;
 	if (!err) {
-		undo_drop(e->undo);
-		r->fio_status = end.status;
-		load_of(e->workload)->read(e, run, r);
-		pass_fault(r, "%s ended before the window did", load_of(e->workload)->name);
+		ended_early(e, run, &end, false, r);
 		return 0;
 	}
 	err = 0;
@@ -176,12 +190,7 @@ static int wait_started(struct pass_env *e, struct load_run *run, uint64_t ios_b
 		if (err == -EINTR)
 			return err;
 		if (!err) {
-			undo_drop(e->undo);
-			r->fio_status = end.status;
-			load_of(e->workload)->read(e, run, r);
-			/* it has done its I/O, and none of it showed: the next one runs longer */
-			e->unseen_start |= !r->fault[0];
-			pass_fault(r, "%s ended before the window did", load_of(e->workload)->name);
+			ended_early(e, run, &end, true, r);
 			return 0;
 		}
 		if (!e->unseen_start && !device_ios(e->device, &ios) && ios >= ios_before + START_IOS)

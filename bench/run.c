@@ -174,7 +174,7 @@ static void fill_set_config(struct run *r)
 		.kmsg_fd = kmsg_open(),
 		.low_rounds = c->quick ? 0 : LOW_ROUNDS,
 		.meter = &r->meter,
-		.attribute = !c->quick,
+		.attribute = !c->quick && !c->no_attribution,
 		.max_steal_pct = c->max_steal_pct,
 		.undo = &r->undo,
 		.result = &r->result,

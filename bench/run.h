@@ -20,6 +20,7 @@ struct run_config {
 	double budget, max_steal_pct;
 	const char *out, *history, *iopath, *fio, *sysbench, *uring, *workload_dir, *state_dir;
 	bool tune;
+	bool no_attribution;
 	bool quick, long_cells;
 	struct shard {
 		unsigned int index, of;	/* 1..of; of 0: all sets */

@@ -25,10 +25,22 @@ static const char *fingerprint(const struct report *r, const char *key)
 	return json_string_value(json_object_get(json_object_get(r->header, "fingerprint"), key));
 }
 
+/* Options whose argument is where a file was on that machine: nobody else wants it. */
+static bool names_a_place(const char *word)
+{
+	static const char *const options[] = { "--out", "-o", "--state-dir", "--history" };
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (!strcmp(word, options[i]))
+			return true;
+	return false;
+}
+
 void md_machine(const struct report *r, FILE *f)
 {
 	const json_t *cpus = json_object_get(json_object_get(r->header, "fingerprint"), "nr_cpus");
 	const char *key = fingerprint(r, "key"), *model = fingerprint(r, "cpu_model"), *fio = fingerprint(r, "fio");
+	bool is_place = false;
 	json_t *word;
 	size_t i;
 
@@ -37,7 +49,11 @@ void md_machine(const struct report *r, FILE *f)
 	fputs("\n```\niopath-bench", f);
 	json_array_foreach(json_object_get(r->header, "argv"), i, word) {
 		const char *s = json_string_value(word) ? json_string_value(word) : "?";
+		bool skip = is_place;
 
+		is_place = names_a_place(s);
+		if (skip || is_place || !strncmp(s, "--out=", 6))
+			continue;
 		fprintf(f, *s && !s[strspn(s, WORD_CHARACTERS)] ? " %s" : " '%s'", s);
 	}
 	fputs("\n```\n\nMachine ", f);
@@ -48,7 +64,8 @@ void md_machine(const struct report *r, FILE *f)
 	md_text(r->kernel, f);
 	fputs(", ", f);
 	md_text(fio && *fio ? fio : "no fio", f);
-	fprintf(f, "; windows of %g s.\n", (double)json_integer_value(json_object_get(r->header, "window_ns")) / 1e9);
+	fprintf(f, "; windows of %g s, %u to %u rounds.\n",
+		(double)json_integer_value(json_object_get(r->header, "window_ns")) / 1e9, r->rounds.min, r->rounds.max);
 }
 
 static void print_arm(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
