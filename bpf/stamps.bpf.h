@@ -121,7 +121,9 @@ static __always_inline bool stamps_ordered(const struct rq_stamps *s)
 /* From where a request's total counts; 0: not known. */
 static __always_inline u64 done_begin(const struct done *d)
 {
-	return d->bop == BOP_FLUSH_COMMAND ? d->s.d : d->s.q;
+	if (d->bop != BOP_FLUSH_COMMAND)
+		return d->s.q;
+	return d->s.p ? d->s.p : d->s.d;
 }
 
 #endif
