@@ -30,3 +30,4 @@ HELP_TARGETS += \
 HELP_VARIABLES += KERNEL=_DISK=_MODE=realtime|virtual_FS=_TIMEOUT=_SMP=_MEM=_CMDLINE=_ACCEL=____for_make_lab
 -include ci/gate.mk
 -include ci/validate.mk
+-include ci/truth.mk

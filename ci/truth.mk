@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The tracer against what is known otherwise: ci/README.md, "Ground truth".
+PROGRAMS += truth-load
+truth-load_SRC := ci/truth/load.c
+
+.PHONY: lab-truth
+lab-truth: export KERNELS := $(or $(KERNELS),6.1)
+lab-truth: export CASES := $(value CASES)
+lab-truth: deps lab-deps
+	$(Q)$(MAKE) deps DEPS='jq blktrace strace'
+	$(Q)$(MAKE) $(addprefix $(O)/,iopath truth-load)
+	$(Q)O='$(O)' setpriv --pdeathsig TERM ci/truth/run
+
+HELP_TARGETS += \
+	make_lab-truth_____injected_delays,_other_tools,_hostile_life,_in_the_lab_(KERNELS=_CASES=)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154,SC2317
+# A delay put into one place appears in its stage, and in no other. In virtual time, where the rest repeats.
+# How long it was, fio says: its latency with the delay less that without.
+
+read_row() { printf 'device("%s"; "read")' $1; }
+ms=1000000
+
+# delayed DISK STAGE DIR BASE WITH LEAST_NS: on both levels
+delayed()
+{
+	local op=$3
+	injected $4 $5 $3 $6
+	[ -z "$1" ] || appears "device(\"$1\"; \"$op\")" $2 $injected_ns $4 $5
+	appears "operation(\"$op\"; \"syscall\")" $2 $injected_ns $4 $5
+	whole $4
+	whole $5
+}
+
+null_blk_time_is_device()
+{
+	null t_dev || return
+	trace_opts="--dev $dev"
+	fio_traced base $dev --number_ios=100
+	unnull t_dev
+	null t_dev completion_nsec=2000000 || return
+	fio_traced with $dev --number_ios=100
+	unnull t_dev
+	delayed $disk device read base with $((19 * ms / 10))
+}
+
+scsi_debug_time_is_device()
+{
+	local ndelay=/sys/bus/pseudo/drivers/scsi_debug/ndelay
+	trace_opts="--dev $LAB_DISK_SCSI_DEBUG"
+	fio_traced base $LAB_DISK_SCSI_DEBUG --number_ios=100 --size=128m
+	echo 2000000 >$ndelay || return
+	fio_traced with $LAB_DISK_SCSI_DEBUG --number_ios=100 --size=128m
+	echo 20000 >$ndelay
+	delayed ${LAB_DISK_SCSI_DEBUG#/dev/} device read base with $((19 * ms / 10))
+}
+
+# One request at a time, four threads: each waits for three others to give their tag back.
+tag_wait_is_q2g()
+{
+	null t_tag hw_queue_depth=1 completion_nsec=1000000 || return
+	trace_opts="--dev $dev"
+	fio_traced base $dev --number_ios=100
+	fio_traced with $dev --number_ios=100 --numjobs=4
+	unnull t_tag
+	delayed $disk q2g read base with $ms
+}
+
+# in_scheduler NAME: the same, but the waiting is the scheduler's
+in_scheduler()
+{
+	null t_sch hw_queue_depth=1 completion_nsec=1000000 || return
+	trace_opts="--dev $dev"
+	echo $1 >/sys/block/$disk/queue/scheduler || return
+	echo 16 >/sys/block/$disk/queue/nr_requests
+	fio_traced base $dev --number_ios=100 --rw=randwrite
+	fio_traced with $dev --number_ios=100 --rw=randwrite --numjobs=4
+	unnull t_sch
+	delayed $disk i2d write base with $ms
+}
+mq_deadline_under_load_is_i2d() { in_scheduler mq-deadline; }
+bfq_under_load_is_i2d() { in_scheduler bfq; }
+
+# What a plug holds back is not issued before the whole batch is built. How long, the kernel's own events say.
+plug_is_g2i()
+{
+	local t=/sys/kernel/tracing want got
+	null t_plug || return
+	trace_opts="--dev $dev"
+	echo mono >$t/trace_clock
+	echo 4096 >$t/buffer_size_kb
+	echo 1 >$t/events/block/block_getrq/enable
+	echo 1 >$t/events/block/block_rq_issue/enable
+	fio_traced plug $dev --number_ios=320 --bs=64k --ioengine=io_uring --iodepth=16 --iodepth_batch=16 \
+		--iodepth_batch_complete_min=16
+	echo 0 >$t/events/block/enable
+	# TASK-PID [CPU] FLAGS TIME: EVENT: MAJOR,MINOR … SECTOR + N [TASK]
+	want=$(awk '/block_getrq:|block_rq_issue:/ {
+			match($0, /[0-9]+ \+ [0-9]+ \[/)
+			split(substr($0, RSTART), s, " ")
+			match($0, /[0-9]+\.[0-9]+: block_/)
+			t = substr($0, RSTART, RLENGTH - 8)
+			if (/block_getrq/) got[s[1]] = t
+			else if (s[1] in got) { sum += t - got[s[1]]; n++ }
+		}
+		END { printf "%.0f\n", n ? sum / n * 1e9 : 0 }' $t/trace)
+	echo >$t/trace
+	echo local >$t/trace_clock
+	unnull t_plug
+	at_least "the plug's own time, ns" $want 50000
+	got=$(sum plug "$rows"' device("'$disk'"; "read") | means | .g2i | floor')
+	[ $((got > want ? got - want : want - got)) -le $((want / 50 + 20000)) ] || fail "g2i: $got ns, the kernel's events say $want"
+	whole plug
+}
+
+# The data is there, but another task has the processor; one of class batch does not take it away.
+cpu_hog_is_wakeup_or_offcpu()
+{
+	null t_hog || return
+	trace_opts="--dev $dev"
+	export -f fio_on
+	traced base chrt -b 0 bash -c 'fio_on "$@"' fio $dev --number_ios=50
+	# shellcheck disable=SC2016
+	traced with bash -c 'while :; do :; done & chrt -b 0 bash -c "fio_on \$@" fio "$@"; kill $!' fio $dev --number_ios=50
+	unnull t_hog
+	delayed '' wakeup+offcpu read base with 200000
+}
+
+dirty_limit_is_throttle()
+{
+	null t_dirty memory_backed=1 hw_queue_depth=1 completion_nsec=10000000 || return
+	echo 64 >/sys/block/$disk/queue/max_sectors_kb	# 6.4 MB/s
+	mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 $dev && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt || return
+	trace_opts="--dev $dev"
+	fio_traced base $tmp/mnt/f --rw=write --bs=64k --direct=0 --size=16m --fallocate=none
+	sync
+	echo 2097152 >/proc/sys/vm/dirty_background_bytes
+	echo 4194304 >/proc/sys/vm/dirty_bytes
+	fio_traced with $tmp/mnt/f --rw=write --bs=64k --direct=0 --size=16m --fallocate=none
+	echo 20 >/proc/sys/vm/dirty_ratio
+	echo 10 >/proc/sys/vm/dirty_background_ratio
+	umount $tmp/mnt
+	unnull t_dirty
+	delayed '' throttle write base with 500000
+}
+
+# io.max holds bios back before they get a request.
+io_max_is_q2g()
+{
+	local cg=/sys/fs/cgroup/truth
+	null t_max || return
+	trace_opts="--dev $dev"
+	fio_traced base $dev --number_ios=50
+	echo +io >/sys/fs/cgroup/cgroup.subtree_control && mkdir -p $cg &&
+		echo "$(cat /sys/block/$disk/dev) riops=100" >$cg/io.max || return
+	fio_on_limited() { echo $BASHPID >/sys/fs/cgroup/truth/cgroup.procs; fio_on "$@"; }
+	export -f fio_on fio_on_limited
+	traced with bash -c 'fio_on_limited "$@"' fio $dev --number_ios=50
+	rmdir $cg
+	unnull t_max
+	delayed $disk q2g read base with $((5 * ms))
+}
+
+# dm-delay's own time is its own: the disk below is as quick as ever.
+dm_delay_is_its_own_level()
+{
+	modprobe dm_delay 2>/dev/null || { skip "no dm-delay"; return; }
+	null t_dm || return
+	mapped truth-delay "0 $(blockdev --getsz $dev) delay $dev 0 0" || return
+	trace_opts="--dev $dev --dev /dev/$dm"
+	fio_traced base /dev/$dm --number_ios=50
+	dmsetup suspend truth-delay
+	dmsetup reload truth-delay --table "0 $(blockdev --getsz $dev) delay $dev 0 20"
+	dmsetup resume truth-delay
+	fio_traced with /dev/$dm --number_ios=50
+	dmsetup remove truth-delay
+	unnull t_dm
+	injected base with read $((15 * ms))
+	# of a device without requests there is the total alone
+	appears 'device("'$dm'"; "read") | .stages.device = .stages.total' device $injected_ns base with
+	appears "$(read_row $disk)" device 0 base with
+	whole with
+}
+
+delays="null_blk_time_is_device scsi_debug_time_is_device tag_wait_is_q2g mq_deadline_under_load_is_i2d
+	bfq_under_load_is_i2d plug_is_g2i cpu_hog_is_wakeup_or_offcpu dirty_limit_is_throttle io_max_is_q2g
+	dm_delay_is_its_own_level"

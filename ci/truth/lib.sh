@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2016,SC2034,SC2086
+# What the cases share: how a case is told, disks made to order, traces, and how reports are read.
+
+tmp=/tmp/truth
+iopath=$tmp/iopath
+mkdir -p $tmp
+
+# ---- telling ----
+
+current='' failed_here=''
+
+fail() { failed_here=1; printf 'truth:   %s: %s\n' "$current" "$*"; }
+
+# run CASE…: a function each
+run()
+{
+	local status
+	for current; do
+		failed_here=''
+		rm -f $tmp/base.* $tmp/with.*
+		"$current"
+		status=$?
+		if [ $status = 77 ]; then
+			printf 'truth: %s %s: skip\n' "$LAB_KERNEL" "$current"
+		elif [ $status != 0 ] || [ -n "$failed_here" ]; then
+			printf 'truth: %s %s: FAIL\n' "$LAB_KERNEL" "$current"
+		else
+			printf 'truth: %s %s: ok\n' "$LAB_KERNEL" "$current"
+		fi
+	done
+}
+
+skip() { printf 'truth:   %s: %s\n' "$current" "$*"; return 77; }
+
+# same WHAT GOT WANT
+same() { [ "$2" = "$3" ] || fail "$1: $2, wanted $3"; }
+
+# at_least WHAT GOT LEAST
+at_least() { [ "${2:-0}" -ge "$3" ] 2>/dev/null || fail "$1: ${2:-nothing}, wanted $3 or more"; }
+
+# ---- disks ----
+
+# null NAME ATTRIBUTE=VALUE…: /dev/NAME, a null_blk of its own
+null()
+{
+	local dir=/sys/kernel/config/nullb/$1 a
+	mkdir $dir || return
+	for a in size=1024 irqmode=2 completion_nsec=20000 "${@:2}"; do
+		echo ${a#*=} >$dir/${a%%=*} || return
+	done
+	echo 1 >$dir/power || return
+	dev=/dev/$1
+	[ -b $dev ] || dev=/dev/nullb$(cat $dir/index)
+	disk=${dev#/dev/}
+	echo none >/sys/block/$disk/queue/scheduler
+	echo 0 2>/dev/null >/sys/block/$disk/queue/wbt_lat_usec
+}
+
+# mapped NAME TABLE…: sets dm, its kernel name
+mapped()
+{
+	dmsetup create "$1" --table "${*:2}" 2>/dev/null || return
+	dm=dm-$(dmsetup info -c --noheadings -o minor "$1")
+}
+
+unnull() { rmdir /sys/kernel/config/nullb/$1; }
+
+# ---- traces ----
+
+# Options of `trace`, and fio's; set by the case.
+trace_opts='' fio_opts=''
+
+# traced NAME COMMAND…: under iopath; its report is NAME.json, its last line NAME.sum
+traced()
+{
+	local name=$1
+	shift
+	$iopath trace --json $trace_opts -o $tmp/$name.json -- "$@" >$tmp/$name.out 2>$tmp/$name.err ||
+		{ fail "$name: $(tail -n 1 $tmp/$name.err)"; return 1; }
+	tail -n 1 $tmp/$name.json >$tmp/$name.sum
+}
+
+# start NAME: iopath in the background; stop NAME
+start()
+{
+	$iopath trace --json $trace_opts -o $tmp/$1.json >/dev/null 2>$tmp/$1.err &
+	tracer=$!
+	until grep -q '^iopath: ready' $tmp/$1.err; do
+		kill -0 $tracer 2>/dev/null || { fail "$1: $(tail -n 1 $tmp/$1.err)"; return 1; }
+		sleep 0.1
+	done
+}
+
+stop()
+{
+	kill -INT $tracer
+	wait $tracer || fail "$1: $(tail -n 1 $tmp/$1.err)"
+	tail -n 1 $tmp/$1.json >$tmp/$1.sum
+}
+
+# fio_on DEV ARGUMENT…: direct random reads, unless told otherwise
+fio_on()
+{
+	fio --name=t --filename=$1 --ioengine=psync --rw=randread --bs=4k --direct=1 --size=256m \
+		--randseed=7 --norandommap --thread --group_reporting --output-format=json $fio_opts "${@:2}"
+}
+
+# fio_traced NAME DEV ARGUMENT…
+fio_traced()
+{
+	local name=$1
+	shift
+	export -f fio_on
+	export fio_opts
+	traced $name bash -c 'fio_on "$@"' fio "$@"
+}
+
+# ---- reading ----
+
+# sum NAME FILTER: of the summary
+sum() { jq -r "$2" $tmp/$1.sum; }
+
+# requests NAME DISK OP FIELD; operations NAME KIND VIA FIELD: 0 where there are none
+requests()
+{
+	sum $1 "[.devices[] | select(.name == \"$2\") | .ops[] | select(.op == \"$3\") | .$4] | add // 0"
+}
+operations()
+{
+	sum $1 "[.operations[] | select(.kind == \"$2\" and .via == \"$3\") | .$4] | add // 0"
+}
+
+# Mean latency and number of fio's I/Os, ns.
+fio_clat() { jq -r "[.jobs[] | .$2.clat_ns | select(.N > 0)] | (map(.mean * .N) | add) / (map(.N) | add)" $tmp/$1.out; }
+fio_count() { jq -r "[.jobs[].$2.total_ios] | add" $tmp/$1.out; }
+
+# Coverage: everything seen has ended, nothing was lost.
+whole()
+{
+	same "$1: not finished" "$(sum $1 '.coverage | .seen - .finished - .in_flight')" 0
+	same "$1: lost" "$(sum $1 '[.coverage.lost[]] | add')" 0
+}
+
+# row_stages NAME ROW: mean ns per I/O of each stage of a row, a jq path
+rows='def device($d; $o): .devices[] | select(.name == $d) | .ops[] | select(.op == $o);
+def operation($k; $v): .operations[] | select(.kind == $k and .via == $v);
+def means: .count as $n | .stages | map_values(if . == null then 0 else .sum_ns / $n end);'
+
+# appears ROW STAGE[+STAGE] NS BASE WITH
+#	In the row (a jq filter) the mean of the stage, or of these together, is NS longer in WITH
+#	than in BASE, within 2 % + 20 us; no other stage is, but the total.
+appears()
+{
+	local said
+	said=$(jq -rn --slurpfile b $tmp/$4.sum --slurpfile w $tmp/$5.sum --arg s $2 --argjson ns $3 "$rows"'
+		def us: . / 1000 | floor;
+		($b[0] | '"$1"' | means) as $base | ($w[0] | '"$1"' | means) as $with |
+		($s | split("+")) as $in | ($ns * 0.02 + 20000) as $slack |
+		([$in[] | $with[.] - $base[.]] | add) as $grew |
+		if ($grew - $ns | fabs) > $slack then
+			"\($s): \($grew | us) us more, wanted \($ns | us)" else empty end,
+		($with | keys[] | select(. as $k | $k != "total" and ($in | index($k) | not)) |
+			select(($with[.] - $base[.] | fabs) > $slack) |
+			"\(.): \($with[.] - $base[.] | us) us more in it, wanted none")') ||
+		{ fail "no such row: $1"; return; }
+	[ -z "$said" ] || while IFS= read -r line; do fail "$1: $line"; done <<<"$said"
+}
+
+# injected BASE WITH DIR LEAST: how much longer fio's I/Os took, ns; at least LEAST
+injected()
+{
+	local ns
+	ns=$(jq -n "$(fio_clat $2 $3) - $(fio_clat $1 $3) | floor" 2>/dev/null)
+	at_least "fio's own latency, ns more" "$ns" $4
+	injected_ns=${ns:-0}
+}

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154,SC2207
+# What other tools say of the very same run: blktrace with btt, fio, the disk's own counters, strace.
+
+# near WHAT GOT WANT: within 2 % + 20 us, ns
+near()
+{
+	awk -v g=$2 -v w=$3 'BEGIN { d = g - w; if (d < 0) d = -d; exit !(d <= w * 0.02 + 20000) }' ||
+		fail "$1: $2 ns, wanted $3"
+}
+
+btt_agrees()
+{
+	local name stage n avg
+	null t_btt hw_queue_depth=1 completion_nsec=1000000 || return
+	trace_opts="--dev $dev"
+	echo mq-deadline >/sys/block/$disk/queue/scheduler || return
+	echo 16 >/sys/block/$disk/queue/nr_requests
+	(cd $tmp && exec blktrace -d $dev -o btt >btt.log 2>&1) &
+	local blktrace=$!
+	until [ "$(cat /sys/block/$disk/trace/enable)" = 1 ]; do sleep 0.1; done
+	fio_traced btt $dev --number_ios=50 --rw=randwrite --numjobs=4
+	kill -INT $blktrace
+	wait $blktrace
+	(cd $tmp && blkparse -q -i btt -d btt.bin -O && btt -i btt.bin -o btt) >/dev/null 2>&1 || fail "blkparse or btt"
+	unnull t_btt
+	for name in Q2G:q2g G2I:g2i I2D:i2d D2C:device; do
+		stage=${name#*:}
+		read -r n avg < <(awk -v s=${name%:*} '$1 == s && NF == 5 { printf "%d %.0f\n", $5, $3 * 1e9; exit }' $tmp/btt.avg)
+		same "${name%:*}: number" "$(requests btt $disk write stages.$stage.count)" "${n:-none}"
+		near "${name%:*}: mean" "$(requests btt $disk write stages.$stage.mean_ns)" "${avg:-0}"
+	done
+	whole btt
+}
+
+fio_and_the_disk_agree()
+{
+	local before after total
+	null t_fio || return
+	trace_opts="--dev $dev"
+	before=($(cat /sys/block/$disk/stat))
+	fio_traced fio $dev --number_ios=499 --rw=randrw
+	after=($(cat /sys/block/$disk/stat))
+	same "reads by fio" "$(operations fio read syscall count)" "$(fio_count fio read)"
+	same "writes by fio" "$(operations fio write syscall count)" "$(fio_count fio write)"
+	same "reads by the disk" "$(requests fio $disk read count)" $((after[0] - before[0]))
+	same "writes by the disk" "$(requests fio $disk write count)" $((after[4] - before[4]))
+	same "bytes read by the disk" "$(requests fio $disk read bytes)" $(((after[2] - before[2]) * 512))
+	same "bytes written by the disk" "$(requests fio $disk write bytes)" $(((after[6] - before[6]) * 512))
+	total=$(operations fio read syscall stages.total.mean_ns)
+	# fio's clock is read before the call and after it
+	near "fio's latency of a read, against the operation's total" $total "$(fio_clat fio read)"
+	unnull t_fio
+	whole fio
+}
+
+strace_agrees()
+{
+	null t_str || return
+	trace_opts="--dev $dev"
+	traced str strace -f -qq -P $dev -e trace=read,write,fsync -o $tmp/strace \
+		dd if=/dev/zero of=$dev bs=4k count=97 oflag=direct conv=fsync
+	traced str2 strace -f -qq -P $dev -e trace=read -o $tmp/strace2 dd if=$dev of=/dev/null bs=4k count=101 iflag=direct
+	unnull t_str
+	same "write()" "$(operations str write syscall count)" "$(grep -c 'write(' $tmp/strace)"
+	same "fsync()" "$(operations str fsync syscall count)" "$(grep -c 'fsync(' $tmp/strace)"
+	same "read()" "$(operations str2 read syscall count)" "$(grep -c 'read(' $tmp/strace2)"
+	same "bytes" "$(operations str write syscall bytes)" $((97 * 4096))
+}
+
+tools="btt_agrees fio_and_the_disk_agree strace_agrees"
