@@ -143,10 +143,10 @@ static bool has_records(const struct session_opts *o)
 	return o->threshold_ns || o->sample || o->top;
 }
 
-/* 100 ms of 50 000 records a second, and as much again. */
+/* A third of a second of 50 000 records a second: the reader does not always get a processor at once. */
 static u32 ring_bytes(const struct session_opts *o)
 {
-	return has_records(o) ? 8 * RING_BYTES : 4096;
+	return has_records(o) ? 16 * RING_BYTES : 4096;
 }
 
 static int size_maps(struct object *o, const struct sizes *z)

@@ -39,6 +39,7 @@ iopath_SRC := \
 	tracer/hung.c \
 	tracer/top.c \
 	tracer/trace-records.c \
+	tracer/json-line.c \
 	tracer/view-record.c \
 	tracer/inflight-task.c \
 	tracer/inflight.c \
@@ -108,6 +109,7 @@ test-view_SRC := \
 	tracer/disk.c \
 	tracer/ksyms.c \
 	tracer/record.c \
+	tracer/json-line.c \
 	tracer/view-record.c \
 	tracer/hist.c \
 	tracer/hook.c \

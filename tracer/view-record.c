@@ -5,11 +5,12 @@
 
 #include "disk-info.h"
 #include "disk-tree.h"
+#include "json-line.h"
 #include "ksyms.h"
 #include "record.h"
 #include "tracer/base/parse.h"
 #include "view.h"
-#include "view-json.h"
+#include "tracer/base/cleanup.h"
 
 #define W 32
 
@@ -119,132 +120,161 @@ static u32 first_frame(const struct record *r, const struct ksyms *k)
 
 /* ---- JSON ---- */
 
-static json_t *text_or_null(const char *s)
-{
-	return s && *s ? name_json(s) : json_null();
-}
-
-static json_t *stages_json(const struct iop_slow *s, u32 measured)
+static void put_stages(struct json_line *l, const struct iop_slow *s, u32 measured)
 {
 	bool rq = s->flags & SLOW_REQUEST;
-	json_t *o = json_object();
 
+	json_open(l, "stages", '{');
 	for (int i = 0; i < NR_STAGES; i++) {
-		if (rq && (i < BLOCK_STAGE_FIRST || i > BLOCK_STAGE_LAST))
+		if (!(measured & 1u << i) || (rq && (i < BLOCK_STAGE_FIRST || i > BLOCK_STAGE_LAST)))
 			continue;
-		if (measured & 1u << i)
-			json_object_set_new(o, stage_names[i],
-					    rq && !(s->stages & 1u << i) ? json_null() : num(s->stage_ns[i]));
+		if (rq && !(s->stages & 1u << i))
+			json_put_null(l, stage_names[i]);
+		else
+			json_put_num(l, stage_names[i], s->stage_ns[i]);
 	}
-	return o;
+	json_close(l, '}');
 }
 
-static json_t *part_json(const struct record *r, u32 i)
+static const char *if_any(const char *s)
+{
+	return s && *s ? s : NULL;
+}
+
+static void put_tag(struct json_line *l, s32 tag)
+{
+	if (tag >= 0)
+		json_put_num(l, "tag", (u64)tag);
+	else
+		json_put_null(l, "tag");
+}
+
+static void put_num_or_null(struct json_line *l, const char *key, bool known, u64 v)
+{
+	if (known)
+		json_put_num(l, key, v);
+	else
+		json_put_null(l, key);
+}
+
+static void put_part_json(struct json_line *l, const struct record *r, u32 i)
 {
 	const struct iop_part *p = &r->parts[i];
-	json_t *o = json_object(), *stages = json_object();
 
-	set_num(o, "request", request_nr(r, i));
-	json_object_set_new(o, "op", json_string(bop_names[p->bop % NR_BOPS]));
-	json_object_set_new(o, "device", json_string(disk_info(p->dev)->name));
-	set_num(o, "sector", p->sector);
-	set_num(o, "bytes", p->bytes);
-	json_object_set_new(o, "tag", p->tag >= 0 ? json_integer(p->tag) : json_null());
-	set_num(o, "hctx", p->hctx);
-	set_num(o, "queued_ns", p->q_ns);
-	set_num(o, "requeues", p->requeues);
-	set_num(o, "merged_bios", p->merged);
-	set_num(o, "partial_completions", p->partials);
-	json_object_set_new(o, "status", json_integer(p->status));
-	json_object_set_new(o, "error", text_or_null(p->status ? disk_status_text(p->status) : NULL));
+	json_open(l, NULL, '{');
+	json_put_num(l, "request", request_nr(r, i));
+	json_put_text(l, "op", bop_names[p->bop % NR_BOPS]);
+	json_put_text(l, "device", disk_info(p->dev)->name);
+	json_put_num(l, "sector", p->sector);
+	json_put_num(l, "bytes", p->bytes);
+	put_tag(l, p->tag);
+	json_put_num(l, "hctx", p->hctx);
+	json_put_num(l, "queued_ns", p->q_ns);
+	json_put_num(l, "requeues", p->requeues);
+	json_put_num(l, "merged_bios", p->merged);
+	json_put_num(l, "partial_completions", p->partials);
+	json_put_signed(l, "status", p->status);
+	json_put_text(l, "error", p->status ? disk_status_text(p->status) : NULL);
+	json_open(l, "stages", '{');
 	for (size_t s = 0; s < ARRAY_SIZE(part_stages); s++) {
 		s64 ns = part_stage(p, part_stages[s]);
 
-		json_object_set_new(stages, stage_names[part_stages[s]], ns < 0 ? json_null() : json_integer(ns));
+		put_num_or_null(l, stage_names[part_stages[s]], ns >= 0, (u64)ns);
 	}
-	json_object_set_new(o, "stages", stages);
-	return o;
+	json_close(l, '}');
+	json_close(l, '}');
 }
 
-static json_t *parts_json(const struct record *r)
+static void put_tree(struct json_line *l, const struct record *r)
 {
-	json_t *list = json_array();
-
+	json_put_num(l, "bios", r->slow.nr_parts);
+	json_open(l, "tree", '[');
 	for (u32 i = 0; i < r->nr_parts; i++)
-		json_array_append_new(list, part_json(r, i));
-	return list;
+		put_part_json(l, r, i);
+	json_close(l, ']');
 }
 
-static json_t *frames_json(const struct record *r, const struct ksyms *k)
+static void put_frames(struct json_line *l, const struct record *r, const struct ksyms *k)
 {
-	json_t *list = json_array();
 	char name[256];
 
+	if (!r->nr_frames) {
+		json_put_null(l, "kernel_stack");
+		return;
+	}
+	json_open(l, "kernel_stack", '[');
 	for (u32 i = first_frame(r, k); i < r->nr_frames; i++)
-		json_array_append_new(list, json_string(ksyms_name(k, r->ip[i], name, sizeof(name))));
-	return list;
+		json_put_text(l, NULL, ksyms_name(k, r->ip[i], name, sizeof(name)));
+	json_close(l, ']');
 }
 
-static json_t *submitter_json(const struct iop_slow *s)
+static void put_submitter(struct json_line *l, const struct iop_slow *s)
 {
-	json_t *o = s->submitter ? json_object() : json_null();
 	char comm[64];
 
-	if (!s->submitter)
-		return o;
+	if (!s->submitter) {
+		json_put_null(l, "submitter");
+		return;
+	}
 	comm_of(s->submitter, comm);
-	set_num(o, "tid", s->submitter);
-	json_object_set_new(o, "comm", text_or_null(comm));
-	return o;
+	json_open(l, "submitter", '{');
+	json_put_num(l, "tid", s->submitter);
+	json_put_text(l, "comm", if_any(comm));
+	json_close(l, '}');
 }
 
-static void set_place(json_t *o, const struct iop_slow *s)
+static void put_place(struct json_line *l, const struct iop_slow *s)
 {
+	const struct disk_info *d = s->dev ? disk_info(s->dev) : NULL;
 	char path[sizeof(s->path) + 320];
 
-	json_object_set_new(o, "device", s->dev ? json_string(disk_info(s->dev)->name) : json_null());
-	json_object_set_new(o, "device_stack", text_or_null(stack_of(s)));
-	json_object_set_new(o, "scheduler", text_or_null(s->dev ? disk_info(s->dev)->scheduler : NULL));
-	json_object_set_new(o, "sector", s->dev ? num(s->sector) : json_null());
-	set_num(o, "bytes", s->bytes);
-	json_object_set_new(o, "offset", s->flags & SLOW_OFFSET ? num(s->offset) : json_null());
+	json_put_text(l, "device", d ? d->name : NULL);
+	json_put_text(l, "device_stack", if_any(stack_of(s)));
+	json_put_text(l, "scheduler", d ? if_any(d->scheduler) : NULL);
+	put_num_or_null(l, "sector", d, s->sector);
+	json_put_num(l, "bytes", s->bytes);
+	put_num_or_null(l, "offset", s->flags & SLOW_OFFSET, s->offset);
 	path_of(s, path, sizeof(path));
-	json_object_set_new(o, "path", path[0] ? name_json(path) : json_null());
-	json_object_set_new(o, "inode", s->ino ? num(s->ino) : json_null());
+	json_put_text(l, "path", if_any(path));
+	put_num_or_null(l, "inode", s->ino, s->ino);
 }
 
 int view_json_record(FILE *out, const struct record *r, const struct record_view *v)
 {
+	static struct json_line line;
+	struct json_line *l = &line;
 	const struct iop_slow *s = &r->slow;
 	bool rq = s->flags & SLOW_REQUEST;
-	_cleanup_json_ json_t *o = json_pack("{s:s,s:i,s:s,s:s}", "type", type_of(r, v), "schema", VIEW_SCHEMA,
-					     "level", rq ? "request" : "operation", "kind", kind_of(s));
 
-	json_object_set_new(o, "rank", v->rank ? num(v->rank) : json_null());
-	json_object_set_new(o, "via", rq ? json_null() : json_string(via_names[s->via % NR_VIAS]));
-	set_num(o, "pid", s->tgid);
-	set_num(o, "tid", s->tid);
-	json_object_set_new(o, "comm", name_json(s->comm));
-	json_object_set_new(o, "submitter", submitter_json(s));
-	set_place(o, s);
-	json_object_set_new(o, "result", json_integer(s->result));
-	json_object_set_new(o, "error", text_or_null(error_of(s)));
-	set_num(o, "requests", s->nr_requests);
-	json_object_set_new(o, "tag", s->tag >= 0 ? json_integer(s->tag) : json_null());
-	json_object_set_new(o, "hctx", s->dev ? num(s->hctx) : json_null());
-	json_object_set_new(o, "cache",
-			    s->flags & SLOW_MISS ? json_string("miss") :
-			    s->flags & SLOW_HIT	 ? json_string("hit") :
-						   json_null());
-	set_num(o, "start_ns", s->start_ns);
-	set_num(o, "wall_start_ns", wall_ns(s->start_ns));
-	set_num(o, "total_ns", s->total_ns);
-	set_num(o, "preempted_ns", s->resched_ns);
-	json_object_set_new(o, "stages", stages_json(s, v->measured));
-	set_num(o, "bios", s->nr_parts);
-	json_object_set_new(o, "tree", parts_json(r));
-	json_object_set_new(o, "kernel_stack", r->nr_frames ? frames_json(r, v->symbols) : json_null());
-	return put_line(out, o);
+	l->n = 0;
+	l->overflow = false;
+	json_open(l, NULL, '{');
+	json_put_text(l, "type", type_of(r, v));
+	json_put_num(l, "schema", VIEW_SCHEMA);
+	json_put_text(l, "level", rq ? "request" : "operation");
+	json_put_text(l, "kind", kind_of(s));
+	put_num_or_null(l, "rank", v->rank, v->rank);
+	json_put_text(l, "via", rq ? NULL : via_names[s->via % NR_VIAS]);
+	json_put_num(l, "pid", s->tgid);
+	json_put_num(l, "tid", s->tid);
+	json_put_text(l, "comm", s->comm);
+	put_submitter(l, s);
+	put_place(l, s);
+	json_put_signed(l, "result", s->result);
+	json_put_text(l, "error", error_of(s));
+	json_put_num(l, "requests", s->nr_requests);
+	put_tag(l, s->tag);
+	put_num_or_null(l, "hctx", s->dev, s->hctx);
+	json_put_text(l, "cache", s->flags & SLOW_MISS ? "miss" : s->flags & SLOW_HIT ? "hit" : NULL);
+	json_put_num(l, "start_ns", s->start_ns);
+	json_put_num(l, "wall_start_ns", wall_ns(s->start_ns));
+	json_put_num(l, "total_ns", s->total_ns);
+	json_put_num(l, "preempted_ns", s->resched_ns);
+	put_stages(l, s, v->measured);
+	put_tree(l, r);
+	put_frames(l, r, v->symbols);
+	json_close(l, '}');
+	return json_line_end(l, out);
 }
 
 /* ---- text ---- */
