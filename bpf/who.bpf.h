@@ -384,6 +384,43 @@ static __always_inline void who_switch(const struct who_id *id, u32 dev)
 	e->last_dev = dev;
 }
 
+/* First seen by its pages: the path is known within its file system alone. */
+__global_fn int who_new_inode(u64 address)
+{
+	struct inode *inode = (struct inode *)address;
+	struct who_key key = { .dim = WHO_FILE };
+	struct who_entry *e;
+
+	if (!cfg.who)
+		return 0;
+	key.id = BPF_CORE_READ(inode, i_ino);
+	key.sub = BPF_CORE_READ(inode, i_sb, s_dev);
+	key.gen = BPF_CORE_READ(inode, i_generation);
+	e = who_make(&key);
+	if (!e || e->name_len)
+		return 0;
+	e->name_len = names_of(inode, e->name);
+	e->flags |= WHO_NAMED | WHO_NAME_IN_FS;
+	return 0;
+}
+
+/* By the pages that it carries, if they are of the page cache. */
+static __always_inline void who_bio_file(struct who_id *id, struct bio *bio)
+{
+	u64 offset;
+	struct inode *inode = bio_inode(bio, &offset);
+	struct who_key key = { .dim = WHO_FILE };
+	u32 type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+
+	if (!inode || (type != S_IFREG && type != S_IFDIR))
+		return;
+	key.id = id->ino = BPF_CORE_READ(inode, i_ino);
+	key.sub = id->file_dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	key.gen = id->file_gen = BPF_CORE_READ(inode, i_generation);
+	if (!who_find(&key))
+		who_new_inode((u64)inode);
+}
+
 static __always_inline void who_bio_fill(struct who_bio *b, struct bio *bio, u64 op, u32 dev)
 {
 	u64 at = BPF_CORE_READ(bio, bi_iter.bi_sector) << 9, tid = (u32)bpf_get_current_pid_tgid();
@@ -395,6 +432,9 @@ static __always_inline void who_bio_fill(struct who_bio *b, struct bio *bio, u64
 		b->id = *from;
 	else
 		who_here(&b->id);
+	/* a sync names one file, and writes others too; pages of direct I/O can be anyone's */
+	if (who_by(WHO_FILE) && (!b->id.ino || !o || (o->kind != KIND_READ && o->kind != KIND_WRITE)))
+		who_bio_file(&b->id, bio);
 	b->dev = dev;
 	b->bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
 	b->nested = LOAD(task, bio_list) != NULL;

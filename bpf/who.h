@@ -79,6 +79,7 @@ struct who_stats {
 #define WHO_NAME_LEN (IOP_PATH_LEN + IOP_NAME_LEN)
 #define WHO_NAME_CUT 1u	/* flags: the name is longer */
 #define WHO_NAMED 2u	/* it is there, whole */
+#define WHO_NAME_IN_FS 4u /* a path from the root of its file system */
 
 struct who_entry {
 	struct who_stats s[NR_WHO_LEVELS][NR_WHO_CLASSES];

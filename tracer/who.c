@@ -73,16 +73,18 @@ static bool is_others(const struct who_key *k)
 	return !k->id && !k->sub && !k->gen;
 }
 
-/* Components, innermost first, each with its NUL, as a path. */
-static char *join_path(const struct who_entry *e)
+/* Components, innermost first, each with its NUL, as a path. Where it is mounted may not be known: "[sda1]/dir". */
+static char *join_path(const struct who_key *key, const struct who_entry *e)
 {
 	const char *parts[64];
 	u32 len = e->name_len < sizeof(e->name) ? e->name_len : sizeof(e->name);
-	char *path = malloc(len + 8), *at = path;
+	char disk[DISK_NAME_LEN], *path = malloc(len + DISK_NAME_LEN + 8), *at = path;
 	size_t nr = 0;
 
 	if (!path)
 		return NULL;
+	if (e->flags & WHO_NAME_IN_FS)
+		at += sprintf(at, "[%s]", disk_name(key->sub, disk));
 	for (u32 i = 0; i < len && nr < ARRAY_SIZE(parts);) {
 		parts[nr++] = e->name + i;
 		i += (u32)strnlen(e->name + i, len - i) + 1;
@@ -107,7 +109,7 @@ static char *name_of(const struct who_key *key, const struct who_entry *e)
 	case WHO_PROCESS:
 		return e->flags & WHO_NAMED ? strndup(e->name, IOP_COMM_LEN) : NULL;
 	}
-	return e->flags & WHO_NAMED ? join_path(e) : NULL;
+	return e->flags & WHO_NAMED ? join_path(key, e) : NULL;
 }
 
 static struct who_row *add_row(struct who *w, const struct who_key *key)

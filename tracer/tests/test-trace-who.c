@@ -204,6 +204,34 @@ TRACE_TEST(a_file_has_its_whole_path)
 	rmdir(sub);
 }
 
+/* Writes that a kernel thread does later, of a file that no operation named: bcc#1476 never showed them. */
+TRACE_TEST(writeback_belongs_to_its_file)
+{
+	const char *why = need_loops();
+	struct trace t = {};
+	struct proc p = {};
+	char in_fs[64];
+
+	if (!why)
+		why = place_ready();
+	if (why)
+		TEST_SKIP(why);
+	if (place_mount_ext4("fs", loop.path, NULL))
+		TEST_SKIP("no ext4");
+	check_case("written before, synced while traced");
+	snprintf(in_fs, sizeof(in_fs), "[%s]/data", loop.name);
+	check_same("status", proc_line(&p, "known-count --target %s --op write --count %d --contiguous", place_path("fs/data"), N), 0);
+	proc_free(&p);
+	if (trace_begin(&t, "--tier vfs --dev %s --by file", loop.name)) {
+		proc_line(&p, "sync -f %s", place_path("fs"));
+		proc_free(&p);
+		if (trace_end(&t, SIGINT))
+			check_same("bytes of the file", number_at(row_with(&t, "file", "path", in_fs), "bios.write.bytes"), N * SIZE);
+	}
+	trace_free(&t);
+	place_umount("fs");
+}
+
 /* Sequential or random: bcc#4279. */
 TRACE_TEST(a_pattern_is_seen_at_both_levels)
 {
@@ -407,6 +435,7 @@ TEST(what_cannot_be_asked_for)
 }
 
 TEST_MAIN("trace-who", T(the_owner_is_who_issued_not_who_was_interrupted), T(processes_in_tier_block),
-	  T(a_file_has_its_whole_path), T(a_pattern_is_seen_at_both_levels),
+	  T(a_file_has_its_whole_path), T(writeback_belongs_to_its_file),
+	  T(a_pattern_is_seen_at_both_levels),
 	  T(a_short_lived_cgroup_keeps_its_name), T(a_full_table_loses_names_but_no_counts),
 	  T(a_process_that_goes_from_device_to_device), T(intervals_add_up), T(what_cannot_be_asked_for))

@@ -50,6 +50,7 @@ TEST(names_are_joined_from_the_root)
 	struct who w = { .max = 8 };
 	struct who_key file = { .id = 12, .sub = 8 << 20, .dim = WHO_FILE };
 	struct who_key cut = { .id = 13, .sub = 8 << 20, .dim = WHO_FILE };
+	struct who_key inside = { .id = 14, .sub = 4000u << 20 | 7, .dim = WHO_FILE };
 	struct who_key root = { .id = 1, .dim = WHO_CGROUP };
 	struct who_entry e = { .flags = WHO_NAMED, .name_len = 13 };
 
@@ -59,6 +60,9 @@ TEST(names_are_joined_from_the_root)
 	e.flags |= WHO_NAME_CUT;
 	who_put(&w, &cut, &e);
 	ASSERT_STR(who_find(&w, &cut)->name, ".../mnt/dir/file");
+	e.flags = WHO_NAMED | WHO_NAME_IN_FS;
+	who_put(&w, &inside, &e);
+	ASSERT_STR(who_find(&w, &inside)->name, "[4000:7]/mnt/dir/file");
 	e = (struct who_entry){ .flags = WHO_NAMED };
 	who_put(&w, &root, &e);
 	ASSERT_STR(who_find(&w, &root)->name, "/");
