@@ -136,6 +136,12 @@ static void put_stages(struct json_line *l, const struct iop_slow *s, u32 measur
 	json_close(l, '}');
 }
 
+/* The command that flushes a device has none. */
+static bool has_sector(u64 sector)
+{
+	return sector != UINT64_MAX;
+}
+
 static const char *if_any(const char *s)
 {
 	return s && *s ? s : NULL;
@@ -165,7 +171,7 @@ static void put_part_json(struct json_line *l, const struct record *r, u32 i)
 	json_put_num(l, "request", request_nr(r, i));
 	json_put_text(l, "op", bop_names[p->bop % NR_BOPS]);
 	json_put_text(l, "device", disk_info(p->dev)->name);
-	json_put_num(l, "sector", p->sector);
+	put_num_or_null(l, "sector", has_sector(p->sector), p->sector);
 	json_put_num(l, "bytes", p->bytes);
 	put_tag(l, p->tag);
 	json_put_num(l, "hctx", p->hctx);
@@ -231,7 +237,7 @@ static void put_place(struct json_line *l, const struct iop_slow *s)
 	json_put_text(l, "device", d ? d->name : NULL);
 	json_put_text(l, "device_stack", if_any(stack_of(s)));
 	json_put_text(l, "scheduler", d ? if_any(d->scheduler) : NULL);
-	put_num_or_null(l, "sector", d, s->sector);
+	put_num_or_null(l, "sector", d && has_sector(s->sector), s->sector);
 	json_put_num(l, "bytes", s->bytes);
 	put_num_or_null(l, "offset", s->flags & SLOW_OFFSET, s->offset);
 	path_of(s, path, sizeof(path));

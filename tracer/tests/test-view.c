@@ -188,13 +188,15 @@ TEST(slow_lines)
 	ASSERT_EQ(json_integer_value(json_object_get(part, "request")), 1);
 	json_decref(j);
 	r.slow.flags = SLOW_REQUEST;
-	r.slow.kind = BOP_FLUSH;
+	r.slow.kind = BOP_FLUSH_COMMAND;
+	r.slow.sector = UINT64_MAX;
 	r.slow.tag = -1;
 	r.slow.result = 2;
 	r.nr_frames = 2;
 	r.ip[1] = 0x10;
 	j = printed(print_record, &r);
 	check(j);
+	CU_ASSERT(json_is_null(json_object_get(j, "sector")));
 	ASSERT_STR(json_string_value(json_object_get(j, "error")), "timeout");
 	ASSERT_STR(json_string_value(json_array_get(json_object_get(j, "kernel_stack"), 1)), "0x10");
 	CU_ASSERT(json_is_null(json_object_get(j, "via")));
