@@ -154,6 +154,15 @@ static __always_inline int on_handed(u64 pdu)
 	return 0;
 }
 
+/*
+ * virtio_blk gives its part of the request as the token of the buffers; the
+ * tokens of other devices are something else.
+ */
+static __always_inline int on_virtio(struct virtqueue *vq, u64 token)
+{
+	return vq->vdev->id.device == VIRTIO_ID_BLOCK ? on_handed(token) : 0;
+}
+
 /* The driver says that it is done, most often in the interrupt; the last time counts. */
 static __always_inline int on_done(u64 rq)
 {
@@ -784,9 +793,10 @@ HOOK("?tp_btf/nvme_setup_cmd", nvme_setup, (void *rq), on_setup(address(rq)))
 HOOK("?raw_tp/nvme_setup_cmd", nvme_setup_raw, (void *rq), on_setup((u64)rq))
 HOOK("?tp_btf/scsi_dispatch_cmd_start", scsi_dispatch, (void *cmd), on_handed(address(cmd)))
 HOOK("?raw_tp/scsi_dispatch_cmd_start", scsi_dispatch_raw, (void *cmd), on_handed((u64)cmd))
-/* virtio_blk gives its part of the request as the token of the buffers */
-HOOK("?fentry/virtqueue_add_sgs", virtio_add, (void *vq, void *sgs, unsigned int out, unsigned int in, void *data),
-     on_handed(address(data)))
+HOOK("?fentry/virtqueue_add_sgs", virtio_add,
+     (struct virtqueue *vq, void *sgs, unsigned int out, unsigned int in, void *data),
+     on_virtio(vq, address(data)))
+/* where modules have no BTF the queue cannot be asked: then a request is known by its issue */
 SEC("?kprobe/virtqueue_add_sgs") int BPF_KPROBE(virtio_add_kprobe, void *vq, void *sgs, unsigned int out,
 						unsigned int in, void *data)
 {

@@ -458,6 +458,18 @@ struct iov_iter {
 	unsigned long count;
 };
 
+struct virtio_device_id {
+	u32 device;
+};
+
+struct virtio_device {
+	struct virtio_device_id id;
+};
+
+struct virtqueue {
+	struct virtio_device *vdev;
+};
+
 struct bdi_writeback;
 struct dirty_throttle_control;
 struct io_ring_ctx;
@@ -495,6 +507,7 @@ struct bpf_iter__bpf_prog {
 #define BPF_ANY 0
 #define BPF_NOEXIST 1
 #define IORING_FSYNC_DATASYNC 1
+#define VIRTIO_ID_BLOCK 2
 #define PF_IO_WORKER 0x00000010
 #define PF_KTHREAD 0x00200000
 

@@ -302,11 +302,21 @@ static bool filters_tasks(const struct session_opts *o)
 	       o->own_file;
 }
 
-static void plan_stamps(const struct session_opts *o, const struct kernel *k, struct stamp_plan *ret)
+/* Without types, virtio_blk's buffers look like any other device's. */
+static bool virtio_untyped(const struct hook_plan *plan)
+{
+	int row = plan->chosen[POINT_VIRTIO_ADD];
+
+	return row >= 0 && hook_rows[row].backend == BACKEND_KPROBE;
+}
+
+static void plan_stamps(const struct session_opts *o, const struct kernel *k, const struct hook_plan *plan,
+			struct stamp_plan *ret)
 {
 	const struct stamp_needs needs = { .tier = o->tier,
 					   .owner = filters_tasks(o) || o->threshold_ns || o->sample || o->by,
-					   .in_flight = o->in_flight };
+					   .in_flight = o->in_flight,
+					   .issue_seen = virtio_untyped(plan) };
 	struct stamp_disks disks;
 
 	stamp_look(o->devs, o->nr_devs, &disks);
@@ -476,7 +486,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 	err = object_open(&s->object, k->no_fetch_atomics);
 	if (err)
 		return fail(why, err, "opening the programs");
-	plan_stamps(opts, k, &stamps);
+	plan_stamps(opts, k, plan, &stamps);
 	err = select_programs(s, opts, plan, &stamps, why);
 	if (err)
 		return err;

@@ -329,6 +329,8 @@ TEST(whose_stamps_count)
 	/* whose it is can only be told when it is queued */
 	ASSERT_TRUE(stamps(exact, good, vfs).bio_queue && stamps(exact, good, vfs).kernel_q);
 	ASSERT_TRUE(stamps(exact, good, owner).bio_queue && stamps(exact, good, owner).kernel_d);
+	p = stamps(exact, good, (struct stamp_needs){ .tier = TIER_BLOCK, .issue_seen = true });
+	ASSERT_TRUE(p.kernel_q && p.kernel_g && !p.kernel_d && !stamp_spares(&p, POINT_RQ_ISSUE));
 	/* what hangs has no stamp of its issue yet */
 	ASSERT_TRUE(!stamps(exact, good, in_flight).kernel_d);
 	p = stamps(cached, good, none);
