@@ -29,9 +29,9 @@ static const struct builtin {
 	{ "cond_resched", "full", "the other name of full", NULL, NULL, NULL },
 	{ "biolatency", NULL, "a histogram of the requests' latency (libbpf-tools)",
 	  "exec stdbuf -oL biolatency -d {disk}", "^Tracing", HISTOGRAM_ROW },
-	{ "biosnoop", NULL, "a line per request (libbpf-tools; kernels before 5.16)",
+	{ "biosnoop", NULL, "a line per request (libbpf-tools; where blk_account_io_start can be hooked)",
 	  "exec stdbuf -oL biosnoop -d {disk}", "^TIME", "^ *[0-9]+\\.[0-9]+ " },
-	{ "biostacks", NULL, "requests' latency by the stack that began them (libbpf-tools; kernels before 5.16)",
+	{ "biostacks", NULL, "requests' latency by the stack that began them (libbpf-tools; likewise)",
 	  "exec stdbuf -oL biostacks -d {disk}", "^Tracing", HISTOGRAM_ROW },
 	{ "ext4slower", NULL, "a line per operation of ext4, however fast (libbpf-tools; ext4 workloads)",
 	  "exec stdbuf -oL ext4slower -m 0", "^TIME", "^[0-9]+:[0-9]+:[0-9]+ " },
@@ -44,6 +44,24 @@ static const struct builtin {
 	  "tracepoint:block:block_rq_complete /@start[args->dev, args->sector]/ { "
 	  "@us = hist((nsecs - @start[args->dev, args->sector]) / 1000); "
 	  "delete(@start[args->dev, args->sector]); } END { clear(@start); }'",
+	  "^ready", BPFTRACE_ROW },
+	{ "biosnoop-bt", NULL, "what biosnoop does, by tracepoints, which every kernel has (bpftrace)",
+	  "exec stdbuf -oL bpftrace -e 'BEGIN { printf(\"ready\\n\"); } "
+	  "tracepoint:block:block_rq_issue { @start[args->dev, args->sector] = nsecs; "
+	  "@pid[args->dev, args->sector] = pid; @comm[args->dev, args->sector] = comm; } "
+	  "tracepoint:block:block_rq_complete /@start[args->dev, args->sector]/ { "
+	  "printf(\"%u %s %d %u\\n\", elapsed / 1000, @comm[args->dev, args->sector], @pid[args->dev, args->sector], "
+	  "(nsecs - @start[args->dev, args->sector]) / 1000); delete(@start[args->dev, args->sector]); "
+	  "delete(@pid[args->dev, args->sector]); delete(@comm[args->dev, args->sector]); } "
+	  "END { clear(@start); clear(@pid); clear(@comm); }'",
+	  "^ready", "^[0-9]+ .* [0-9]+ [0-9]+$" },
+	{ "biostacks-bt", NULL, "what biostacks does, by tracepoints (bpftrace)",
+	  "exec stdbuf -oL bpftrace -e 'BEGIN { printf(\"ready\\n\"); } "
+	  "tracepoint:block:block_rq_issue { @start[args->dev, args->sector] = nsecs; @stack[args->dev, args->sector] = kstack; } "
+	  "tracepoint:block:block_rq_complete /@start[args->dev, args->sector]/ { "
+	  "@us[@stack[args->dev, args->sector]] = hist((nsecs - @start[args->dev, args->sector]) / 1000); "
+	  "delete(@start[args->dev, args->sector]); delete(@stack[args->dev, args->sector]); } "
+	  "END { clear(@start); clear(@stack); }'",
 	  "^ready", BPFTRACE_ROW },
 	{ "perf", NULL, "perf trace of the block layer's issues and completions, a line each (linux-perf)",
 	  "exec perf trace -v -a --no-syscalls -e block:block_rq_issue -e block:block_rq_complete", "^mmap size",
