@@ -58,6 +58,8 @@ in_scheduler()
 	trace_opts="--dev $dev"
 	echo $1 >/sys/block/$disk/queue/scheduler || return
 	echo 16 >/sys/block/$disk/queue/nr_requests
+	# mq-deadline lets writes have some of the requests only: the wait for these is q2g
+	[ ! -e /sys/block/$disk/queue/iosched/async_depth ] || echo 16 >/sys/block/$disk/queue/iosched/async_depth
 	fio_traced base $dev --number_ios=100 --rw=randwrite
 	fio_traced with $dev --number_ios=100 --rw=randwrite --numjobs=4
 	unnull t_sch
