@@ -83,7 +83,7 @@ plug_is_g2i()
 	echo 0 >$t/events/block/enable
 	# TASK-PID [CPU] FLAGS TIME: EVENT: MAJOR,MINOR … SECTOR + N [TASK]
 	want=$(awk '/block_getrq:|block_rq_issue:/ {
-			match($0, /[0-9]+ \+ [0-9]+ \[/)
+			match($0, /[0-9]+ \+ [0-9]+ /)
 			split(substr($0, RSTART), s, " ")
 			match($0, /[0-9]+\.[0-9]+: block_/)
 			t = substr($0, RSTART, RLENGTH - 8)
