@@ -32,6 +32,7 @@ static __always_inline void bio_slot_release(struct bio_slot *b)
 {
 	if (b->part)
 		__sync_fetch_and_add(&bios_in_parts, -1);
+	b->live = 0;
 	bios_release(b);
 }
 
@@ -92,8 +93,11 @@ static __always_inline struct bio_slot *bio_slot_new(u64 key)
 		return NULL;
 	}
 	/* left over from a life whose end was not seen */
-	if (b->part)
+	if (b->live && !b->own)
+		lost(LOSS_NO_END);
+	if (b->live && b->part)
 		__sync_fetch_and_add(&bios_in_parts, -1);
+	b->live = 1;
 	b->part = 0;
 	return b;
 }

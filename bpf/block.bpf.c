@@ -71,12 +71,15 @@ static __always_inline struct rq_slot *rq_slot_begin(struct request *rq)
 
 	if (!r || !r->d || r->requeued)
 		return r;
-	b = r->bio ? bios_find(r->bio) : NULL;
-	if (b ? !b->own : r->bop == BOP_FLUSH_COMMAND)
-		lost(LOSS_NO_END);
-	/* unless it is the present life's already */
-	if (b && r->bio != address(rq->bio))
+	b = r->bio && !cfg.kernel_q ? bios_find(r->bio) : NULL;
+	/* its bio's slot, unless that is another's already: bio_slot_new() has told then */
+	if (b && b->q < r->d) {
+		if (!b->own)
+			lost(LOSS_NO_END);
 		bio_slot_release(b);
+	} else if (!r->bio && r->bop == BOP_FLUSH_COMMAND) {
+		lost(LOSS_NO_END);
+	}
 	rq_slot_clear(r);
 	return r;
 }

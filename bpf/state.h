@@ -101,7 +101,8 @@ struct bio_slot {
 	u32 dev;
 	u8 held;	/* seen before the throttle, not queued yet */
 	u8 partials;	/* with `rest`: completions of parts */
-	u8 pad[2];
+	u8 live;	/* 0 in a free slot */
+	u8 pad;
 	u32 submitter;	/* its thread, when `owner` is the initiator; 0: they are the same */
 	u32 pad2;
 	struct owner owner;

@@ -50,7 +50,12 @@ static const struct bio_slot *bio_of(const struct slot_tables *t, const struct r
 /* A request that began and is of interest: a bio's, or the flush command of a queue. */
 static bool rq_live(const struct rq_slot *r, const struct bio_slot *b)
 {
-	return KEY(r) && (r->i || r->d) && (b ? !b->own : r->bop == BOP_FLUSH_COMMAND && r->dev);
+	if (!KEY(r) || (!r->i && !r->d))
+		return false;
+	if (!b)
+		return !r->bio && r->bop == BOP_FLUSH_COMMAND && r->dev;
+	/* queued after the issue: the slot is another life's, whose end was not seen here */
+	return !b->own && (!r->d || b->q <= r->d);
 }
 
 static enum iop_stage rq_stage(const struct rq_slot *r)

@@ -165,6 +165,12 @@ static const struct opt *find_short(const struct opt_table *t, char c)
 	return NULL;
 }
 
+/* "[NAME=]VALUE" is an argument like any other. */
+static bool arg_is_optional(const struct opt *o)
+{
+	return o->arg && !strncmp(o->arg, "[=", 2);
+}
+
 int opt_parse(const struct opt_table *t, int argc, char **argv, void *cfg, int *ret_operand,
 	      struct opt_err *err)
 {
@@ -196,7 +202,7 @@ int opt_parse(const struct opt_table *t, int argc, char **argv, void *cfg, int *
 			return fail(err, -EINVAL, "unknown option %s", word);
 		if (o->type == OPT_FLAG && arg)
 			return fail(err, -EINVAL, "--%s takes no argument", o->name);
-		if (!arg && o->arg && o->arg[0] == '[')
+		if (!arg && arg_is_optional(o))
 			arg = "";
 		if (o->type != OPT_FLAG && !arg) {
 			if (++i >= argc)
@@ -219,7 +225,7 @@ void opt_help(const struct opt_table *t, FILE *out)
 		char head[64];
 		int n = snprintf(head, sizeof(head), "  %c%c%s --%s%s%s", o->sh ? '-' : ' ',
 				 o->sh ? o->sh : ' ', o->sh ? "," : " ", o->name,
-				 o->arg && o->arg[0] != '[' ? " " : "", o->arg ? o->arg : "");
+				 o->arg && !arg_is_optional(o) ? " " : "", o->arg ? o->arg : "");
 
 		if (n > 30)
 			fprintf(out, "%s\n%32s%s\n", head, "", o->help);

@@ -96,7 +96,7 @@ struct cfg {
 	bool flag;
 	uint64_t n, dur_ns, size;
 	double pct;
-	const char *s;
+	const char *s, *named, *perhaps;
 	struct opt_list list;
 	int even;
 };
@@ -123,6 +123,8 @@ static const struct opt opts[] = {
 	{ "text", 0, OPT_STR, F(s), "S", "a text", 0, 0, NULL },
 	{ "list", 0, OPT_LIST, F(list), "A,B", "a list", 0, 0, NULL },
 	{ "even", 0, OPT_PARSE, F(even), "E", "an even number", 0, 0, parse_even },
+	{ "named", 0, OPT_STR, F(named), "[NAME=]S", "a text, perhaps of something", 0, 0, NULL },
+	{ "perhaps", 0, OPT_STR, F(perhaps), "[=S]", "with a text or without", 0, 0, NULL },
 };
 static const struct opt_table table = { "prog cmd", "does it", "[FILE]", opts,
 					sizeof(opts) / sizeof(opts[0]) };
@@ -159,6 +161,22 @@ TEST(options)
 	ASSERT_EQ(RUN("--help"), OPT_HELP);
 }
 
+/* In brackets the whole argument may be left out, or a part of it. */
+TEST(arguments_that_may_be_left_out)
+{
+	struct opt_err err;
+	struct cfg c;
+	int operand;
+
+	ASSERT_EQ(RUN("--perhaps", "--named", "a=b", "x"), 0);
+	ASSERT_STR(c.perhaps, "");
+	ASSERT_STR(c.named, "a=b");
+	ASSERT_EQ(operand, 4);
+	ASSERT_EQ(RUN("--perhaps=y"), 0);
+	ASSERT_STR(c.perhaps, "y");
+	ASSERT_EQ(RUN("--named"), -EINVAL);
+}
+
 TEST(bad_options_name_themselves)
 {
 	struct opt_err err;
@@ -184,5 +202,5 @@ TEST(bad_options_name_themselves)
 	CU_ASSERT(operand == -1);
 }
 
-TEST_MAIN("base", T(durations), T(sizes), T(whole_numbers), T(texts_of_durations), T(options),
+TEST_MAIN("base", T(durations), T(sizes), T(whole_numbers), T(texts_of_durations), T(options), T(arguments_that_may_be_left_out),
 	  T(bad_options_name_themselves))
