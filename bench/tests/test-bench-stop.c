@@ -148,6 +148,13 @@ static bool has_fio(void)
 	return state_has("\"process\"");
 }
 
+/* A run that has ended already has no process: kill(-1) would reach every other one. */
+static void signal_run(const struct bench_run *r, int signo)
+{
+	if (r->child.pid > 0)
+		kill(r->child.pid, signo);
+}
+
 static bool in_rounds(void)
 {
 	return count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"cell\"") > 0;
@@ -193,7 +200,7 @@ TEST(ctrl_c_and_sigterm_in_every_phase_leave_nothing)
 			show(&r);
 		}
 		ASSERT_TRUE(r.child.pid > 0);
-		kill(r.child.pid, t[i].signo);
+		signal_run(&r, t[i].signo);
 		run_end(&r);
 		v = verdict();
 		if (r.status != EXIT_INCONCLUSIVE)
@@ -243,7 +250,7 @@ TEST(a_second_run_at_once_is_refused)
 	run_end(&second);
 	ASSERT_EQ(second.status, EXIT_ENVIRONMENT);
 	ASSERT_TRUE(strstr(second.text, fmt("another iopath-bench is running (pid %d)", first.child.pid)) != NULL);
-	kill(first.child.pid, SIGINT);
+	signal_run(&first, SIGINT);
 	run_end(&first);
 	run_free(&first);
 	run_free(&second);
@@ -258,7 +265,7 @@ TEST(the_next_run_cleans_up_after_kill_9)
 	setup();
 	r = start_long_run();
 	ASSERT_TRUE(wait_for(&r, has_tracer));
-	kill(r.child.pid, SIGKILL);
+	signal_run(&r, SIGKILL);
 	run_end(&r);
 	ASSERT_EQ(r.status, 128 + SIGKILL);
 	ASSERT_TRUE(has_mount());
@@ -319,7 +326,7 @@ TEST(a_run_that_was_killed_is_resumed_and_loses_only_its_running_cell)
 	run_fake(&r);
 	run_start(&r);
 	ASSERT_TRUE(wait_for(&r, three_cells));
-	kill(r.child.pid, SIGKILL);
+	signal_run(&r, SIGKILL);
 	run_end(&r);
 	file = fmt("%s/out/results.jsonl", base);
 	ASSERT_EQ(file_read(file, &first), 0);
@@ -330,7 +337,7 @@ TEST(a_run_that_was_killed_is_resumed_and_loses_only_its_running_cell)
 		run_end(&again);
 		show(&again);
 	}
-	kill(again.child.pid, SIGINT);
+	signal_run(&again, SIGINT);
 	run_end(&again);
 	ASSERT_EQ(again.status, EXIT_INCONCLUSIVE);
 	ASSERT_TRUE(again.text && strstr(again.text, "--resume") != NULL);
@@ -382,7 +389,7 @@ TEST(a_workload_that_does_not_run_is_invalid_and_the_others_go_on)
 	add(&r, "dd=while :; do dd if={dev} of=/dev/null bs=4k iflag=direct count=2000 2>/dev/null; done");
 	run_start(&r);
 	ASSERT_TRUE(wait_for(&r, one_cell));
-	kill(r.child.pid, SIGKILL);
+	signal_run(&r, SIGKILL);
 	run_end(&r);
 	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"failed\":true"), 1);
 	again = resume();
