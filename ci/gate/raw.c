@@ -18,25 +18,18 @@ struct cell {
 	double cpu_ns;			/* per operation */
 };
 
-/*
- * A row of cells is one round: the base before arm i is row 2i, arm i row 2i + 1.
- * A part is what one guest said, from its head to its end: some of the workloads.
- */
+/* A row of cells is one round: the base before arm i is row 2i, arm i row 2i + 1. */
 struct cells {
 	struct cell v[2 * MAX_ARMS + 1][MAX_WORKLOADS];
-	size_t part_of[MAX_WORKLOADS];
-	size_t part, round;	/* being filled; parts count from 1 */
-	bool in_part, cut;	/* a part had no end */
-	json_t *ends[MAX_ARMS][MAX_WORKLOADS];
+	size_t round;		/* being filled */
+	bool complete;
+	json_t *ends[MAX_ARMS];
 };
 
 __attribute__((format(printf, 2, 3))) static int fail(struct gate *g, const char *fmt, ...)
 {
 	va_list ap;
 
-	/* the first one is the cause */
-	if (g->error[0])
-		return -1;
 	va_start(ap, fmt);
 	vsnprintf(g->error, sizeof(g->error), fmt, ap);
 	va_end(ap);
@@ -127,51 +120,23 @@ static int names_from(struct gate *g, const json_t *list, char names[][NAME_LEN]
 	return 0;
 }
 
-/* What was run, on what: the same in every part but for the workloads. */
-static int take_head(struct gate *g, struct cells *c, const json_t *o)
+static int take_head(struct gate *g, const json_t *o)
 {
 	static const char *const keys[] = { "release", "fio", "libbpf" };
-	char arms[MAX_ARMS][NAME_LEN] = { "" };
-	size_t nr_arms = 0, first = g->nr_workloads;
 
-	if (names_from(g, json_object_get(o, "arms"), arms, MAX_ARMS, &nr_arms) ||
-	    names_from(g, json_object_get(o, "workloads"), g->workloads, MAX_WORKLOADS, &g->nr_workloads))
-		return -1;
-	if (!nr_arms || g->nr_workloads == first)
-		return fail(g, "no arms, or no workloads");
-	c->part++;
-	for (size_t w = first; w < g->nr_workloads; w++) {
-		if (find(g->workloads, w, g->workloads[w]) < w)
-			return fail(g, "two heads with %s", g->workloads[w]);
-		c->part_of[w] = c->part;
-	}
-	if (!g->fingerprint) {
-		g->fingerprint = json_object();
-		snprintf(g->kernel, sizeof(g->kernel), "%s", string(o, "kernel"));
-		memcpy(g->arms, arms, sizeof(arms));
-		g->nr_arms = nr_arms;
-		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-			json_object_set_new(g->fingerprint, i ? keys[i] : "kernel", json_string(string(o, keys[i])));
-	}
+	if (g->results)
+		return fail(g, "two heads");
+	snprintf(g->kernel, sizeof(g->kernel), "%s", string(o, "kernel"));
+	g->fingerprint = json_object();
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (strcmp(string(g->fingerprint, i ? keys[i] : "kernel"), string(o, keys[i])) != 0)
-			return fail(g, "the guests had another %s each", keys[i]);
-	if (nr_arms != g->nr_arms || memcmp(g->arms, arms, sizeof(arms)) != 0)
-		return fail(g, "the guests had other arms each");
-	return 0;
-}
-
-static int take_heads(struct gate *g, struct cells *c, const json_t *lines)
-{
-	const json_t *o;
-	size_t i;
-
-	json_array_foreach(lines, i, o)
-		if (!strcmp(string(o, "type"), "head") && take_head(g, c, o))
-			return -1;
-	if (!c->part)
-		return fail(g, i ? "a line before the head" : "the guest said nothing");
-	c->part = 0;
+		json_object_set_new(g->fingerprint, i ? keys[i] : "kernel",
+				    json_string(string(o, keys[i])));
+	if (names_from(g, json_object_get(o, "arms"), g->arms, MAX_ARMS, &g->nr_arms) ||
+	    names_from(g, json_object_get(o, "workloads"), g->workloads, MAX_WORKLOADS,
+		       &g->nr_workloads))
+		return -1;
+	if (!g->nr_arms || !g->nr_workloads)
+		return fail(g, "no arms, or no workloads");
 	g->results = calloc(g->nr_arms * g->nr_workloads, sizeof(*g->results));
 	if (!g->results)
 		return fail(g, "out of memory");
@@ -187,17 +152,9 @@ static int take_heads(struct gate *g, struct cells *c, const json_t *lines)
 	return 0;
 }
 
-/* The workload that a line of the part being read is about; nr_workloads: of none. */
-static size_t workload_of(const struct gate *g, const struct cells *c, const json_t *o)
-{
-	size_t w = find(g->workloads, g->nr_workloads, string(o, "workload"));
-
-	return w < g->nr_workloads && c->part_of[w] == c->part ? w : g->nr_workloads;
-}
-
 static int take_cell(struct gate *g, struct cells *c, const json_t *o)
 {
-	size_t w = workload_of(g, c, o);
+	size_t w = find(g->workloads, g->nr_workloads, string(o, "workload"));
 	const char *arm = string(o, "arm");
 	struct cell *cell;
 	double ops;
@@ -229,23 +186,17 @@ static int take_end(struct gate *g, struct cells *c, json_t *o)
 {
 	size_t a = find(g->arms, g->nr_arms, string(o, "arm"));
 
-	for (size_t w = 0; a < g->nr_arms && w < g->nr_workloads; w++) {
-		if (c->part_of[w] != c->part)
-			continue;
-		if (c->ends[a][w])
-			a = g->nr_arms;
-		else
-			c->ends[a][w] = json_incref(o);
-	}
-	if (a == g->nr_arms)
+	if (a == g->nr_arms || c->ends[a])
 		return fail(g, "an end of arm '%s'", string(o, "arm"));
+	c->ends[a] = json_incref(o);
 	c->round = 2 * a + 2;
 	return 0;
 }
 
-static int take_programs(struct gate *g, const struct cells *c, const json_t *o)
+static int take_programs(struct gate *g, const json_t *o)
 {
-	size_t a = find(g->arms, g->nr_arms, string(o, "arm")), w = workload_of(g, c, o);
+	size_t a = find(g->arms, g->nr_arms, string(o, "arm"));
+	size_t w = find(g->workloads, g->nr_workloads, string(o, "workload"));
 	const json_t *before = json_object_get(o, "before"), *p, *q;
 	struct gate_result *r;
 	double ops = 0, part, ns;
@@ -280,24 +231,19 @@ static int take_line(struct gate *g, struct cells *c, json_t *o)
 {
 	const char *type = string(o, "type");
 
-	if (!strcmp(type, "head")) {
-		c->cut |= c->in_part;
-		c->in_part = true;
-		c->part++;
-		c->round = 0;
-		return 0;
-	}
-	if (!c->in_part)
+	if (!strcmp(type, "head"))
+		return take_head(g, o);
+	if (!g->results)
 		return fail(g, "a line before the head");
 	if (!strcmp(type, "cell"))
 		return take_cell(g, c, o);
 	if (!strcmp(type, "arm"))
 		return take_end(g, c, o);
 	if (!strcmp(type, "programs"))
-		return take_programs(g, c, o);
+		return take_programs(g, o);
 	if (strcmp(type, "end"))
 		return fail(g, "a line of type '%s'", type);
-	c->in_part = false;
+	c->complete = true;
 	return 0;
 }
 
@@ -357,10 +303,10 @@ static bool is_tier(const char *arm)
 	return false;
 }
 
-/* A tier that measures less costs less: it must have seen what the workloads of the guest did. */
-static void check_seen(const struct gate *g, size_t a, size_t of, const struct cells *c, char *why)
+/* A tier that measures less costs less: it must have seen what the workloads did. */
+static void check_seen(const struct gate *g, size_t a, const struct cells *c, char *why)
 {
-	const json_t *summary = json_object_get(c->ends[a][of], "summary"), *coverage, *v;
+	const json_t *summary = json_object_get(c->ends[a], "summary"), *coverage, *v;
 	double want = 0, seen, lost = 0;
 	const char *key;
 
@@ -369,8 +315,7 @@ static void check_seen(const struct gate *g, size_t a, size_t of, const struct c
 	coverage = json_object_get(summary, "coverage");
 	seen = number(json_object_get(coverage, "requests"), "finished");
 	for (size_t w = 0; w < g->nr_workloads; w++)
-		if (c->part_of[w] == c->part_of[of] &&
-		    (!strcmp(g->workloads[w], "W1") || !strcmp(g->workloads[w], "W2")))
+		if (!strcmp(g->workloads[w], "W1") || !strcmp(g->workloads[w], "W2"))
 			want += c->v[2 * a + 1][w].ops;
 	if (!coverage) {
 		snprintf(why, WHY_LEN, "no summary at its end");
@@ -390,7 +335,7 @@ static void finish_arm(struct gate *g, size_t a, const struct cells *c)
 		const struct cell *b0 = &c->v[2 * a][w], *arm = b0 + MAX_WORKLOADS,
 				  *b1 = arm + MAX_WORKLOADS;
 		struct gate_result *r = gate_result(g, a, w);
-		const char *why = string(c->ends[a][w], "why");
+		const char *why = string(c->ends[a], "why");
 
 		if (*why)
 			snprintf(r->why, sizeof(r->why), "%s", why);
@@ -406,62 +351,41 @@ static void finish_arm(struct gate *g, size_t a, const struct cells *c)
 			r->verdict = GATE_ERROR;
 			continue;
 		}
-		check_seen(g, a, w, c, r->why);
+		check_seen(g, a, c, r->why);
 		if (r->why[0])
 			r->verdict = GATE_FAIL;
 	}
 }
 
-/* Lines as objects; what is not JSON ends them. */
-static int read_lines(struct gate *g, FILE *raw, json_t *lines)
-{
-	_cleanup_free_ char *line = NULL;
-	size_t size = 0;
-
-	for (unsigned int n = 1; getline(&line, &size, raw) > 0; n++) {
-		json_error_t e;
-		json_t *o = json_loads(line, 0, &e);
-
-		if (!o)
-			return fail(g, "line %u is not JSON: %s", n, e.text);
-		json_array_append_new(lines, o);
-	}
-	return 0;
-}
-
-static void release_cells(struct cells *c)
-{
-	for (size_t a = 0; c && a < MAX_ARMS; a++)
-		for (size_t w = 0; w < MAX_WORKLOADS; w++)
-			json_decref(c->ends[a][w]);
-	free(c);
-}
-
 int gate_read(struct gate *g, FILE *raw)
 {
 	struct cells *c = calloc(1, sizeof(*c));
-	json_t *lines = json_array(), *o;
-	int err, bad;
-	size_t i;
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+	int err = 0;
 
 	memset(g, 0, sizeof(*g));
 	if (!c)
 		return fail(g, "out of memory");
-	/* what there was before something went wrong is told too */
-	bad = read_lines(g, raw, lines);
-	err = take_heads(g, c, lines);
-	json_array_foreach(lines, i, o)
-		if (!err)
-			err = take_line(g, c, o);
+	for (unsigned int n = 1; !err && getline(&line, &size, raw) > 0; n++) {
+		json_error_t e;
+		json_t *o = json_loads(line, 0, &e);
+
+		err = o ? take_line(g, c, o) : fail(g, "line %u is not JSON: %s", n, e.text);
+		json_decref(o);
+	}
+	if (!err && !g->results)
+		err = fail(g, "the guest said nothing");
 	for (size_t a = 0; g->results && a < g->nr_arms; a++)
 		finish_arm(g, a, c);
 	for (size_t w = 0; g->results && w < g->nr_workloads; w++)
 		spread(g, c, w);
-	if (!err && !bad && (c->in_part || c->cut))
+	if (!err && !c->complete)
 		err = fail(g, "the guest did not come to its end");
-	json_decref(lines);
-	release_cells(c);
-	return err || bad ? -1 : 0;
+	for (size_t a = 0; a < MAX_ARMS; a++)
+		json_decref(c->ends[a]);
+	free(c);
+	return err;
 }
 
 void gate_release(struct gate *g)

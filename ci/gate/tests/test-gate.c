@@ -253,49 +253,6 @@ TEST(a_guest_that_stops_half_way_is_an_error)
 	gate_release(&g);
 }
 
-/* What two guests said, the first without its end if need be. */
-static void two_runs(const char *second_workload, bool first_ended)
-{
-	static const char end_line[] = "{\"type\":\"end\"}\n";
-	char first[sizeof(raw)], *w = raw;
-	size_t len;
-
-	whole_run(30000, 31000, 200, 400);
-	snprintf(first, sizeof(first), "%s", raw);
-	len = strlen(first) - (first_ended ? 0 : strlen(end_line));
-	whole_run(30000, 36000, 200, 400);
-	for (; (w = strstr(w, "\"W1\"")); w++)
-		memcpy(w + 1, second_workload, 2);
-	memmove(raw + len, raw, strlen(raw) + 1);
-	memcpy(raw, first, len);
-}
-
-TEST(several_guests_are_put_together)
-{
-	struct gate g;
-
-	two_runs("W2", true);
-	decide(&g, budget_5, baseline_1000);
-	ASSERT_EQ(gate_exit_code(&g), 0);
-	ASSERT_EQ(gate_result(&g, 1, 0)->verdict, GATE_PASS);
-	CU_ASSERT_DOUBLE_EQUAL(gate_result(&g, 1, 0)->extra_ns, 1000, 1e-6);
-	CU_ASSERT_DOUBLE_EQUAL(gate_result(&g, 1, 1)->extra_ns, 6000, 1e-6);
-	ASSERT_EQ(gate_result(&g, 1, 1)->verdict, GATE_NONE);
-	gate_release(&g);
-
-	two_runs("W1", true);
-	decide(&g, budget_5, baseline_1000);
-	ASSERT_TRUE(says(g.error, "two heads with W1"));
-	gate_release(&g);
-
-	two_runs("W2", false);
-	decide(&g, budget_5, baseline_1000);
-	ASSERT_EQ(gate_exit_code(&g), 5);
-	ASSERT_TRUE(says(g.error, "did not come to its end"));
-	CU_ASSERT_DOUBLE_EQUAL(gate_result(&g, 1, 1)->extra_ns, 6000, 1e-6);
-	gate_release(&g);
-}
-
 TEST(a_tier_must_have_seen_the_requests)
 {
 	struct gate g;
@@ -456,7 +413,7 @@ TEST_MAIN("gate", T(nothing_attached_passes), T(something_where_nothing_is_attac
 	  T(growth_within_the_tolerance_passes), T(a_gain_passes_and_asks_for_a_new_baseline),
 	  T(over_the_budget_fails_by_how_much), T(no_bound_is_no_verdict),
 	  T(bases_that_differ_are_an_error), T(an_arm_that_did_not_run_is_an_error),
-	  T(a_guest_that_stops_half_way_is_an_error), T(several_guests_are_put_together), T(a_tier_must_have_seen_the_requests),
+	  T(a_guest_that_stops_half_way_is_an_error), T(a_tier_must_have_seen_the_requests),
 	  T(a_tier_that_loses_fails), T(a_closed_loop_of_depth_16_counts_each_io_once),
 	  T(a_cell_is_the_mean_of_its_repetitions), T(fio_that_failed_is_an_error), T(a_budget_that_makes_no_sense_is_an_error),
 	  T(a_baseline_of_another_kernel_is_an_error), T(reports_name_every_arm_and_why))
