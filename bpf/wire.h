@@ -142,7 +142,8 @@ enum iop_via {
 	X(BATCH_LONG, "batch_long", "libaio requests beyond those of one call that are walked") \
 	X(DEVICE_FULL, "device_full", "requests of devices beyond the table")            \
 	X(UNSTAMPED, "unstamped", "requests that the kernel did not stamp, though it did when tracing began") \
-	X(CONTENDED, "contended", "interval of an operation given up under contention")
+	X(CONTENDED, "contended", "interval of an operation given up under contention")  \
+	X(UNEVEN, "uneven", "records whose stages do not sum to their total")
 
 enum iop_loss {
 #define X(sym, name, text) LOSS_##sym,

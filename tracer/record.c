@@ -15,7 +15,7 @@
 struct records {
 	record_fn fn;
 	void *ctx;
-	u64 turn;
+	u64 turn, uneven;
 	struct pending {
 		u64 id, turn;
 		struct record r;
@@ -37,6 +37,11 @@ struct records *records_new(record_fn fn, void *ctx)
 void records_free(struct records *r)
 {
 	free(r);
+}
+
+u64 records_uneven(const struct records *r)
+{
+	return r ? r->uneven : 0;
 }
 
 static struct pending *find(struct records *r, u64 id)
@@ -80,10 +85,21 @@ static void take_stack(struct records *r, const struct iop_stack *s)
 	memcpy(p->r.ip, s->ip, sizeof(p->r.ip));
 }
 
+/* The stages of a record do not overlap, and leave nothing out. */
+static bool adds_up(const struct iop_slow *s)
+{
+	u64 sum = 0;
+
+	for (int i = 0; i < NR_STAGES; i++)
+		sum += s->stage_ns[i];
+	return sum == s->total_ns;
+}
+
 static void take_slow(struct records *r, const struct iop_slow *s)
 {
 	struct pending *p = find(r, s->id);
 
+	r->uneven += !adds_up(s);
 	if (p) {
 		p->r.slow = *s;
 		r->fn(&p->r, r->ctx);

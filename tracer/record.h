@@ -27,6 +27,8 @@ struct records *records_new(record_fn fn, void *ctx);
 void records_free(struct records *r);
 /* One item of the ring. What is of no known size is passed over. */
 void records_take(struct records *r, const void *data, size_t len);
+/* How many so far whose stages do not sum to their total: each is held against that. @r may be NULL. */
+u64 records_uneven(const struct records *r);
 
 /* Exclusive stages of a part, as the request's: ns, or -1 where it was not seen. */
 s64 part_stage(const struct iop_part *p, enum iop_stage stage);

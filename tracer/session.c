@@ -689,6 +689,7 @@ int session_read(struct session *s, struct stats *st)
 	for (u32 shard = 0; shard < s->nr_shards; shard++)
 		for (u32 i = 0; i < NR_COUNTS; i++)
 			st->counts[i] += __atomic_load_n(&s->counts[shard][i], __ATOMIC_RELAXED);
+	st->counts[COUNT_LOSS_FIRST + LOSS_UNEVEN] = records_uneven(s->records);
 	for (u32 row = 0; row < NR_ROWS; row++) {
 		struct stats_row *r;
 

@@ -41,15 +41,26 @@ static void start(struct trace *t, const char *words)
 	check_same("starting the tracer", err, 0);
 }
 
+static void (*each_record)(json_t *record);
+
+void trace_each(void (*fn)(json_t *record))
+{
+	each_record = fn;
+}
+
 static void take_line(struct trace *t, const char *line)
 {
 	json_error_t e;
 	json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &e);
 
-	if (object)
-		json_array_append_new(t->lines, object);
-	else
+	if (!object) {
 		check_text("a line of the report", line, e.text);
+	} else if (each_record && json_at(object, "level")) {
+		each_record(object);
+		json_decref(object);
+	} else {
+		json_array_append_new(t->lines, object);
+	}
 }
 
 void trace_read(struct trace *t)

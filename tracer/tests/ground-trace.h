@@ -36,6 +36,8 @@ struct disk_stat trace_disk(void);
 bool trace_begin(struct trace *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* End it by a signal. Checks that the status is 0 and the report whole. */
 bool trace_end(struct trace *t, int sig);
+/* From here on records are not kept, but given to @fn; NULL: kept. */
+void trace_each(void (*fn)(json_t *record));
 /* Read what is in the file so far without any check. */
 void trace_read(struct trace *t);
 void trace_free(struct trace *t);

@@ -100,6 +100,26 @@ TEST(stages_of_a_part)
 	ASSERT_EQ(part_stage(&p, STAGE_WAKEUP), -1);
 }
 
+TEST(records_that_do_not_add_up_are_counted)
+{
+	struct records *r = records_new(note, NULL);
+	struct iop_slow s = { .total_ns = 30, .stage_ns = { [STAGE_SUBMIT] = 10, [STAGE_DEVICE] = 20 } };
+
+	nr_got = 0;
+	ASSERT_EQ(records_uneven(NULL), 0);
+	records_take(r, &s, sizeof(s));
+	ASSERT_EQ(records_uneven(r), 0);
+	s.stage_ns[STAGE_OTHER] = 1;
+	records_take(r, &s, sizeof(s));
+	ASSERT_EQ(records_uneven(r), 1);
+	s.stage_ns[STAGE_OTHER] = UINT64_MAX;
+	records_take(r, &s, sizeof(s));
+	ASSERT_EQ(records_uneven(r), 2);
+	/* told all the same */
+	ASSERT_EQ(nr_got, 3);
+	records_free(r);
+}
+
 /* ---- the slowest ---- */
 
 static void took(struct top *t, u64 ns)
@@ -180,5 +200,5 @@ TEST(names_of_addresses)
 	ASSERT_EQ(ksyms_load("/no/such/file", &k), -ENOENT);
 }
 
-TEST_MAIN("record", T(parts_of_two_operations_mixed), T(what_was_lost_is_not_mixed_up), T(stages_of_a_part),
+TEST_MAIN("record", T(parts_of_two_operations_mixed), T(what_was_lost_is_not_mixed_up), T(stages_of_a_part), T(records_that_do_not_add_up_are_counted),
 	  T(the_slowest_n), T(the_threshold_follows), T(names_of_addresses))
