@@ -14,6 +14,7 @@
 #include <bpf/btf.h>
 #include <linux/bpf.h>
 
+#include "preempt.h"
 #include "tracer/base/cleanup.h"
 
 /* Modules whose BTF is looked at: drivers and file systems. */
@@ -177,40 +178,18 @@ static bool struct_has(const struct btf *btf, const char *name, const char *memb
 	return false;
 }
 
-/* By the kernel's version string, which does not say what PREEMPT_DYNAMIC has been set to. */
-static bool built_preemptible(const char *version)
-{
-	static const char *const words[] = { "PREEMPT", "PREEMPT_RT", "PREEMPT_LAZY" };
-	char copy[sizeof(((struct utsname *)0)->version)], *rest = copy, *word;
-
-	snprintf(copy, sizeof(copy), "%s", version);
-	while ((word = strsep(&rest, " ")))
-		for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-			if (!strcmp(word, words[i]))
-				return true;
-	return false;
-}
-
-/*
- * The mode chosen is in brackets. Where that may not be read: kernels that guard
- * tracepoints by this kind of SRCU (7.0) offer no mode without preemption.
- */
-static bool chosen_preemptible(const struct btf *btf)
+static bool preempts_programs(const struct btf *btf, const char *version)
 {
 	_cleanup_fclose_ FILE *f = fopen("/sys/kernel/debug/sched/preempt", "re");
 	char modes[128];
+	const struct preemption p = {
+		.version = version,
+		.modes = f && fgets(modes, sizeof(modes), f) ? modes : NULL,
+		.srcu_fast = btf__find_by_name_kind(btf, "class_srcu_fast_notrace_t", BTF_KIND_TYPEDEF) >= 0,
+		.link_cookies = struct_has(btf, "bpf_raw_tp_link", "cookie"),
+	};
 
-	if (f && fgets(modes, sizeof(modes), f))
-		return strstr(modes, "(full)") || strstr(modes, "(lazy)");
-	return btf__find_by_name_kind(btf, "class_srcu_fast_notrace_t", BTF_KIND_TYPEDEF) >= 0;
-}
-
-/* The second copies need an attach cookie each, which tracepoints take since 6.10. */
-static bool preempts_programs(const struct btf *btf, const char *version)
-{
-	if (!struct_has(btf, "bpf_raw_tp_link", "cookie"))
-		return false;
-	return strstr(version, "PREEMPT_DYNAMIC") ? chosen_preemptible(btf) : built_preemptible(version);
+	return preemption_needs_stand_ins(&p);
 }
 
 static int try_kprobe(void)

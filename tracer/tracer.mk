@@ -12,6 +12,7 @@ TRACER_SRC := \
 	tracer/ksyms.c \
 	tracer/look.c \
 	tracer/object.c \
+	tracer/preempt.c \
 	tracer/record.c \
 	tracer/session.c \
 	tracer/standin.c \
@@ -82,6 +83,9 @@ test-hist_SRC := tracer/tests/test-hist.c tracer/hist.c tracer/stats.c
 test-hist_LIBS := -lm
 test-hook_SRC := tracer/tests/test-hook.c tracer/hook.c tracer/stamp.c tracer/disk.c $(BASE_SRC)
 test-hook_LIBS := -lm
+
+TESTS += test-preempt
+test-preempt_SRC := tracer/tests/test-preempt.c tracer/preempt.c
 
 TESTS += test-record
 test-record_SRC := tracer/tests/test-record.c tracer/record.c tracer/top.c tracer/ksyms.c
