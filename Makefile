@@ -39,7 +39,7 @@ all: deps-check
 
 # What a fresh Debian machine lacks; each entry is used by something in the tree.
 DEPS := gcc make pkg-config clang llvm bpftool libbpf-dev libelf-dev libncurses-dev zlib1g-dev libjansson-dev \
-	libinih-dev libcunit1-dev liburing-dev libaio-dev fio e2fsprogs mount util-linux procps
+	libinih-dev libyaml-dev libcunit1-dev liburing-dev libaio-dev fio e2fsprogs mount util-linux procps
 
 # Fragments add to these lists.
 PROGRAMS :=

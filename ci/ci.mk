@@ -28,6 +28,11 @@ HELP_TARGETS += \
 	make_lab-kernels___fetch_the_kernels_of_the_lab \
 	make_lab-selftest__test_the_lab_itself_(KERNELS="5.10_6.1_6.12_7.2")
 HELP_VARIABLES += KERNEL=_DISK=_MODE=realtime|virtual_FS=_TIMEOUT=_SMP=_MEM=_CMDLINE=_ACCEL=____for_make_lab
+# The templates for GitHub and GitLab, carried out.
+TESTS += test-templates
+test-templates_SRC := ci/tests/test-templates.c ci/tests/template.c ci/tests/yaml.c tracer/tests/ground-run.c $(BASE_SRC)
+test-templates_LIBS := -lyaml -ljansson -lm
+
 -include ci/gate.mk
 -include ci/validate.mk
 -include ci/truth.mk

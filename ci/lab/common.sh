@@ -10,6 +10,7 @@ case $O in
 *) O=$LAB_TREE/$O ;;
 esac
 LAB_DIR=$O/lab
+LAB_KERNEL_DIR=$LAB_DIR/kernel LAB_LOG_DIR=$LAB_DIR/log
 
 # Exit codes of the lab itself; a CMD that ran has its own.
 EX_USAGE=2 EX_ENV=4 EX_HARNESS=5 EX_TIMEOUT=124
