@@ -148,8 +148,8 @@ static void print_lost(const struct report *r, const char *bullet, FILE *out)
 	size_t i;
 
 	json_array_foreach(r->lost, i, line)
-		fprintf(out, "%s%s: a guest was lost to the emulator and another booted for: %s\n", bullet,
-			text_at(line, "kernel"), or_none(text_at(line, "disks")));
+		fprintf(out, "%s%s: a guest was lost to the emulator (%s) and another booted for: %s\n", bullet,
+			text_at(line, "kernel"), or_none(text_at(line, "why")), or_none(text_at(line, "disks")));
 }
 
 void report_print(const struct report *r, FILE *out)
