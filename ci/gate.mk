@@ -15,7 +15,7 @@ gate baseline: export GATE_KERNEL := $(or $(GATE_KERNEL),6.1)
 gate baseline: export GATE_ARMS := $(value GATE_ARMS)
 gate baseline: export GATE_WORKLOADS := $(value GATE_WORKLOADS)
 gate baseline: deps lab-deps
-	$(Q)$(MAKE) $(O)/iopath $(O)/iopath-gate
+	$(Q)$(MAKE) $(if $(Q),-s) $(O)/iopath $(O)/iopath-gate
 	$(GATE_RUN) $(if $(filter baseline,$@),baseline,decide)
 
 # Its reports are read by programs that are not ours.

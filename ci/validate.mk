@@ -16,7 +16,7 @@ DOCTOR_KERNELS = $(or $(KERNELS),$(LAB_KERNELS_KNOWN))
 
 .PHONY: $(VALIDATE) validate-programs
 validate-programs: deps lab-deps
-	$(Q)$(MAKE) $(addprefix $(O)/,iopath known-count iopath-validate)
+	$(Q)$(MAKE) $(if $(Q),-s) $(addprefix $(O)/,iopath known-count iopath-validate)
 
 $(VALIDATE): validate-programs
 validate: export KERNELS := $(value KERNELS)
