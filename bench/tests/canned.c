@@ -163,7 +163,11 @@ void canned_program(char path[static 512])
 {
 	static const char name[] = "/iopath-bench";
 	ssize_t n = readlink("/proc/self/exe", path, 512 - sizeof(name));
+	char *slash;
 
 	path[n > 0 ? n : 0] = '\0';
-	strcpy(strrchr(path, '/'), name);
+	slash = strrchr(path, '/');
+	if (!slash)
+		abort();
+	strcpy(slash, name);
 }

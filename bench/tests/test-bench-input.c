@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Bad input to a run: one line that names it, the right exit code, nothing left. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "bench/file.h"
+#include "bench/stop.h"
+#include "bench/tests/bench-run.h"
+#include "bench/why.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+TEST(bad_input_is_one_line_and_the_right_code)
+{
+	static const struct {
+		const char *words;
+		int status;
+		const char *says;
+	} t[] = {
+		{ "--nonsense", EXIT_USAGE, "--nonsense" },
+		{ "--arms fulll", EXIT_USAGE, "fulll" },
+		{ "--workload nonsense", EXIT_USAGE, "nonsense" },
+		{ "--workload /nowhere/x.fio", EXIT_USAGE, "/nowhere/x.fio" },
+		{ "--scheduler cfq", EXIT_USAGE, "cfq" },
+		{ "--device /dev/nonsense", EXIT_USAGE, "/dev/nonsense" },
+		{ "--device nonsense", EXIT_USAGE, "nonsense" },
+		{ "--device null_blk:irqmode=tinker", EXIT_USAGE, "irqmode=tinker: not understood" },
+		{ "--device loop --device lab:nvme", EXIT_USAGE, "lab:nvme: not beside devices of this machine" },
+		{ "--device lab:nvme;reboot", EXIT_USAGE, "not lab:DISK" },
+		{ "--device /dev/null --arms off,off2", EXIT_USAGE, "no block device, directory or file" },
+		{ "--rounds 9:3", EXIT_USAGE, "9:3" },
+		{ "--budget 0", EXIT_USAGE, "--budget" },
+		{ "--quick --long", EXIT_USAGE, "--long" },
+		{ "--shard 0/2", EXIT_USAGE, "--shard 0/2: not I/N" },
+		{ "--shard 3/2", EXIT_USAGE, "--shard 3/2: not I/N" },
+		{ "--shard 2", EXIT_USAGE, "--shard 2: not I/N" },
+		{ "surprise", EXIT_USAGE, "surprise" },
+		{ "--fio /nowhere/fio --arms off,off2", EXIT_ENVIRONMENT, "/nowhere/fio is not installed" },
+		{ "--fio /bin/false --arms off,off2", EXIT_ENVIRONMENT, "/bin/false" },
+		{ "--iopath /nowhere/iopath", EXIT_ENVIRONMENT, "/nowhere/iopath" },
+		{ "--device loop:size=900000G --arms off,off2", EXIT_ENVIRONMENT, "memory" },
+	};
+
+	NEEDS_ROOT_AND_LOOP();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct bench_run r = run_new(t[i].words);
+
+		run_start(&r);
+		run_end(&r);
+		if (r.status != t[i].status || !strstr(r.text, t[i].says))
+			show(&r);
+		ASSERT_EQ(r.status, t[i].status);
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+		run_free(&r);
+	}
+	expect_clean();
+}
+
+TEST(broken_job_files_are_named_with_their_line)
+{
+	static const struct {
+		const char *name, *text, *says;
+	} t[] = {
+		{ "a.fio", "# p\n\n[a]\nrw=read\nstonewall\n", "a.fio:5: \"stonewall\": a cell measures one steady state" },
+		{ "b.fio", "# iopath: cpus=many\n[a]\n", "b.fio:1: not understood after \"iopath:\": cpus=many" },
+		{ "c.fio", "rw=read\n", "c.fio: no job section in it" },
+		{ "d.fio", "[a]\nrw=read\nbs=banana\n", "d.fio: fio does not take it: fio: failed parsing bs=banana" },
+		{ "e.sysbench", "file-test-mode=rndrd\ntime=5\n", "e.sysbench:2: " },
+	};
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		const char *path = fmt("%s/%s", base, t[i].name);
+		struct bench_run r = run_new("--arms off,off2 --quick --workload");
+
+		ASSERT_EQ(file_replace(path, t[i].text), 0);
+		add(&r, path);
+		run_start(&r);
+		run_end(&r);
+		if (!strstr(r.text, t[i].says))
+			show(&r);
+		ASSERT_EQ(r.status, EXIT_USAGE);
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+		run_free(&r);
+		unlink(path);
+	}
+	expect_clean();
+}
+
+TEST(without_root_it_says_so)
+{
+	char program[64] = "/tmp/test-bench-noroot.XXXXXX", job[64] = "/tmp/test-bench-noroot.XXXXXX.fio";
+	char *argv[] = { "setpriv", "--reuid=65534", "--clear-groups", program, "run", "--arms",
+			 "off,off2", "--workload", job, NULL };
+	_cleanup_free_ char *out = NULL;
+	struct child_end end = { 0 };
+	int fd, fd2;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	/* the build directory may be closed to others: a copy of the program is not */
+	fd = mkstemp(program);
+	fd2 = mkstemps(job, 4);
+	ASSERT_TRUE(fd >= 0 && fd2 >= 0);
+	ASSERT_EQ(write(fd2, "[a]\nrw=read\n", 12), 12);
+	ASSERT_EQ(fchmod(fd2, 0644), 0);
+	close(fd);
+	close(fd2);
+	ASSERT_EQ(system(fmt("cp %s/iopath-bench %s && chmod 755 %s", build_dir, program, program)), 0);
+	if (child_run(argv, 20 * NS_PER_S, &out, &end)) {
+		test_skip_reason = "setpriv cannot be run";
+	} else {
+		ASSERT_EQ(end.status, EXIT_ENVIRONMENT);
+		ASSERT_TRUE(out && strstr(out, "needs root") != NULL);
+	}
+	unlink(program);
+	unlink(job);
+}
+TEST_MAIN("test-bench-input", T(bad_input_is_one_line_and_the_right_code),
+	  T(broken_job_files_are_named_with_their_line), T(without_root_it_says_so))

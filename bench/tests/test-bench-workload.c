@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Job files, sysbench's settings and output, commands; the fixed rate's pace. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/sysbench.h"
+#include "bench/workload.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+#define NEAR(a, b, tol) ASSERT_TRUE(fabs((a) - (b)) <= (tol))
+
+static const char job_text[] = "# what it is for\n# iopath: target=ext4 cpus=2\n\n[global]\nbs=4k\n"
+			       "runtime=60\nrate_iops=5\n[one]\nrw=randread\nfilename=/dev/sda\n"
+			       "write_iops_log=x\nnumjobs=2\n[two]\nrw=write\n";
+
+TEST(workload_first_line_and_directive)
+{
+	struct workload w = { 0 };
+	struct why why = { 0 };
+
+	ASSERT_EQ(workload_parse("w", WORKLOAD_FIO, job_text, &w, &why), 0);
+	ASSERT_STR(w.purpose, "what it is for");
+	ASSERT_TRUE(w.on_ext4);
+	ASSERT_EQ(w.cpus, 2);
+	workload_free(&w);
+	ASSERT_EQ(workload_parse("w", WORKLOAD_FIO, "[a]\nrw=read\n", &w, &why), 0);
+	ASSERT_TRUE(!w.on_ext4 && !w.cpus);
+	workload_free(&w);
+}
+
+TEST(workload_render_owns_where_how_long_and_how_fast)
+{
+	struct pace pace = { .pacer_iops = 50, .nr = 2, .weight = { 700, 30 } };
+	struct job_params p = { .filename = "/mnt/f", .runtime_ms = 1500, .cpus = "1",
+				.log_prefix = "cell", .pace = &pace };
+	_cleanup_free_ char *text = NULL;
+	struct workload w = { 0 };
+	struct why why = { 0 };
+
+	ASSERT_EQ(workload_parse("w", WORKLOAD_FIO, job_text, &w, &why), 0);
+	ASSERT_EQ(workload_render(&w, &p, &text), 0);
+	ASSERT_TRUE(!strstr(text, "/dev/sda") && !strstr(text, "rate_iops=5\n") &&
+		    !strstr(text, "runtime=60") && !strstr(text, "write_iops_log=x"));
+	ASSERT_TRUE(strstr(text, "filename=/mnt/f\n") && strstr(text, "runtime=1500ms\n"));
+	ASSERT_TRUE(strstr(text, "[one]\nflow_id=1\nflow=700\n") && strstr(text, "[two]\nflow_id=2\nflow=30\n"));
+	ASSERT_TRUE(strstr(text, "[" PACER_JOB "]") && strstr(text, "rate_iops=50\n"));
+	ASSERT_TRUE(!strstr(text, "numjobs") && strstr(text, "bs=4k\n"));
+	/* the pacer must not write a log: what applies to all comes after it */
+	ASSERT_TRUE(strstr(text, PACER_JOB) < strstr(text, "write_iops_log=cell"));
+	workload_free(&w);
+}
+
+static int count_of(const char *text, const char *word)
+{
+	int n = 0;
+
+	for (const char *p = text; (p = strstr(p, word)); p++)
+		n++;
+	return n;
+}
+
+TEST(clones_are_jobs_with_pacers_of_their_own_at_a_fixed_rate)
+{
+	struct pace pace = { .pacer_iops = 50, .nr = 2, .weight = { 7, 3 }, .clones = { 2, 1 } };
+	struct job_params p = { .filename = "/mnt/f", .runtime_ms = 1500 };
+	_cleanup_free_ char *free_run = NULL, *paced = NULL;
+	struct workload w = { 0 };
+	struct why why = { 0 };
+
+	ASSERT_EQ(workload_parse("w", WORKLOAD_FIO, job_text, &w, &why), 0);
+	ASSERT_EQ(workload_render(&w, &p, &free_run), 0);
+	p.pace = &pace;
+	ASSERT_EQ(workload_render(&w, &p, &paced), 0);
+	ASSERT_EQ(count_of(free_run, "[one]"), 1);
+	ASSERT_EQ(count_of(free_run, "numjobs=2"), 1);
+	ASSERT_EQ(count_of(free_run, "flow"), 0);
+	ASSERT_EQ(count_of(paced, "[one]"), 2);
+	ASSERT_EQ(count_of(paced, "[" PACER_JOB "]"), 3);
+	ASSERT_EQ(count_of(paced, "flow_id=1\n"), 2); /* a pacer and its job */
+	ASSERT_EQ(count_of(paced, "flow_id=3\n"), 2);
+	ASSERT_EQ(count_of(paced, "flow=7\n"), 2);
+	workload_free(&w);
+}
+
+TEST(workloads_of_sysbench_and_commands)
+{
+	static const char *const bad[] = { "", "file-num=3\n", "file-test-mode=rndrd\ntime=5\n", "rubbish\n",
+					   "file-test-mode=rndrd\nrate=5\n", "# iopath: cpus=x\nfile-test-mode=a\n" };
+	static const char *const bad_commands[] = { "", "x", "x=", "=y", "a b=c" };
+	struct workload w = { 0 };
+	struct why why = { 0 };
+
+	ASSERT_EQ(workload_parse("s", WORKLOAD_SYSBENCH, "# why\n# iopath: cpus=1\n\nfile-test-mode=rndrd\n", &w, &why), 0);
+	ASSERT_TRUE(w.on_ext4 && w.many_files && w.cpus == 1);
+	ASSERT_STR(w.purpose, "why");
+	workload_free(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		ASSERT_TRUE(workload_parse("s", WORKLOAD_SYSBENCH, bad[i], &w, &why) < 0);
+	ASSERT_EQ(workload_from_command("dd=dd if={dev} of=/dev/null a=b", &w, &why), 0);
+	ASSERT_STR(w.name, "dd");
+	ASSERT_STR(w.text, "dd if={dev} of=/dev/null a=b");
+	ASSERT_TRUE(!w.on_ext4);
+	workload_free(&w);
+	ASSERT_EQ(workload_from_command("db=run {dir}", &w, &why), 0);
+	ASSERT_TRUE(w.on_ext4 && w.many_files);
+	workload_free(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_commands); i++)
+		ASSERT_TRUE(workload_from_command(bad_commands[i], &w, &why) < 0);
+}
+
+TEST(shipped_workloads_are_usable_and_say_what_for)
+{
+	char **names = NULL;
+	unsigned int nr = 0, defaults = 0;
+
+	ASSERT_EQ(workload_names("workloads", &names, &nr), 0);
+	ASSERT_TRUE(nr >= 60);
+	for (unsigned int i = 0; i < nr; i++) {
+		struct workload w = { 0 };
+		struct why why = { 0 };
+
+		if (workload_load(names[i], "workloads", &w, &why))
+			printf("    %s\n", why.text);
+		ASSERT_STR(w.name, names[i]);
+		ASSERT_TRUE(w.purpose && strlen(w.purpose) > 20);
+		/* fio does not say how many there were, and the fixed rate needs to know */
+		ASSERT_TRUE(w.text && (w.kind != WORKLOAD_FIO || !strstr(w.text, "fdatasync")));
+		defaults += w.is_default;
+		workload_free(&w);
+		free(names[i]);
+	}
+	ASSERT_EQ(defaults, 3);
+	free(names);
+}
+
+/* Of sysbench 1.0.20 and of 1.1.0, shortened. */
+static const char sysbench_10[] =
+	"sysbench 1.0.20 (using system LuaJIT 2.1.0-beta3)\n\nRunning the test with following options:\n"
+	"File operations:\n    reads/s:                      2395.12\n    writes/s:                     1596.75\n"
+	"    fsyncs/s:                     5108.38\n\nThroughput:\n    read, MiB/s:                  37.42\n"
+	"General statistics:\n    total time:                          10.0103s\n"
+	"    total number of events:              91023\n\nLatency (ms):\n         min:    0.00\n";
+static const char sysbench_11[] =
+	"sysbench 1.1.0 (using bundled LuaJIT 2.1.0-beta3)\n\nThroughput:\n         read:  IOPS=2395.12 37.42 MiB/s (39.24 MB/s)\n"
+	"         write: IOPS=1596.75 24.95 MiB/s (26.16 MB/s)\n         fsync: IOPS=5108.38\n\nLatency (ms):\n"
+	"General statistics:\n    time elapsed:                        10.0103s\n    total number of events:              91023\n";
+
+TEST(sysbench_of_both_dialects)
+{
+	static const char *const texts[] = { sysbench_10, sysbench_11 };
+	static const char *const versions[] = { "sysbench-1.0.20", "sysbench-1.1.0" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct sysbench_result r = { 0 };
+		struct why why = { 0 };
+
+		ASSERT_EQ(sysbench_parse(texts[i], &r, &why), 0);
+		ASSERT_STR(r.version, versions[i]);
+		ASSERT_EQ(r.events, 91023);
+		NEAR(r.time_s, 10.0103, 1e-9);
+		NEAR(r.reads_s, 2395.12, 1e-9);
+		NEAR(r.writes_s, 1596.75, 1e-9);
+		NEAR(r.fsyncs_s, 5108.38, 1e-9);
+	}
+}
+
+TEST(sysbench_that_failed_is_quoted)
+{
+	static const struct {
+		const char *text, *says;
+	} t[] = {
+		{ "", "how many events" },
+		{ "sysbench 1.0.20\nFATAL: Cannot open file 'test_file.0' errno = 2 (No such file)\n", "Cannot open file" },
+		{ "General statistics:\n total time: 10s\n", "how many events" },
+		{ "total number of events: 5\n", "how long" },
+		{ "total number of events: 0\ntotal time: 10.0s\n", "no I/O" },
+		{ "total number of events: 5\ntotal time: 0.0s\n", "no I/O" },
+		{ "total number of events: nan\ntotal time: 1.0s\n", "how many events" },
+		{ "total number of events: -5\ntotal time: 1.0s\n", "how many events" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct sysbench_result r;
+		struct why why = { 0 };
+
+		ASSERT_EQ(sysbench_parse(t[i].text, &r, &why), -EPROTO);
+		if (!strstr(why.text, t[i].says))
+			printf("    %s\n", why.text);
+		ASSERT_TRUE(strstr(why.text, t[i].says) != NULL);
+	}
+}
+
+TEST(workload_that_is_not_one_steady_state_is_refused)
+{
+	static const char *const bad[] = { "[a]\nstonewall\n", "[a]\nexec_prerun=rm -rf /\n",
+					   "[global]\nbs=4k\n", "", "# iopath: target=xfs\n[a]\n",
+					   "# iopath: cpus=0\n[a]\n" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct workload w = { 0 };
+		struct why why = { 0 };
+
+		ASSERT_TRUE(workload_parse("w", WORKLOAD_FIO, bad[i], &w, &why) < 0);
+		ASSERT_EQ(why.code, EXIT_USAGE);
+		ASSERT_TRUE(strstr(why.text, "workload w") != NULL);
+	}
+}
+
+TEST(pace_is_a_sleeping_pacer_times_weights)
+{
+	static const double rates[] = { 35, 100, 5000, 35000, 224123, 900000 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+		struct pace p;
+		double total;
+
+		ASSERT_EQ(pace_plan(&rates[i], 1, &p, &total), 0);
+		ASSERT_TRUE(p.weight[0] >= 1 && p.weight[0] <= 1000);
+		ASSERT_TRUE(p.pacer_iops >= 1 && p.pacer_iops <= 1000);
+		NEAR(total / rates[i], 1, .05);
+	}
+	ASSERT_EQ(pace_plan(rates, 0, &(struct pace){ 0 }, &(double){ 0 }), -EINVAL);
+	ASSERT_EQ(pace_plan(&(double){ 0 }, 1, &(struct pace){ 0 }, &(double){ 0 }), -EINVAL);
+}
+
+TEST_MAIN("test-bench-workload", T(workload_first_line_and_directive),
+	  T(workload_render_owns_where_how_long_and_how_fast),
+	  T(clones_are_jobs_with_pacers_of_their_own_at_a_fixed_rate),
+	  T(workloads_of_sysbench_and_commands), T(shipped_workloads_are_usable_and_say_what_for),
+	  T(sysbench_of_both_dialects), T(sysbench_that_failed_is_quoted),
+	  T(workload_that_is_not_one_steady_state_is_refused),
+	  T(pace_is_a_sleeping_pacer_times_weights))
