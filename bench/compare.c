@@ -38,7 +38,7 @@ static const char *fingerprint(const struct report *r, const char *key)
 /* All that the key of a machine is made of, but for its kernel. */
 static bool same_but_kernel(const struct report *a, const struct report *b)
 {
-	static const char *const parts[] = { "cpu_model", "nr_cpus", "arch", "fio", "sysbench" };
+	static const char *const parts[] = { "cpu_model", "nr_cpus", "arch", "fio", "sysbench", "uring" };
 	const json_t *x = json_object_get(a->header, "fingerprint"), *y = json_object_get(b->header, "fingerprint");
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -52,7 +52,7 @@ static bool same_but_kernel(const struct report *a, const struct report *b)
 
 static int check_headers(const struct report *a, const struct report *b, bool kernels, struct why *why)
 {
-	static const char *const names[] = { "cpu_model", "arch", "fio", "kernel" };
+	static const char *const names[] = { "cpu_model", "arch", "fio", "sysbench", "uring", "kernel" };
 
 	if (!a->complete || !b->complete)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "run %s is not complete: %s",

@@ -251,13 +251,13 @@ static bool wants(const struct inputs *in, enum workload_kind kind)
 static int check_uring(const struct run_config *c, struct inputs *in, struct why *why)
 {
 	_cleanup_free_ char *beside = NULL;
-	char dir[PATH_MAX], version[64];
+	char dir[PATH_MAX];
 	int err = inputs_own_dir(dir, sizeof(dir));
 
 	if (!err && asprintf(&beside, "%s/iopath-uring", dir) < 0)
 		err = -ENOMEM;
-	return err ? err : check_program(c->uring ? c->uring : beside, "iopath-uring", &in->uring, version,
-					 sizeof(version), why);
+	return err ? err : check_program(c->uring ? c->uring : beside, "iopath-uring", &in->uring,
+					 in->versions.uring, sizeof(in->versions.uring), why);
 }
 
 /* What fio makes of the job files of the user, before anything else is done. */
@@ -287,12 +287,12 @@ static int check_programs(const struct run_config *c, struct inputs *in, struct 
 	int err = 0;
 
 	if (wants(in, WORKLOAD_FIO))
-		err = check_program(c->fio, "fio", &in->fio, in->fio_version, sizeof(in->fio_version), why);
+		err = check_program(c->fio, "fio", &in->fio, in->versions.fio, sizeof(in->versions.fio), why);
 	if (!err && in->fio)
 		err = check_jobs(c, in, why);
 	if (!err && wants(in, WORKLOAD_SYSBENCH)) {
-		err = check_program(c->sysbench, "sysbench", &in->sysbench, in->sysbench_version,
-				    sizeof(in->sysbench_version), why);
+		err = check_program(c->sysbench, "sysbench", &in->sysbench, in->versions.sysbench,
+				    sizeof(in->versions.sysbench), why);
 		if (err == -ENOENT) { /* its sets are skipped, with the reason; the others are not lost */
 			free(take_ptr(in->sysbench));
 			*why = (struct why){ 0 };

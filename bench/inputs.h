@@ -9,6 +9,7 @@
 
 #include "bench/arm.h"
 #include "bench/device.h"
+#include "bench/machine.h"
 #include "bench/run.h"
 #include "bench/why.h"
 #include "bench/workload.h"
@@ -22,7 +23,7 @@ struct inputs {
 	char *iopath;		/* program of the tier arms */
 	char *fio, *sysbench, *uring;	/* a path is absolute: children run elsewhere; sysbench may be NULL: not there */
 	char *out;
-	char fio_version[64], sysbench_version[64];	/* "" where it is not needed */
+	struct load_versions versions;
 };
 
 int inputs_check(const struct run_config *c, struct inputs *ret, struct why *why);

@@ -61,7 +61,7 @@ static uint64_t fnv1a(const char *s)
 
 static void set_key(json_t *o)
 {
-	static const char *const parts[] = { "cpu_model", "nr_cpus", "kernel", "arch", "fio", "sysbench" };
+	static const char *const parts[] = { "cpu_model", "nr_cpus", "kernel", "arch", "fio", "sysbench", "uring" };
 	_cleanup_free_ char *text = NULL;
 	json_t *basis = json_object();
 	char hex[32];
@@ -74,7 +74,7 @@ static void set_key(json_t *o)
 	json_object_set_new(o, "key", json_string(hex));
 }
 
-json_t *machine_fingerprint(const char *fio_version, const char *sysbench_version)
+json_t *machine_fingerprint(const struct load_versions *v)
 {
 	struct utsname uts = { 0 };
 	json_t *o;
@@ -84,7 +84,7 @@ json_t *machine_fingerprint(const char *fio_version, const char *sysbench_versio
 		      "kernel_build", uts.version, "arch", uts.machine, "cpu_model", cpu_model(),
 		      "nr_cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes",
 		      (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "fio",
-		      fio_version, "iopath_bench", IOPATH_VERSION);
+		      v->fio, "iopath_bench", IOPATH_VERSION);
 	json_object_set_new(o, "governor",
 			    line_or_null("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
 	json_object_set_new(o, "no_turbo", line_or_null("/sys/devices/system/cpu/intel_pstate/no_turbo"));
@@ -95,8 +95,10 @@ json_t *machine_fingerprint(const char *fio_version, const char *sysbench_versio
 	json_object_set_new(o, "preempt", choice_or_null("/sys/kernel/debug/sched/preempt"));
 	json_object_set_new(o, "pmu", json_boolean(!access("/sys/bus/event_source/devices/cpu", F_OK)));
 	json_object_set_new(o, "bpf_stats", line_or_null("/proc/sys/kernel/bpf_stats_enabled"));
-	if (sysbench_version[0])
-		json_object_set_new(o, "sysbench", json_string(sysbench_version));
+	if (v->sysbench[0])
+		json_object_set_new(o, "sysbench", json_string(v->sysbench));
+	if (v->uring[0])
+		json_object_set_new(o, "uring", json_string(v->uring));
 	set_key(o);
 	return o;
 }

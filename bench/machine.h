@@ -10,9 +10,13 @@
 
 #include "bench/device.h"
 
+/* Of the programs that make the load; "" where one is not used. */
+struct load_versions {
+	char fio[64], sysbench[64], uring[64];
+};
+
 /* Field "key" is a hash of what must be equal for a comparison. */
-/* @sysbench_version "" where it is not used. */
-json_t *machine_fingerprint(const char *fio_version, const char *sysbench_version);
+json_t *machine_fingerprint(const struct load_versions *v);
 json_t *device_fingerprint(const struct device *d);
 
 /* "12": the @n last cores that we may run on, "2-3" or "1,3". @buf is "" when n is 0. */

@@ -33,7 +33,7 @@ static int check_alike(const struct past *a, const struct past *b, struct why *w
 
 static int different_machine(const struct past *a, const struct past *b, struct why *why)
 {
-	static const char *const names[] = { "kernel", "cpu_model", "arch", "fio" };
+	static const char *const names[] = { "kernel", "cpu_model", "arch", "fio", "sysbench", "uring" };
 	const char *name = "key";
 
 	for (size_t i = ARRAY_SIZE(names); i-- > 0;)

@@ -108,7 +108,7 @@ static json_t *header_json(const struct run *r)
 		text_clean(cwd);
 	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:b, s:o, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o, s:o}",
 			 "type", "header", "schema", RESULT_SCHEMA, "fingerprint",
-			 machine_fingerprint(r->in.fio_version, r->in.sysbench_version), "seed", (json_int_t)s->seed, "started_ms",
+			 machine_fingerprint(&r->in.versions), "seed", (json_int_t)s->seed, "started_ms",
 			 (json_int_t)now.tv_sec * 1000, "cwd", cwd ? cwd : "/", "argv",
 			 argv_json(r->c), "smoke", (int)r->c->quick, "staged", (int)r->staged, "shard",
 			 !r->c->shard.of ? json_null() : json_pack("{s:i, s:i}", "index", (int)r->c->shard.index, "of",

@@ -32,7 +32,7 @@ static void property(const char *name, const char *value, FILE *f)
 static void properties(const struct report *r, const struct report_set *s, FILE *f)
 {
 	const json_t *fingerprint = json_object_get(r->header, "fingerprint");
-	static const char *const keys[] = { "key", "cpu_model", "arch", "fio" };
+	static const char *const keys[] = { "key", "cpu_model", "arch", "fio", "sysbench", "uring" };
 	char text[32];
 
 	fputs("  <properties>\n", f);

@@ -74,6 +74,7 @@ static void print_argv(const struct report *r, FILE *f)
 static void print_top(const struct report *r, FILE *f)
 {
 	const char *verdict = report_verdict_text(r, report_exit(r)), *cpu = header_text(r, "cpu_model");
+	char loads[200];
 
 	fprintf(f, "<h1>iopath-bench ");
 	badge(verdict, f);
@@ -85,10 +86,9 @@ static void print_top(const struct report *r, FILE *f)
 		fputs(" · ", f);
 		xml_text(cpu, f);
 	}
-	if (header_text(r, "fio")) {
-		fputs(" · ", f);
-		xml_text(header_text(r, "fio"), f);
-	}
+	view_loads(r, loads, sizeof(loads));
+	fputs(" · ", f);
+	xml_text(loads, f);
 	fprintf(f, " · seed %llu<br/>", (unsigned long long)r->seed);
 	print_argv(r, f);
 	fputs("</p>\n", f);

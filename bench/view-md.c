@@ -39,7 +39,8 @@ static bool names_a_place(const char *word)
 void md_machine(const struct report *r, FILE *f)
 {
 	const json_t *cpus = json_object_get(json_object_get(r->header, "fingerprint"), "nr_cpus");
-	const char *key = fingerprint(r, "key"), *model = fingerprint(r, "cpu_model"), *fio = fingerprint(r, "fio");
+	const char *key = fingerprint(r, "key"), *model = fingerprint(r, "cpu_model");
+	char loads[200];
 	bool is_place = false;
 	json_t *word;
 	size_t i;
@@ -63,7 +64,8 @@ void md_machine(const struct report *r, FILE *f)
 	fprintf(f, ", %lld CPUs, kernel ", json_integer_value(cpus));
 	md_text(r->kernel, f);
 	fputs(", ", f);
-	md_text(fio && *fio ? fio : "no fio", f);
+	view_loads(r, loads, sizeof(loads));
+	md_text(loads, f);
 	fprintf(f, "; windows of %g s, %u to %u rounds.\n",
 		(double)json_integer_value(json_object_get(r->header, "window_ns")) / 1e9, r->rounds.min, r->rounds.max);
 }

@@ -55,6 +55,23 @@ int view_render(const struct view *v, const struct report *r, char **ret)
 	return 0;
 }
 
+void view_loads(const struct report *r, char *buf, size_t len)
+{
+	static const char *const names[] = { "fio", "sysbench", "uring" };
+	const json_t *fingerprint = json_object_get(r->header, "fingerprint");
+	size_t at = 0;
+
+	*buf = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(names) && at < len; i++) {
+		const char *version = json_string_value(json_object_get(fingerprint, names[i]));
+
+		if (version && *version)
+			at += (size_t)snprintf(buf + at, len - at, "%s%s", at ? ", " : "", version);
+	}
+	if (!at)
+		snprintf(buf, len, "load by a command");
+}
+
 /* "+0.9 [+0.2,+1.7]" */
 void view_interval(const struct decision *d, char *buf, size_t len)
 {

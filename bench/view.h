@@ -45,6 +45,9 @@ void view_cell_name(const struct report *r, const struct report_set *s, unsigned
 bool view_same_place(const struct report_set *a, const struct report_set *b);
 bool view_comes_first(const struct report *r, unsigned int set);
 
+/* "fio-3.33, iopath-uring 0.1.0": what made the load, by its own word; commands have none. */
+void view_loads(const struct report *r, char *buf, size_t len);
+
 /* In Markdown: the command and the machine, or nothing where the file does not say. */
 void md_machine(const struct report *r, FILE *f);
 

@@ -142,6 +142,8 @@ TEST(a_run_has_its_counts_and_its_rate)
 			show(&r);
 		ASSERT_TRUE(r.status == EXIT_INCONCLUSIVE || r.status == EXIT_ENVIRONMENT);
 		ASSERT_TRUE(count_in(path, "\"version\":\"iopath-uring-") >= 2);
+		/* what two runs must have in common to be compared */
+		ASSERT_EQ(count_in(path, "\"uring\":\"iopath-uring "), 1);
 		check_files("summary");
 	}
 	expect_clean();
