@@ -167,7 +167,7 @@ bench-burn_SRC := bench/tests/burn.c
 bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
-BENCH_TESTS := test-bench-arm test-bench-compare test-bench-cpu test-bench-device test-bench-fuzz test-bench-history test-bench-merge test-bench-past test-bench-tune test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \
+BENCH_TESTS := test-bench-arm test-bench-browser test-bench-compare test-bench-cpu test-bench-device test-bench-fuzz test-bench-history test-bench-merge test-bench-past test-bench-tune test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \
 	test-bench-fio test-bench-guard test-bench-input test-bench-proc test-bench-spec test-bench-uring test-bench-verdict test-bench-view \
 	test-bench-workload
 TESTS += $(BENCH_TESTS)
