@@ -167,12 +167,17 @@ bench-burn_SRC := bench/tests/burn.c
 bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
-BENCH_TESTS := test-bench-arm test-bench-browser test-bench-compare test-bench-cpu test-bench-device test-bench-fuzz test-bench-history test-bench-merge test-bench-past test-bench-tune test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \
+test-programs: $(O)/step-clock.so
+$(O)/step-clock.so: bench/tests/step-clock.c
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CPPFLAGS) -std=gnu17 -Wall -Wextra -Werror $(CFLAGS) -fPIC -shared -o $@ $<
+
+BENCH_TESTS := test-bench-arm test-bench-browser test-bench-clock test-bench-compare test-bench-cpu test-bench-device test-bench-fuzz test-bench-history test-bench-merge test-bench-past test-bench-tune test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \
 	test-bench-fio test-bench-guard test-bench-input test-bench-proc test-bench-spec test-bench-uring test-bench-verdict test-bench-view \
 	test-bench-workload
 TESTS += $(BENCH_TESTS)
 test-bench-fuzz_EXTRA := bench/fuzz/target.c
-BENCH_RUN_TESTS := test-bench-input test-bench-tune test-bench-device test-bench-run test-bench-stop test-bench-uring
+BENCH_RUN_TESTS := test-bench-clock test-bench-input test-bench-tune test-bench-device test-bench-run test-bench-stop test-bench-uring
 $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/canned.c bench/tests/schema.c $(value $(t)_EXTRA) \
 	$(if $(filter $(t),$(BENCH_RUN_TESTS)),bench/tests/bench-run.c) $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))

@@ -103,13 +103,30 @@ static void judge_window(struct pass_result *r)
 		r->flags |= PASS_RATE_MISSED;
 }
 
-/* The window is cut out of logs by the wall clock: it must have gone on like the other one. */
-static void judge_clock(struct pass_result *r)
-{
-	double wall_s = (double)(int64_t)(r->to_ms - r->from_ms) / 1000;
+/* A moment by both clocks. */
+struct moment {
+	uint64_t wall_ms, ns;
+};
 
-	if (fabs(wall_s - r->window_s) > CLOCK_STEP_S)
-		pass_fault(r, "the clock was set in the window: %.3f s by the wall clock, %.3f s in truth", wall_s, r->window_s);
+static void judge_part(struct pass_result *r, const char *part, struct moment from, struct moment to)
+{
+	double wall_s = (double)(int64_t)(to.wall_ms - from.wall_ms) / 1000, s = (double)(to.ns - from.ns) / NS_PER_S;
+
+	if (fabs(wall_s - s) > CLOCK_STEP_S)
+		pass_fault(r, "the clock was set %s: %.3f s by the wall clock, %.3f s in truth", part, wall_s, s);
+}
+
+/*
+ * The window is cut out of logs by the wall clock, as their writers knew it when they began: it
+ * must have gone on like the other one up to the window's end.
+ */
+static void judge_clock(const struct load_run *run, const struct edge *a, const struct edge *b, struct pass_result *r)
+{
+	const struct moment start = { run->started_ms, run->started_ns }, from = { a->cpu.wall_ms, a->cpu.when_ns },
+			    to = { b->cpu.wall_ms, b->cpu.when_ns };
+
+	judge_part(r, "before the window", start, from);
+	judge_part(r, "in the window", from, to);
 }
 
 static void judge_machine(struct pass_env *e, struct pass_result *r)
@@ -153,7 +170,7 @@ static int evaluate(struct pass_env *e, struct load_run *run, const struct edge 
 		r->from_ms = a->cpu.wall_ms;
 		r->to_ms = b->cpu.wall_ms;
 		r->window_s = (double)(b->cpu.when_ns - a->cpu.when_ns) / NS_PER_S;
-		judge_clock(r);
+		judge_clock(run, a, b, r);
 		r->tracer_cpu_ns = b->tracer_cpu_ns > a->tracer_cpu_ns ?
 					   b->tracer_cpu_ns - a->tracer_cpu_ns : 0;
 		r->tracer_rss_bytes = b->tracer_rss_bytes;

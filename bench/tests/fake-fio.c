@@ -82,11 +82,11 @@ static void touch_target(const struct job *j)
 		close(fd);
 }
 
-static uint64_t wall_ms(void)
+static uint64_t clock_ms(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
@@ -94,16 +94,17 @@ static uint64_t wall_ms(void)
 static double run(const struct job *j)
 {
 	FILE *log = fopen("cell_iops.1.log", "w");
-	uint64_t end = wall_ms() + j->runtime_ms, last = wall_ms();
+	uint64_t start = clock_ms(CLOCK_MONOTONIC), last = start, epoch = clock_ms(CLOCK_REALTIME) - start;
 	double ios = 0;
 
-	while (log && wall_ms() < end) {
+	while (log && last < start + j->runtime_ms) {
 		double iops = iops_now(j);
 		uint64_t now;
 
 		usleep(BUCKET_MS * 1000);
-		now = wall_ms();
-		fprintf(log, "%llu, %.0f, 0, 4096, 0\n", (unsigned long long)now, iops);
+		now = clock_ms(CLOCK_MONOTONIC);
+		/* as fio: what is set later is not seen */
+		fprintf(log, "%llu, %.0f, 0, 4096, 0\n", (unsigned long long)(epoch + now), iops);
 		/* the first bucket of a log is taken to be 100 ms long */
 		ios += iops * (ios > 0 ? (double)(now - last) : BUCKET_MS) / 1000;
 		last = now;
