@@ -161,13 +161,10 @@ void canned_place(const char *name, char dir[static 64])
 
 void canned_program(char path[static 512])
 {
-	static const char name[] = "/iopath-bench";
-	ssize_t n = readlink("/proc/self/exe", path, 512 - sizeof(name));
-	char *slash;
+	char own[512];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own));
+	char *slash = n > 0 ? memrchr(own, '/', (size_t)n) : NULL;
 
-	path[n > 0 ? n : 0] = '\0';
-	slash = strrchr(path, '/');
-	if (!slash)
+	if (!slash || snprintf(path, 512, "%.*s/iopath-bench", (int)(slash - own), own) >= 512)
 		abort();
-	strcpy(slash, name);
 }
