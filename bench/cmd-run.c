@@ -91,7 +91,7 @@ static const struct opt run_opts[] = {
 	{ "resume", 0, OPT_STR, offsetof(struct run_args, resume), "DIR",
 	  "go on with the run in DIR, with its arguments; stands alone", 0, 0, NULL },
 	{ "quick", 0, OPT_FLAG, AT(quick), NULL,
-	  "smoke run: done within 90 s, one look, no confirmation", 0, 0, NULL },
+	  "smoke run: one look, no confirmation; done within 90 s, of many sets when each had its round", 0, 0, NULL },
 	{ "long", 0, OPT_FLAG, AT(long_cells), NULL,
 	  "cells for figures to publish: 1 s settle, 3 s discarded, 10 s measured", 0, 0, NULL },
 	{ "window", 0, OPT_DURATION, AT(window_ns), "DUR",

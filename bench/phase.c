@@ -9,6 +9,7 @@
 #include "bench/stop.h"
 
 #define REDO_SHARE .10		/* of the rounds; at least two */
+#define SMOKE_TRIES 3		/* for its first round, of a smoke run's set whose time is up */
 
 static bool is_judged(const struct set_state *s, const struct phase *p, unsigned int arm)
 {
@@ -69,6 +70,13 @@ bool phase_out_of_time(const struct set_state *s, const struct phase *p)
 	return s->c->deadline_ns && now_ns() + round >= s->c->deadline_ns;
 }
 
+/* Where many sets share a smoke run's time, one cell that did not count must not cost a set its only round. */
+static bool may_try_again(const struct set_state *s, const struct phase *p)
+{
+	return s->c->single_look && s->c->live && phase_past(s, p) == PAST_NONE && !p->table.nr_rounds &&
+	       p->redone < SMOKE_TRIES;
+}
+
 static unsigned int redo_limit(const struct set_state *s, const struct phase *p)
 {
 	unsigned int n = (unsigned int)ceil(REDO_SHARE * p->rounds.max);
@@ -117,7 +125,7 @@ int phase_run(struct set_state *s, struct phase *p, struct decision d[ARM_MAX][M
 				p->table.nr_rounds++;
 			else if (!err && ++p->redone > redone_limit)
 				give_up(s, p);
-			late = phase_out_of_time(s, p);
+			late = phase_out_of_time(s, p) && !may_try_again(s, p);
 			stop_here = p->fault[0] || late || no_arm_left(s, p);
 		}
 		if (err || p->fault[0])

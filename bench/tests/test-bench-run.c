@@ -99,6 +99,33 @@ TEST(no_loss_never_fails)
 }
 
 /* Real fio, a real load: half of every core, so that only a very noisy machine hides it. */
+/* Its time is up from the beginning, and a cell does not count at the first try. */
+TEST(a_smoke_run_short_of_time_tries_its_only_round_again)
+{
+	struct bench_run r;
+	json_t *v;
+
+	NEEDS_ROOT_AND_LOOP();
+	r = run_new("--quick --time-limit 1s --rounds 5:5 --window 200ms --workload randread-4k-qd1 --arm-ready ^on");
+	run_fake(&r);
+	setenv("FAKE_FIO_LOSS", "0", 1);
+	add(&r, "--arm");
+	add(&r, fmt("odd=test -e %s/seen || { touch %s/seen; exit 1; }; trap 'echo 1 event; exit 0' INT TERM; "
+		    "echo on; while :; do sleep 0.05; done", base, base));
+	run_start(&r);
+	run_end(&r);
+	v = verdict();
+	if (strcmp(cell_verdict(v, "odd", "throughput_loss_pct"), "INCONCLUSIVE"))
+		show(&r);
+	ASSERT_STR(cell_verdict(v, "odd", "throughput_loss_pct"), "INCONCLUSIVE");
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"set_end\",\"set\":0,\"rounds\":1"), 1);
+	unlink(fmt("%s/seen", base));
+	check_files("summary");
+	expect_clean();
+	json_decref(v);
+	run_free(&r);
+}
+
 TEST(a_load_on_every_core_fails_with_real_fio)
 {
 	struct bench_run r;
@@ -414,4 +441,5 @@ TEST_MAIN("test-bench-run", T(a_program_that_is_not_there_costs_its_own_sets),
 	  T(time_goes_to_what_is_undecided_and_shards_make_one_run),
 	  T(an_arm_that_shows_no_event_is_invalid), T(a_tracer_that_does_not_trace_is_invalid),
 	  T(a_loss_of_ten_percent_fails_and_is_confirmed), T(no_loss_never_fails),
+	  T(a_smoke_run_short_of_time_tries_its_only_round_again),
 	  T(a_load_on_every_core_fails_with_real_fio))
