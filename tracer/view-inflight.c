@@ -91,7 +91,7 @@ static json_t *entry_json(const struct inflight *f)
 	json_object_set_new(o, "offset", u->offset == UINT64_MAX ? json_null() : num(u->offset));
 	json_object_set_new(o, "path", text_or_null(f->path));
 	json_object_set_new(o, "device", on_disk ? json_string(disk_name(u->dev, name)) : json_null());
-	json_object_set_new(o, "sector", on_disk ? num(u->sector) : json_null());
+	json_object_set_new(o, "sector", on_disk && view_has_sector(u->sector) ? num(u->sector) : json_null());
 	json_object_set_new(o, "tag", on_disk && u->tag >= 0 ? json_integer(u->tag) : json_null());
 	json_object_set_new(o, "hctx", on_disk ? num(u->hctx) : json_null());
 	return o;
@@ -157,7 +157,7 @@ static void put_head(FILE *out, const struct inflight *f)
 static void put_entry(FILE *out, const struct inflight *f)
 {
 	const struct unfinished *u = &f->u;
-	char name[DISK_NAME_LEN];
+	char name[DISK_NAME_LEN], sector[VIEW_SECTOR_LEN];
 
 	put_head(out, f);
 	if (f->path[0]) {
@@ -169,8 +169,8 @@ static void put_entry(FILE *out, const struct inflight *f)
 	if (u->bytes)
 		fprintf(out, "  bytes   %llu\n", (unsigned long long)u->bytes);
 	if (u->dev)
-		fprintf(out, "  device  %s  sector %llu  tag %d  hctx %u\n", disk_name(u->dev, name),
-			(unsigned long long)u->sector, u->tag, u->hctx);
+		fprintf(out, "  device  %s  sector %s  tag %d  hctx %u\n", disk_name(u->dev, name),
+			view_sector(u->sector, sector), u->tag, u->hctx);
 }
 
 int view_text_inflight(FILE *out, const struct inflight_list *l, u64 watched_ns)

@@ -136,12 +136,6 @@ static void put_stages(struct json_line *l, const struct iop_slow *s, u32 measur
 	json_close(l, '}');
 }
 
-/* The command that flushes a device has none. */
-static bool has_sector(u64 sector)
-{
-	return sector != UINT64_MAX;
-}
-
 static const char *if_any(const char *s)
 {
 	return s && *s ? s : NULL;
@@ -171,7 +165,7 @@ static void put_part_json(struct json_line *l, const struct record *r, u32 i)
 	json_put_num(l, "request", request_nr(r, i));
 	json_put_text(l, "op", bop_names[p->bop % NR_BOPS]);
 	json_put_text(l, "device", disk_info(p->dev)->name);
-	put_num_or_null(l, "sector", has_sector(p->sector), p->sector);
+	put_num_or_null(l, "sector", view_has_sector(p->sector), p->sector);
 	json_put_num(l, "bytes", p->bytes);
 	put_tag(l, p->tag);
 	json_put_num(l, "hctx", p->hctx);
@@ -237,7 +231,7 @@ static void put_place(struct json_line *l, const struct iop_slow *s)
 	json_put_text(l, "device", d ? d->name : NULL);
 	json_put_text(l, "device_stack", if_any(stack_of(s)));
 	json_put_text(l, "scheduler", d ? if_any(d->scheduler) : NULL);
-	put_num_or_null(l, "sector", d && has_sector(s->sector), s->sector);
+	put_num_or_null(l, "sector", d && view_has_sector(s->sector), s->sector);
 	json_put_num(l, "bytes", s->bytes);
 	put_num_or_null(l, "offset", s->flags & SLOW_OFFSET, s->offset);
 	path_of(s, path, sizeof(path));
@@ -323,6 +317,7 @@ static void put_file(FILE *out, const struct iop_slow *s)
 
 static void put_device(FILE *out, const struct iop_slow *s)
 {
+	char sector[VIEW_SECTOR_LEN];
 	const char *stack = stack_of(s), *error = error_of(s);
 	const struct disk_info *d = s->dev ? disk_info(s->dev) : NULL;
 
@@ -330,8 +325,8 @@ static void put_device(FILE *out, const struct iop_slow *s)
 	fprintf(out, "%s%s%s\n", error ? " (" : "", error ? error : "", error ? ")" : "");
 	if (!d)
 		return;
-	fprintf(out, "  device  %s  sector %llu  requests %u  tag %d  hctx %u", d->name,
-		(unsigned long long)s->sector, s->nr_requests, s->tag, s->hctx);
+	fprintf(out, "  device  %s  sector %s  requests %u  tag %d  hctx %u", d->name,
+		view_sector(s->sector, sector), s->nr_requests, s->tag, s->hctx);
 	if (d->scheduler[0])
 		fprintf(out, "  scheduler %s", d->scheduler);
 	if (stack && strcmp(stack, d->name))
@@ -345,8 +340,8 @@ static void put_part(FILE *out, const struct record *r, u32 i)
 	const char *error = p->status ? disk_status_text(p->status) : NULL;
 	char d[W];
 
-	fprintf(out, "  bio     request %u  %s %s  sector %llu  bytes %u  tag %d  hctx %u", request_nr(r, i),
-		bop_names[p->bop % NR_BOPS], disk_info(p->dev)->name, (unsigned long long)p->sector, p->bytes,
+	fprintf(out, "  bio     request %u  %s %s  sector %s  bytes %u  tag %d  hctx %u", request_nr(r, i),
+		bop_names[p->bop % NR_BOPS], disk_info(p->dev)->name, view_sector(p->sector, d), p->bytes,
 		p->tag, p->hctx);
 	if (p->requeues)
 		fprintf(out, "  requeued %u", p->requeues);

@@ -130,6 +130,15 @@ enum resched_meaning resched_from(const struct stats *st)
 								    RESCHED_UNKNOWN;
 }
 
+const char *view_sector(u64 sector, char buf[static VIEW_SECTOR_LEN])
+{
+	if (view_has_sector(sector))
+		snprintf(buf, VIEW_SECTOR_LEN, "%llu", (unsigned long long)sector);
+	else
+		snprintf(buf, VIEW_SECTOR_LEN, "-");
+	return buf;
+}
+
 void slow_path(const struct iop_slow *r, char *buf, size_t len)
 {
 	const char *parts[64];

@@ -84,6 +84,15 @@ extern const char *const loss_names[NR_LOSSES];
 extern const char *const loss_texts[NR_LOSSES];
 extern const char *const resched_names[];
 
+/* The command that flushes a device has none. */
+static inline bool view_has_sector(u64 sector)
+{
+	return sector != UINT64_MAX;
+}
+#define VIEW_SECTOR_LEN 24
+/* As text: its number, or "-". */
+const char *view_sector(u64 sector, char buf[static VIEW_SECTOR_LEN]);
+
 /* Components of a record's path joined from the root; @buf gets at most @len. */
 void slow_path(const struct iop_slow *r, char *buf, size_t len);
 

@@ -257,6 +257,24 @@ TEST(inflight_lines)
 	CU_ASSERT(strstr(words, "250:7: 4 more, by the kernel's count") != NULL);
 }
 
+TEST(a_flush_command_in_flight_has_no_sector)
+{
+	static struct inflight v[1];
+	struct inflight_list l = { .v = v, .nr = 1 };
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	v[0].source = INFLIGHT_BEGUN;
+	v[0].u = (struct unfinished){ .request = true, .kind = BOP_FLUSH_COMMAND, .stage = STAGE_DEVICE, .start_ns = 1,
+				      .offset = UINT64_MAX, .sector = UINT64_MAX, .fd = -1, .dev = 250 << 20 | 7 };
+	CU_ASSERT(!print_inflight(f, &l));
+	CU_ASSERT(!view_text_inflight(f, &l, 50));
+	fclose(f);
+	CU_ASSERT(strstr(text, "\"sector\":null") != NULL);
+	CU_ASSERT(strstr(text, "sector -  tag") != NULL);
+}
+
 TEST(where_sleeping_tasks_wait)
 {
 	u64 args[6];
@@ -470,6 +488,24 @@ TEST(text_names_what_was_lost_and_what_not_measured)
 	CU_ASSERT(strstr(text, "/mnt/dir/file  offset 8192  cache miss") != NULL);
 }
 
+/* The command that flushes a device has no sector, in text either. */
+TEST(a_flush_command_has_no_sector)
+{
+	struct record rec = made_up_record();
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	rec.slow.flags |= SLOW_REQUEST;
+	rec.slow.kind = BOP_FLUSH_COMMAND;
+	rec.slow.sector = rec.parts[0].sector = UINT64_MAX;
+	CU_ASSERT(!view_text_record(f, &rec, &view_all));
+	fclose(f);
+	CU_ASSERT(strstr(text, "sector 18446744073709551615") == NULL);
+	CU_ASSERT(strstr(text, "sector -  requests") != NULL);
+	CU_ASSERT(strstr(text, "sector -  bytes") != NULL);
+}
+
 /* A stream that is full is reported, by either form. */
 TEST(a_full_disk_is_an_error)
 {
@@ -484,10 +520,10 @@ TEST(a_full_disk_is_an_error)
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
-		T(every_line_follows_the_schema), T(the_schema_is_not_a_sieve), T(slow_lines), T(inflight_lines), T(where_sleeping_tasks_wait),
+		T(every_line_follows_the_schema), T(the_schema_is_not_a_sieve), T(slow_lines), T(inflight_lines), T(a_flush_command_in_flight_has_no_sector), T(where_sleeping_tasks_wait),
 		T(not_measured_is_null_not_zero), T(coverage_adds_up),
 		T(the_share_that_was_reconstructed), T(who_it_was), T(stacks_of_a_summary), T(anomalies),
-		T(text_names_what_was_lost_and_what_not_measured), T(a_full_disk_is_an_error),
+		T(text_names_what_was_lost_and_what_not_measured), T(a_flush_command_has_no_sector), T(a_full_disk_is_an_error),
 	};
 	int r;
 
