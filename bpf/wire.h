@@ -304,7 +304,8 @@ struct iop_part {
 	s16 status;	/* blk_status_t, or -errno */
 	u16 partials;	/* completions of a part of the request, before the last */
 	u8 bop;
-	u8 pad[5];
+	u8 no_request;	/* a bio of a device without requests (dm, md, zram): q_ns and c_ns alone */
+	u8 pad[4];
 };
 
 #define STACK_FRAMES 32

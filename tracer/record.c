@@ -143,6 +143,8 @@ s64 part_stage(const struct iop_part *p, enum iop_stage stage)
 	case STAGE_DRIVER:
 		return p->p_ns || p->h_ns ? between(taken, p->h_ns ? p->h_ns : p->d_ns) : -1;
 	case STAGE_DEVICE:
+		if (p->no_request)
+			return between(p->q_ns, p->c_ns);
 		if (waits)
 			return between(p->g_ns, p->c_ns);
 		return between(p->h_ns ? p->h_ns : p->d_ns, p->e_ns ? p->e_ns : p->c_ns);

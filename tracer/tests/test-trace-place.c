@@ -410,80 +410,6 @@ TRACE_TEST(by_partition)
 	}
 }
 
-/* ---- device mapper ---- */
-
-static bool run_script(const char *text)
-{
-	const char *path = place_path("script.sh");
-	FILE *f = fopen(path, "we");
-	struct proc p = {};
-	int status;
-
-	if (f) {
-		fprintf(f, "%s\n", text);
-		fclose(f);
-	}
-	status = proc_line(&p, "sh %s", path);
-	proc_free(&p);
-	return !status;
-}
-
-static void read_word(const char *path, char *buf, size_t len)
-{
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
-
-	if (!f || !fgets(buf, (int)len, f))
-		*buf = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-}
-
-static void stack_case(const char *filter, const char *dm, bool upper, bool lower)
-{
-	struct trace t;
-	struct proc p = {};
-
-	check_case("%s", filter);
-	if (trace_begin(&t, "--tier vfs %s", filter)) {
-		check_same("status of the generator",
-			   proc_line(&p, "known-count --target /dev/%s --count %d --direct", dm, N), 0);
-		if (trace_end(&t, SIGINT)) {
-			check_same("requests below", trace_device_count(&t, loop.name, "read"), lower ? N : 0);
-			check_same("bios above", trace_device_count(&t, dm, "read"), upper ? N : 0);
-			check_operation(&t, "read", "syscall", N, N * SIZE);
-			check_coverage(&t);
-		}
-	}
-	proc_free(&p);
-	trace_free(&t);
-}
-
-/* Of a device and what is made of it: one level, the other, and both. */
-TRACE_TEST(by_dm_stack)
-{
-	const char *why = need_loop();
-	char text[512], name[64], filter[128], dm[64];
-
-	if (why)
-		TEST_SKIP(why);
-	snprintf(name, sizeof(name), "iopath-test-%d", getpid());
-	snprintf(text, sizeof(text), "dmsetup create %s --noudevsync --table '0 65536 linear %s 0'", name, loop.path);
-	if (!run_script(text))
-		TEST_SKIP("no device mapper, or no dmsetup");
-	snprintf(text, sizeof(text), "dmsetup info -c --noheadings -o blkdevname %s > %s", name, place_path("dm"));
-	run_script(text);
-	read_word(place_path("dm"), dm, sizeof(dm));
-	snprintf(filter, sizeof(filter), "--dev %s", dm);
-	stack_case(filter, dm, true, false);
-	snprintf(filter, sizeof(filter), "--dev %s", loop.name);
-	stack_case(filter, dm, false, true);
-	snprintf(filter, sizeof(filter), "--dev-stack %s", loop.name);
-	stack_case(filter, dm, true, true);
-	snprintf(filter, sizeof(filter), "--dev-stack %s", dm);
-	stack_case(filter, dm, true, true);
-	snprintf(text, sizeof(text), "dmsetup remove --noudevsync %s", name);
-	check_true("removed", run_script(text));
-}
-
 /* ---- how long it took ---- */
 
 TRACE_TEST(by_latency)
@@ -644,5 +570,5 @@ TRACE_TEST(all_filters_at_once)
 
 TEST_MAIN("trace-place", T(peer_defect_1_cgroup_is_decided_at_submission), T(cgroups_of_a_v1_controller),
 	  T(peer_defect_2_pid_is_decided_at_submission), T(by_file), T(by_directory),
-	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(by_partition), T(by_dm_stack), T(by_latency), T(own_output_is_left_out), T(writeback_belongs_to_who_wrote),
+	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(by_partition), T(by_latency), T(own_output_is_left_out), T(writeback_belongs_to_who_wrote),
 	  T(all_filters_at_once))
