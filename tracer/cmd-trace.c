@@ -48,6 +48,7 @@ struct trace {
 	int child_status;
 	FILE *out;
 	int signal_fd;
+	bool interval_asked;	/* by SIGUSR1 */
 	sigset_t old_mask;
 	struct stats now, before, view;
 	u64 start_ns, interval_start_ns, cpu_at_start_ns, in_flight_at_start;
@@ -248,6 +249,7 @@ static int catch_signals(struct trace *t)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, &t->old_mask))
 		return -errno;
 	t->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -269,6 +271,10 @@ static bool take_signals(struct trace *t)
 				t->child.pid = 0;
 				over = true;
 			}
+			continue;
+		}
+		if (si.ssi_signo == SIGUSR1) {
+			t->interval_asked = true;
 			continue;
 		}
 		t->stop_signal = (int)si.ssi_signo;
@@ -361,7 +367,8 @@ static int run_loop(struct trace *t)
 			return 0;
 		if (t->hung.min_age_ns)
 			note_write(t, hung_look(&t->hung, t->session, now, t->out));
-		if (t->cfg.interval_ns && now >= t->interval_start_ns + t->cfg.interval_ns) {
+		if (t->interval_asked || (t->cfg.interval_ns && now >= t->interval_start_ns + t->cfg.interval_ns)) {
+			t->interval_asked = false;
 			err = report_interval(t, now);
 			if (err)
 				return err;

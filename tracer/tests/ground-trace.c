@@ -148,6 +148,28 @@ bool trace_begin(struct trace *t, const char *fmt, ...)
 	return ready;
 }
 
+/* Whole ones. */
+static size_t count_lines(const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	size_t n = 0;
+	int c;
+
+	while (f && (c = getc(f)) != EOF)
+		n += c == '\n';
+	return n;
+}
+
+bool trace_wait_lines(const struct trace *t, size_t lines, int timeout_ms)
+{
+	for (; timeout_ms > 0; timeout_ms -= 10) {
+		if (count_lines(t->file) >= lines)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
 bool trace_end(struct trace *t, int sig)
 {
 	proc_signal(&t->proc, sig);

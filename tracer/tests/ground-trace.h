@@ -34,6 +34,8 @@ void trace_watch(const char *disk);
 struct disk_stat trace_disk(void);
 /* The same without a COMMAND: returns once it is attached. */
 bool trace_begin(struct trace *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Until so many lines are in its report. */
+bool trace_wait_lines(const struct trace *t, size_t lines, int timeout_ms);
 /* End it by a signal. Checks that the status is 0 and the report whole. */
 bool trace_end(struct trace *t, int sig);
 /* From here on records are not kept, but given to @fn; NULL: kept. */

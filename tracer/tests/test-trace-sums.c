@@ -242,4 +242,40 @@ TRACE_TEST(a_mixed_fio_run_is_reconstructed)
 	place_umount("ext4");
 }
 
-TEST_MAIN("trace-sums", T(stages_of_100000_operations_sum_to_their_totals), T(a_mixed_fio_run_is_reconstructed))
+/* SIGUSR1 ends an interval: each has what was done in it, and they add up to the summary. */
+TRACE_TEST(intervals_that_are_asked_for)
+{
+	enum { FIRST = 211, SECOND = 307 };
+	static const int counts[] = { FIRST, SECOND };
+	const char *why = loop_need(&loop, DEVICE_BYTES);
+	struct trace t = {};
+	json_t *line;
+	int64_t nr = 0;
+	size_t i;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("SIGUSR1 after %d and after %d reads more", FIRST, SECOND);
+	if (trace_begin(&t, "--tier vfs --dev %s", loop.name)) {
+		for (i = 0; i < ARRAY_SIZE(counts); i++) {
+			struct proc p = {};
+
+			check_same("status", proc_line(&p, "known-count --target %s --direct --count %d", loop.path, counts[i]), 0);
+			proc_free(&p);
+			proc_signal(&t.proc, SIGUSR1);
+			check_true("an interval is told", trace_wait_lines(&t, 2 + i, 5000));
+		}
+		if (trace_end(&t, SIGINT)) {
+			json_array_foreach(t.lines, i, line) {
+				if (strcmp(text_at(line, "type"), "interval"))
+					continue;
+				check_same("reads", number_at(json_array_get(json_at(line, "operations"), 0), "count"), counts[nr++ % 2]);
+			}
+			check_same("intervals", nr, ARRAY_SIZE(counts));
+			check_operation(&t, "read", "syscall", FIRST + SECOND, (FIRST + SECOND) * 4096);
+		}
+	}
+	trace_free(&t);
+}
+
+TEST_MAIN("trace-sums", T(intervals_that_are_asked_for), T(stages_of_100000_operations_sum_to_their_totals), T(a_mixed_fio_run_is_reconstructed))
