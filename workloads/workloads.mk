@@ -22,7 +22,7 @@ $(O)/iopath-uring.8: workloads/iopath-uring.8.in $(O)/iopath-uring
 	$(Q)rm -f $@.options
 
 # What tests with a real kernel share: loop devices on memory, programs run, reports read.
-GROUND_SRC := $(addprefix tracer/tests/,ground-attempt.c ground-bpf.c ground-check.c ground-loop.c ground-place.c ground-run.c ground-slow.c ground-trace.c)
+GROUND_SRC := $(addprefix tracer/tests/,ground-attempt.c ground-bpf.c ground-check.c ground-loop.c ground-loops.c ground-place.c ground-run.c ground-slow.c ground-trace.c)
 
 TESTS += test-known-count test-uring test-uring-loop
 test-uring_SRC := workloads/tests/test-uring.c bench/tests/schema.c $(GROUND_SRC)

@@ -9,26 +9,17 @@
 #include <sys/wait.h>
 
 #include "ground-check.h"
-#include "ground-loop.h"
+#include "ground-loops.h"
 #include "ground-place.h"
 #include "ground-run.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
-enum { DEVICE_BYTES = 64 << 20, SCREEN_MS = 60000 };
-
-static struct loop loop = { .fd = -1 };
-
-static const char *need(void)
-{
-	const char *why = place_ready();
-
-	return why ? why : loop_need(&loop, DEVICE_BYTES);
-}
+enum { SCREEN_MS = 60000 };
 
 TEST(one_interval_for_scripts)
 {
-	const char *why = need();
+	const char *why = need_loop();
 	struct proc io = {}, top = {};
 
 	if (why)
@@ -100,7 +91,7 @@ static void screen_case(int sig)
 
 TEST(the_screen)
 {
-	const char *why = need();
+	const char *why = need_loop();
 
 	if (why)
 		TEST_SKIP(why);

@@ -10,22 +10,13 @@
 
 #include "ground-attempt.h"
 #include "ground-check.h"
-#include "ground-loop.h"
+#include "ground-loops.h"
 #include "ground-place.h"
 #include "ground-trace.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
-enum { N = 211, M = 307, SIZE = 4096, DEVICE_BYTES = 64 << 20 };
-
-static struct loop loop = { .fd = -1 }, other = { .fd = -1 };
-
-static const char *need_loops(void)
-{
-	const char *why = loop_need(&loop, DEVICE_BYTES);
-
-	return why ? why : loop_need(&other, DEVICE_BYTES);
-}
+enum { N = 211, M = 307, SIZE = 4096 };
 
 static void run_known(const struct loop *l, int count, const char *more)
 {

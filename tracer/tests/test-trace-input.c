@@ -10,20 +10,13 @@
 
 #include "ground-bpf.h"
 #include "ground-check.h"
-#include "ground-loop.h"
+#include "ground-loops.h"
 #include "ground-place.h"
 #include "ground-trace.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
-enum { USAGE = 2, ENVIRONMENT = 4, NOBODY = 65534, DEVICE_BYTES = 16 << 20 };
-
-static struct loop loop = { .fd = -1 };
-
-static const char *need_loop(void)
-{
-	return loop_need(&loop, DEVICE_BYTES);
-}
+enum { USAGE = 2, ENVIRONMENT = 4, NOBODY = 65534 };
 
 struct refusal {
 	const char *words;	/* behind `iopath` */

@@ -11,20 +11,13 @@
 
 #include "ground-attempt.h"
 #include "ground-check.h"
-#include "ground-loop.h"
+#include "ground-loops.h"
 #include "ground-place.h"
 #include "ground-trace.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
-enum { N = 211, SIZE = 4096, DEVICE_BYTES = 64 << 20 };
-
-static struct loop loop = { .fd = -1 };
-
-static const char *need_loop(void)
-{
-	return loop_need(&loop, DEVICE_BYTES);
-}
+enum { N = 211, SIZE = 4096, ZRAM_BYTES = 64 << 20 };
 
 static bool run_script(const char *text)
 {
@@ -77,7 +70,7 @@ static const char *zram_make(void)
 	snprintf(zram, sizeof(zram), "zram%s", zram_nr);
 	snprintf(path, sizeof(path), "/sys/block/%s/disksize", zram);
 	f = fopen(path, "we");
-	return f && fprintf(f, "%d", DEVICE_BYTES) > 0 && !fflush(f) ? NULL : "zram takes no size";
+	return f && fprintf(f, "%d", ZRAM_BYTES) > 0 && !fflush(f) ? NULL : "zram takes no size";
 }
 
 /* Of each record: one bio on the level, its time in the level's device stage alone. */

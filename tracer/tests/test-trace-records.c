@@ -10,20 +10,13 @@
 
 #include "ground-attempt.h"
 #include "ground-check.h"
-#include "ground-loop.h"
+#include "ground-loops.h"
 #include "ground-place.h"
 #include "ground-trace.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
-enum { N = 97, SIZE = 4096, DEVICE_BYTES = 64 << 20 };
-
-static struct loop loop = { .fd = -1 };
-
-static const char *need_loop(void)
-{
-	return loop_need(&loop, DEVICE_BYTES);
-}
+enum { N = 97, SIZE = 4096 };
 
 /* ---- over the threshold ---- */
 

@@ -5,22 +5,13 @@
 
 #include "ground-attempt.h"
 #include "ground-check.h"
-#include "ground-loop.h"
+#include "ground-loops.h"
 #include "ground-place.h"
 #include "ground-trace.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
-enum { N = 211, SIZE = 4096, DEVICE_BYTES = 64 << 20 };
-
-static struct loop loop = { .fd = -1 };
-
-static const char *need(void)
-{
-	const char *why = place_ready();
-
-	return why ? why : loop_need(&loop, DEVICE_BYTES);
-}
+enum { N = 211, SIZE = 4096 };
 
 static bool has_frame(json_t *row, const char *side, const char *part)
 {
@@ -80,7 +71,7 @@ static int64_t sum_folded(const char *path)
 TRACE_TEST(every_bio_has_its_stack)
 {
 	static const char *const tiers[] = { "block", "full" };
-	const char *why = need();
+	const char *why = need_loop();
 
 	if (why)
 		TEST_SKIP(why);
@@ -105,7 +96,7 @@ TRACE_TEST(every_bio_has_its_stack)
 /* Metadata that no call asks for by name: the seed's question. */
 TRACE_TEST(what_a_file_system_does_on_its_own)
 {
-	const char *why = need();
+	const char *why = need_loop();
 	struct trace t = {};
 	struct proc p = {};
 
@@ -136,7 +127,7 @@ TRACE_TEST(what_a_file_system_does_on_its_own)
 
 TRACE_TEST(the_stack_in_user_space)
 {
-	const char *why = need();
+	const char *why = need_loop();
 	struct trace t;
 	json_t *row;
 
@@ -176,7 +167,7 @@ TEST(what_cannot_be_asked_for)
 /* A report that cannot be written is an error, and says which. */
 TEST(a_full_disk)
 {
-	const char *why = need();
+	const char *why = need_loop();
 	struct proc p = {};
 
 	if (why)

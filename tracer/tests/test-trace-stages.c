@@ -13,22 +13,15 @@
 
 #include "ground-attempt.h"
 #include "ground-check.h"
-#include "ground-loop.h"
+#include "ground-loops.h"
 #include "ground-place.h"
 #include "ground-slow.h"
 #include "ground-trace.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
-enum { SIZE = 4096, DEVICE_BYTES = 64 << 20 };
+enum { SIZE = 4096 };
 #define MS 1000000ll
-
-static struct loop loop = { .fd = -1 };
-
-static const char *need_loop(void)
-{
-	return loop_need(&loop, DEVICE_BYTES);
-}
 
 /* Trace @words on the slow device, whose writes are held up for @ms from before the first. */
 static bool held_run(struct trace *t, const char *options, int ms, const char *words)

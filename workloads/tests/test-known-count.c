@@ -13,18 +13,11 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 #include "tracer/tests/ground-check.h"
-#include "tracer/tests/ground-loop.h"
+#include "tracer/tests/ground-loops.h"
 #include "tracer/tests/ground-place.h"
 #include "tracer/tests/ground-trace.h"
 
-enum { N = 211, DEVICE_BYTES = 64 << 20 };
-
-static struct loop loop = { .fd = -1 };
-
-static const char *need_loop(void)
-{
-	return loop_need(&loop, DEVICE_BYTES);
-}
+enum { N = 211 };
 
 static uint64_t splitmix(uint64_t seed, uint64_t index)
 {
@@ -217,7 +210,7 @@ TEST(writes_and_discards_land_where_the_plan_says)
 		struct proc p = {};
 
 		check_case("%s", engines[e]);
-		ASSERT_EQ(ftruncate(loop.backing, 0) || ftruncate(loop.backing, DEVICE_BYTES), 0);
+		ASSERT_EQ(ftruncate(loop.backing, 0) || ftruncate(loop.backing, LOOPS_BYTES), 0);
 		check_same("status",
 			   proc_line(&p, "known-count --target %s --engine %s --op write --count 97 --direct"
 					 " --offset 1M --offset-step 12k",
@@ -356,7 +349,7 @@ TEST(a_failing_read_is_an_error)
 	check_same("status", proc_wait(&p, 5000), 1);
 	check_has("stderr", p.err.text, "known-count: ");
 	check_same("bytes on stdout", (int64_t)p.out.len, 0);
-	ASSERT_EQ(loop_resize(&loop, DEVICE_BYTES), 0);
+	ASSERT_EQ(loop_resize(&loop, LOOPS_BYTES), 0);
 	proc_free(&p);
 }
 

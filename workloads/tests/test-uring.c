@@ -14,18 +14,11 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 #include "tracer/tests/ground-check.h"
-#include "tracer/tests/ground-loop.h"
+#include "tracer/tests/ground-loops.h"
 #include "tracer/tests/ground-place.h"
 #include "tracer/tests/ground-trace.h"
 
-enum { N = 211, DEVICE_BYTES = 64 << 20 };
-
-static struct loop loop = { .fd = -1 };
-
-static const char *need_loop(void)
-{
-	return loop_need(&loop, DEVICE_BYTES);
-}
+enum { N = 211 };
 
 /* Whole, one line, and what the schema says. */
 static json_t *report(const struct proc *p)
@@ -227,7 +220,7 @@ TEST(bad_input_is_one_line_and_nothing_is_done)
 		{ "--target DEV --count 1 --fsync-every 1", "nothing is written", 2 },
 		{ "--target DEV --count 1 --direct --block-size 100", "multiple of 512", 2 },
 		{ "--target DEV --count 1 --size 1T", "too small", 2 },
-		{ "--target DEV --count 1 --offset 64M", "do not hold a block", 2 },
+		{ "--target DEV --count 1 --offset 128M", "do not hold a block", 2 },
 		{ "--target DEV --count 1 rubbish", "not wanted", 2 },
 		{ "--target /nonexistent --count 1", "No such file", 1 },
 		{ "--target /dev/null --count 1", "neither a file nor a block device", 2 },
