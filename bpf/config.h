@@ -12,6 +12,8 @@
 #define NR_SYSCALLS 512
 #define NR_URING_OPS 64
 #define NR_REQ_OPS 64
+#define MAX_VIAS 8
+#define MAX_KINDS 16
 
 /* Rows of one disk, found by open addressing. */
 #define NR_DEV_SLOTS 256
@@ -28,6 +30,14 @@ struct iop_syscall {
 	u8 offset_arg;	/* of the file offset; 0 with at_f_pos: the file position */
 	u8 len_arg;
 	u8 at_f_pos;
+	u8 only;	/* iop_only: not each of these calls is one */
+};
+
+/* What the arguments of a system call must ask for. */
+enum iop_only {
+	ONLY_ANY,
+	ONLY_DISCARD,	/* ioctl(): BLKDISCARD and the like, FITRIM */
+	ONLY_WILLNEED,	/* fadvise64() */
 };
 
 /* A cgroup as the kernel knows it; those below it are meant too. */
@@ -83,7 +93,10 @@ struct iop_config {
 	u8 bucket_of[HIST_DIRECT];	/* iop_hist_bucket() */
 	u8 bop_of[NR_REQ_OPS];	/* REQ_OP_* of this kernel -> iop_block_op */
 	u8 uring_kind[NR_URING_OPS];
+	u8 op_row[MAX_VIAS][MAX_KINDS];	/* iop_op_row */
 	struct iop_syscall syscalls[NR_SYSCALLS];
 };
+
+_Static_assert(NR_VIAS <= MAX_VIAS && NR_KINDS <= MAX_KINDS, "op_row is too small");
 
 #endif

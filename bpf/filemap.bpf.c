@@ -140,7 +140,7 @@ static __always_inline int on_folio_added(struct folio *folio)
 	struct op *o = op_here();
 	u64 last;
 
-	if (!o || (o->kind != KIND_READ && o->kind != KIND_WRITE))
+	if (!o || (o->kind != KIND_READ && o->kind != KIND_WRITE && o->kind != KIND_FAULT))
 		return 0;
 	if (!on_own_mapping(o, folio_mapping(folio)))
 		return 0;
@@ -150,7 +150,7 @@ static __always_inline int on_folio_added(struct folio *folio)
 	else
 		o->folios_added++;
 	/* the look-up that missed ends here; a write goes on without one */
-	if (o->kind == KIND_READ)
+	if (o->kind != KIND_WRITE)
 		op_cache_done(o);
 	return 0;
 }

@@ -40,4 +40,16 @@
 	X(URING_WRITE, io_write, uring_write)                   \
 	X(URING_FSYNC, io_fsync, uring_fsync)
 
+/*
+ * A page of a mapping is not there, or not to be written yet: (struct vm_fault *).
+ *	X(point, function, program, interface, kind)
+ */
+#define IOP_FAULT_FUNCTIONS(X)                                                  \
+	X(FAULT, filemap_fault, fault, MMAP, FAULT)                             \
+	X(EXT4_MKWRITE, ext4_page_mkwrite, mkwrite_ext4, MMAP, MKWRITE)         \
+	X(XFS_MKWRITE, xfs_filemap_page_mkwrite, mkwrite_xfs, MMAP, MKWRITE)    \
+	X(BTRFS_MKWRITE, btrfs_page_mkwrite, mkwrite_btrfs, MMAP, MKWRITE)      \
+	X(FILEMAP_MKWRITE, filemap_page_mkwrite, mkwrite_filemap, MMAP, MKWRITE) \
+	X(SWAP_FAULT, do_swap_page, swap_fault, SWAP, FAULT)
+
 #endif

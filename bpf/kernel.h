@@ -454,6 +454,25 @@ struct blkcg_gq {
 	struct blkcg *blkcg;
 };
 
+struct vm_area_struct {
+	struct file *vm_file;
+};
+
+enum fault_flag {
+	FAULT_FLAG_TRIED = 1 << 5,
+};
+
+struct vm_fault {
+	struct vm_area_struct *vma;
+	enum fault_flag flags;
+	unsigned long pgoff;
+};
+
+/* until 5.13 */
+struct vm_fault___plain {
+	unsigned int flags;
+};
+
 struct iov_iter {
 	unsigned long count;
 };
@@ -503,6 +522,8 @@ struct bpf_iter__bpf_prog {
 #define S_IFDIR 0040000
 #define S_IFBLK 0060000
 #define S_IFREG 0100000
+#define ENOMEM 12
+#define EFAULT 14
 #define EEXIST 17
 #define BPF_ANY 0
 #define BPF_NOEXIST 1

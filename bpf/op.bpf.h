@@ -113,7 +113,7 @@ static __always_inline struct op *op_begin(u64 key, const struct task_struct *ta
 		ZERO(o, irq_ns, index);
 	o->refs = 1;
 	o->fd = -1;
-	o->end_seen = 0;
+	o->end_seen = o->again = 0;
 	if (cfg.tell) {
 		o->sector = 0;
 		o->tag = -1;
@@ -533,7 +533,7 @@ __global_fn int op_emit(int index, u64 total, s64 result, int tell)
 
 static __always_inline void op_account(struct op *o, u64 total, s64 result, bool atomic)
 {
-	struct iop_op_stats *r = op_stats_at(o->via * NR_KINDS + o->kind);
+	struct iop_op_stats *r = op_stats_at(cfg.op_row[o->via & (MAX_VIAS - 1)][o->kind & (MAX_KINDS - 1)]);
 
 	if (!r)
 		return;

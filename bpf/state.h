@@ -69,7 +69,7 @@ struct op {
 	s32 fd;	/* by which it was asked for; -1: none, or not known */
 	u8 kind, via;
 	u8 end_seen;	/* libaio: its completion is hooked, the last bio is not it */
-	u8 pad;
+	u8 again;	/* a fault that was tried before */
 	/* of its last request, when it is to be told (config.h) */
 	s32 tag;
 	u64 sector;

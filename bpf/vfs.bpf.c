@@ -131,6 +131,27 @@ static __always_inline void aio_batch_end(u64 list, u64 nr, u64 now, s64 accepte
 
 /* ---- system calls ---- */
 
+/* include/uapi/linux/fs.h */
+#define BLKDISCARD 0x1277
+#define BLKSECDISCARD 0x127d
+#define BLKZEROOUT 0x127f
+#define FITRIM 0xc0185879u
+
+#define POSIX_FADV_WILLNEED 3
+
+/* Some calls are operations by what they are asked for alone. */
+static __always_inline bool sys_is_one(u8 only, struct pt_regs *regs)
+{
+	u32 request;
+
+	if (only == ONLY_ANY)
+		return true;
+	if (only == ONLY_WILLNEED)
+		return sys_arg(regs, 4) == POSIX_FADV_WILLNEED;
+	request = (u32)sys_arg(regs, 2);
+	return request == BLKDISCARD || request == BLKSECDISCARD || request == BLKZEROOUT || request == FITRIM;
+}
+
 static __always_inline u64 file_pos(u64 f)
 {
 	struct file *file = (struct file *)f;
@@ -177,7 +198,7 @@ static __always_inline int on_sys_enter(struct pt_regs *regs, u64 nr)
 	if (nr >= NR_SYSCALLS)
 		return 0;
 	kind = cfg.syscalls[nr].kind;
-	if (kind == KIND_NONE)
+	if (kind == KIND_NONE || !sys_is_one(cfg.syscalls[nr].only, regs))
 		return 0;
 	task = current_task();
 	if ((u32)LOAD(task, tgid) == cfg.self_tgid) {
@@ -518,6 +539,69 @@ static __always_inline int on_kernel_end(s64 ret)
 	return 0;
 }
 
+/* ---- page faults ---- */
+
+#define VM_FAULT_OOM 0x1
+#define VM_FAULT_FAILED 0x872	/* VM_FAULT_ERROR but for OOM */
+
+static __always_inline bool fault_tried(struct vm_fault *vmf)
+{
+	struct vm_fault___plain *plain = (void *)vmf;
+	u32 flags = bpf_core_field_exists(plain->flags) ? plain->flags : (u32)vmf->flags;
+
+	return flags & FAULT_FLAG_TRIED;
+}
+
+/* A task touches memory, not in any operation: that is one by itself. */
+static __always_inline int on_fault_begin(u8 kind, u8 via, struct vm_fault *vmf)
+{
+	struct task_struct *task = current_task();
+	u64 key = TID_KEY(LOAD(task, pid));
+	struct vm_area_struct *vma = vmf->vma;
+	struct op *o;
+
+	if ((u32)LOAD(task, tgid) == cfg.self_tgid || !submitter_wanted(task) || !kind_wanted(kind) ||
+	    ops_find(key) || op_of_task(task))
+		return 0;
+	o = op_begin(key, task, kind, via, bpf_ktime_get_ns());
+	if (!o)
+		return 0;
+	o->again = kind == KIND_FAULT && fault_tried(vmf);
+	if (via == VIA_SWAP) {
+		/* without a file its bios tell */
+		o->dev_wanted = !target_filtered();
+	} else {
+		o->offset = (u64)vmf->pgoff << PAGE_SHIFT;
+		o->len = 1 << PAGE_SHIFT;
+		o->has_offset = 1;
+		o->lookups = 1;
+		op_take_file(o, vma->vm_file);
+	}
+	if (cfg.who)
+		who_op_issued((int)o->index);
+	return 0;
+}
+
+static __always_inline int on_fault_end(u8 kind, u8 via, u32 ret)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct op *o = ops_find(TID_KEY(tid));
+
+	if (!o || o->kind != kind || o->via != via)
+		return 0;
+	/* the kernel lets go of its locks to wait, and tries again: what is found then has been told */
+	if (o->again && !o->nr_bios && !o->folios_added) {
+		op_drop(o);
+		return 0;
+	}
+	/* nothing had to be read */
+	if (TIER(TIER_FILEMAP) && kind == KIND_FAULT && via == VIA_MMAP)
+		op_cache_done(o);
+	op_end((int)o->index, bpf_ktime_get_ns(),
+	       ret & VM_FAULT_OOM ? -ENOMEM : ret & VM_FAULT_FAILED ? -EFAULT : 0);
+	return 0;
+}
+
 /* ---- the process tree of `-- COMMAND` ---- */
 
 static __always_inline int on_fork(struct task_struct *parent, struct task_struct *child)
@@ -588,4 +672,12 @@ IOP_URING_FUNCTIONS(X)
 	HOOK("?fexit/" #function, program##_end,                                  \
 	     (void *file, void *from, u64 len, void *pos, s64 ret), on_kernel_end(ret))
 IOP_VFS_FUNCTIONS(X)
+#undef X
+
+#define X(point, function, program, via, kind)                                   \
+	HOOK("?fentry/" #function, program, (struct vm_fault *vmf),              \
+	     on_fault_begin(KIND_##kind, VIA_##via, vmf))                        \
+	HOOK("?fexit/" #function, program##_end, (struct vm_fault *vmf, u32 ret), \
+	     on_fault_end(KIND_##kind, VIA_##via, ret))
+IOP_FAULT_FUNCTIONS(X)
 #undef X

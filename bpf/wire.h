@@ -99,7 +99,11 @@ enum iop_block_op {
 	X(SYNC, "sync")                    \
 	X(MSYNC, "msync")                  \
 	X(COPY, "copy")                    \
-	X(ALLOCATE, "fallocate")
+	X(ALLOCATE, "fallocate")           \
+	X(DISCARD, "discard")              \
+	X(READAHEAD, "readahead")          \
+	X(FAULT, "fault")                  \
+	X(MKWRITE, "mkwrite")
 
 enum iop_kind {
 #define X(sym, name) KIND_##sym,
@@ -117,13 +121,52 @@ enum iop_kind {
 	X(SYSCALL, "syscall")   \
 	X(URING, "io_uring")    \
 	X(AIO, "libaio")        \
-	X(KERNEL, "kernel")
+	X(KERNEL, "kernel")     \
+	X(MMAP, "mmap")         \
+	X(SWAP, "swap")
 
 enum iop_via {
 #define X(sym, name) VIA_##sym,
 	IOP_VIAS(X)
 #undef X
 	NR_VIAS,
+};
+
+/*
+ * The operations that there are, a row of statistics each.
+ *	X(interface, kind)
+ */
+#define IOP_OPS(X)            \
+	X(SYSCALL, READ)      \
+	X(SYSCALL, WRITE)     \
+	X(SYSCALL, FSYNC)     \
+	X(SYSCALL, FDATASYNC) \
+	X(SYSCALL, SYNC_RANGE) \
+	X(SYSCALL, SYNC)      \
+	X(SYSCALL, MSYNC)     \
+	X(SYSCALL, COPY)      \
+	X(SYSCALL, ALLOCATE)  \
+	X(SYSCALL, DISCARD)   \
+	X(SYSCALL, READAHEAD) \
+	X(URING, READ)        \
+	X(URING, WRITE)       \
+	X(URING, FSYNC)       \
+	X(URING, FDATASYNC)   \
+	X(URING, SYNC_RANGE)  \
+	X(URING, ALLOCATE)    \
+	X(AIO, READ)          \
+	X(AIO, WRITE)         \
+	X(KERNEL, READ)       \
+	X(KERNEL, WRITE)      \
+	X(MMAP, FAULT)        \
+	X(MMAP, MKWRITE)      \
+	X(SWAP, FAULT)
+
+enum iop_op_row {
+#define X(via, kind) OP_##via##_##kind,
+	IOP_OPS(X)
+#undef X
+	NR_OP_ROWS,
 };
 
 /*
@@ -234,7 +277,6 @@ struct iop_guard {
 };
 
 #define NR_BLOCK_ROWS 96
-#define NR_OP_ROWS (NR_VIAS * NR_KINDS)
 #define NR_ROWS (NR_BLOCK_ROWS + NR_OP_ROWS)
 
 /* The (device, operation) of a block row; rows are handed out as they are needed. */

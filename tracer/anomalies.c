@@ -226,10 +226,10 @@ static void judge_system(struct teller *t, const struct stats *since)
 	struct anomaly_system s = { 0 };
 	struct anomaly found;
 
-	for (int via = 0; via < NR_VIAS; via++) {
-		const struct stats_row *r = since->rows[NR_BLOCK_ROWS + via * NR_KINDS + KIND_WRITE];
+	for (u32 i = 0; i < NR_OP_ROWS; i++) {
+		const struct stats_row *r = since->rows[NR_BLOCK_ROWS + i];
 
-		if (!r)
+		if (!r || op_rows[i].kind != KIND_WRITE)
 			continue;
 		s.writes += r->c.count;
 		s.write_ns += r->h[STAGE_TOTAL].sum_ns;

@@ -42,6 +42,11 @@ const struct hook_point_info hook_points[NR_POINTS] = {
 	[POINT_##sym##_END] = { #function " left", TIER_VFS, false },
 	IOP_VFS_FUNCTIONS(X)
 #undef X
+#define X(sym, function, program, via, kind)                 \
+	[POINT_##sym] = { #function, TIER_VFS, false },      \
+	[POINT_##sym##_END] = { #function " left", TIER_VFS, false },
+	IOP_FAULT_FUNCTIONS(X)
+#undef X
 };
 
 /*
@@ -103,6 +108,11 @@ const struct hook_row hook_rows[] = {
 	{ POINT_##sym, BACKEND_FENTRY, #function, 4, #program },               \
 	{ POINT_##sym##_END, BACKEND_FENTRY, #function, 4, #program "_end" },
 	IOP_VFS_FUNCTIONS(X)
+#undef X
+#define X(sym, function, program, via, kind)                                   \
+	{ POINT_##sym, BACKEND_FENTRY, #function, 1, #program },               \
+	{ POINT_##sym##_END, BACKEND_FENTRY, #function, 1, #program "_end" },
+	IOP_FAULT_FUNCTIONS(X)
 #undef X
 	{ POINT_LOOKUP_BEGIN, BACKEND_FENTRY, "filemap_get_pages", ANY_ARGS, "lookup_begin" },
 	{ POINT_LOOKUP_BEGIN, BACKEND_FENTRY, "generic_file_buffered_read", ANY_ARGS, "buffered_read" },

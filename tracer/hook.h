@@ -64,13 +64,16 @@ enum hook_point {
 #define X(sym, name, tier, needed) POINT_##sym,
 	IOP_POINTS(X)
 #undef X
-/* a function entered; for those of VFS also left */
+/* a function entered; for those of VFS and of faults also left */
 #define X(sym, function, program) POINT_##sym,
 	IOP_FS_FUNCTIONS(X)
 	IOP_URING_FUNCTIONS(X)
 #undef X
 #define X(sym, function, program, kind) POINT_##sym, POINT_##sym##_END,
 	IOP_VFS_FUNCTIONS(X)
+#undef X
+#define X(sym, function, program, via, kind) POINT_##sym, POINT_##sym##_END,
+	IOP_FAULT_FUNCTIONS(X)
 #undef X
 	NR_POINTS,
 };

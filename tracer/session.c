@@ -220,34 +220,37 @@ u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth)
 
 /* ---- configuration ---- */
 
-#define NO_SYSCALL { KIND_NONE, 0, 0, 0, 0 }
+#define NO_SYSCALL { KIND_NONE, 0, 0, 0, 0, ONLY_ANY }
 
 /* Which system calls are operations; fd, offset and length by argument number. */
 static const struct {
 	long nr;
 	struct iop_syscall sc;
 } syscalls[] = {
-	{ SYS_read, { KIND_READ, 1, 0, 3, 1 } },
-	{ SYS_write, { KIND_WRITE, 1, 0, 3, 1 } },
-	{ SYS_pread64, { KIND_READ, 1, 4, 3, 0 } },
-	{ SYS_pwrite64, { KIND_WRITE, 1, 4, 3, 0 } },
-	{ SYS_readv, { KIND_READ, 1, 0, 0, 1 } },
-	{ SYS_writev, { KIND_WRITE, 1, 0, 0, 1 } },
-	{ SYS_preadv, { KIND_READ, 1, 4, 0, 0 } },
-	{ SYS_pwritev, { KIND_WRITE, 1, 4, 0, 0 } },
-	{ SYS_preadv2, { KIND_READ, 1, 4, 0, 0 } },
-	{ SYS_pwritev2, { KIND_WRITE, 1, 4, 0, 0 } },
-	{ SYS_fsync, { KIND_FSYNC, 1, 0, 0, 0 } },
-	{ SYS_fdatasync, { KIND_FDATASYNC, 1, 0, 0, 0 } },
-	{ SYS_sync_file_range, { KIND_SYNC_RANGE, 1, 2, 3, 0 } },
-	{ SYS_syncfs, { KIND_SYNC, 1, 0, 0, 0 } },
-	{ SYS_sync, { KIND_SYNC, 0, 0, 0, 0 } },
-	{ SYS_msync, { KIND_MSYNC, 0, 0, 0, 0 } },
-	{ SYS_sendfile, { KIND_COPY, 2, 0, 4, 1 } },
-	{ SYS_copy_file_range, { KIND_COPY, 1, 0, 0, 0 } },
-	{ SYS_fallocate, { KIND_ALLOCATE, 1, 3, 4, 0 } },
-	{ SYS_io_uring_enter, { KIND_URING_BATCH, 0, 0, 0, 0 } },
-	{ SYS_io_submit, { KIND_AIO_BATCH, 0, 0, 0, 0 } },
+	{ SYS_read, { KIND_READ, 1, 0, 3, 1, ONLY_ANY } },
+	{ SYS_write, { KIND_WRITE, 1, 0, 3, 1, ONLY_ANY } },
+	{ SYS_pread64, { KIND_READ, 1, 4, 3, 0, ONLY_ANY } },
+	{ SYS_pwrite64, { KIND_WRITE, 1, 4, 3, 0, ONLY_ANY } },
+	{ SYS_readv, { KIND_READ, 1, 0, 0, 1, ONLY_ANY } },
+	{ SYS_writev, { KIND_WRITE, 1, 0, 0, 1, ONLY_ANY } },
+	{ SYS_preadv, { KIND_READ, 1, 4, 0, 0, ONLY_ANY } },
+	{ SYS_pwritev, { KIND_WRITE, 1, 4, 0, 0, ONLY_ANY } },
+	{ SYS_preadv2, { KIND_READ, 1, 4, 0, 0, ONLY_ANY } },
+	{ SYS_pwritev2, { KIND_WRITE, 1, 4, 0, 0, ONLY_ANY } },
+	{ SYS_fsync, { KIND_FSYNC, 1, 0, 0, 0, ONLY_ANY } },
+	{ SYS_fdatasync, { KIND_FDATASYNC, 1, 0, 0, 0, ONLY_ANY } },
+	{ SYS_sync_file_range, { KIND_SYNC_RANGE, 1, 2, 3, 0, ONLY_ANY } },
+	{ SYS_syncfs, { KIND_SYNC, 1, 0, 0, 0, ONLY_ANY } },
+	{ SYS_sync, { KIND_SYNC, 0, 0, 0, 0, ONLY_ANY } },
+	{ SYS_msync, { KIND_MSYNC, 0, 0, 0, 0, ONLY_ANY } },
+	{ SYS_sendfile, { KIND_COPY, 2, 0, 4, 1, ONLY_ANY } },
+	{ SYS_copy_file_range, { KIND_COPY, 1, 0, 0, 0, ONLY_ANY } },
+	{ SYS_fallocate, { KIND_ALLOCATE, 1, 3, 4, 0, ONLY_ANY } },
+	{ SYS_readahead, { KIND_READAHEAD, 1, 2, 3, 0, ONLY_ANY } },
+	{ SYS_fadvise64, { KIND_READAHEAD, 1, 2, 3, 0, ONLY_WILLNEED } },
+	{ SYS_ioctl, { KIND_DISCARD, 1, 0, 0, 0, ONLY_DISCARD } },
+	{ SYS_io_uring_enter, { KIND_URING_BATCH, 0, 0, 0, 0, ONLY_ANY } },
+	{ SYS_io_submit, { KIND_AIO_BATCH, 0, 0, 0, 0, ONLY_ANY } },
 };
 
 const struct iop_syscall *session_syscall(long nr)
@@ -286,6 +289,8 @@ static void configure_tables(struct iop_config *c, const struct kernel *k)
 	memset(c->uring_kind, KIND_NONE, sizeof(c->uring_kind));
 	for (size_t i = 0; i < ARRAY_SIZE(uring_ops); i++)
 		c->uring_kind[uring_ops[i].opcode] = uring_ops[i].kind;
+	for (u32 i = 0; i < NR_OP_ROWS; i++)
+		c->op_row[op_rows[i].via][op_rows[i].kind] = (u8)i;
 }
 
 /* A function of some file system is hooked, and tells the file of an operation. */

@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct op_row op_rows[NR_OP_ROWS] = {
+#define X(via, kind) { VIA_##via, KIND_##kind },
+	IOP_OPS(X)
+#undef X
+};
+
 struct stats_row *stats_row(struct stats *st, u32 row)
 {
 	struct stats_row *r = st->rows[row];

@@ -36,6 +36,11 @@ static inline bool stats_row_is_block(u32 row)
 	return row < NR_BLOCK_ROWS;
 }
 
+/* What the operation rows are of, from row NR_BLOCK_ROWS on. */
+extern const struct op_row {
+	u8 via, kind;
+} op_rows[NR_OP_ROWS];
+
 /* Histogram of a stage in a row; NULL where that kind of row has none. */
 const struct hist *stats_stage(const struct stats_row *r, bool block, int stage);
 

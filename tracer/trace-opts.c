@@ -189,6 +189,19 @@ static bool op_word(const char *word, u32 *bops, u32 *kinds)
 	return known;
 }
 
+/* Block operations that a kind of operation, which is none of them, causes. */
+static u32 bops_of_kinds(u32 kinds)
+{
+	const u32 readers = 1u << KIND_FAULT | 1u << KIND_READAHEAD;
+
+	if (kinds & readers)
+		return 1u << BOP_READ;
+	if (kinds & 1u << KIND_MKWRITE)
+		return 1u << BOP_READ | 1u << BOP_WRITE;
+	/* a synchronising call: flushes, and the writes before them */
+	return kinds & 1u << KIND_COPY ? 0 : 1u << BOP_FLUSH | 1u << BOP_WRITE;
+}
+
 /* -1 or an exit status. */
 static int set_ops(const struct trace_cfg *cfg, struct session_opts *o)
 {
@@ -206,9 +219,8 @@ static int set_ops(const struct trace_cfg *cfg, struct session_opts *o)
 			return cmd_fail(&trace_table, EXIT_USAGE,
 					"--op %s: needs --tier vfs or above, tier block sees requests alone",
 					cfg->ops.v[i]);
-		/* what a synchronising call causes: flushes, and the writes before them */
-		if (!b && k != 1u << KIND_COPY)
-			b = 1u << BOP_FLUSH | 1u << BOP_WRITE;
+		if (!b)
+			b = bops_of_kinds(k);
 		bops |= b;
 		kinds |= k;
 	}

@@ -143,14 +143,14 @@ static json_t *operations_json(const struct report *rep)
 
 	for (u32 i = NR_BLOCK_ROWS; i < NR_ROWS; i++) {
 		const struct stats_row *r = rep->stats->rows[i];
-		u32 n = i - NR_BLOCK_ROWS;
+		const struct op_row *op = &op_rows[i - NR_BLOCK_ROWS];
 		json_t *o;
 
 		if (!r || !r->c.count)
 			continue;
 		o = json_object();
-		json_object_set_new(o, "kind", json_string(kind_names[n % NR_KINDS]));
-		json_object_set_new(o, "via", json_string(via_names[n / NR_KINDS]));
+		json_object_set_new(o, "kind", json_string(kind_names[op->kind]));
+		json_object_set_new(o, "via", json_string(via_names[op->via]));
 		set_num(o, "count", r->c.count);
 		set_num(o, "bytes", r->c.bytes);
 		set_num(o, "errors", r->c.errors);

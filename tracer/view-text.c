@@ -202,12 +202,11 @@ int view_text_report(FILE *out, const struct report *r)
 	}
 	for (u32 i = NR_BLOCK_ROWS; i < NR_ROWS; i++) {
 		const struct stats_row *row = r->stats->rows[i];
-		u32 n = i - NR_BLOCK_ROWS;
+		const struct op_row *op = &op_rows[i - NR_BLOCK_ROWS];
 
 		if (!row || !row->c.count)
 			continue;
-		snprintf(title, sizeof(title), "operation %s (%s)", kind_names[n % NR_KINDS],
-			 via_names[n / NR_KINDS]);
+		snprintf(title, sizeof(title), "operation %s (%s)", kind_names[op->kind], via_names[op->via]);
 		put_row(out, r, title, row, false);
 	}
 	if (r->tier >= TIER_FULL && r->resched != RESCHED_UNKNOWN)

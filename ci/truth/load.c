@@ -3,6 +3,10 @@
  * truth-load forks DEV N	N processes, one after the other, each reads once and ends
  * truth-load leave DEV N	N processes, each submits 16 reads by libaio and ends without waiting
  * truth-load once OP DEV SECTOR	one I/O of 4 KiB; its errno is printed
+ * truth-load touch FILE N	N pages of a mapping, none next to another, are read
+ * truth-load dirty FILE N	... written
+ * truth-load swap - N	N pages of its own memory are written, then read
+ * truth-load ahead FILE N	readahead() of N pages
  * Does what a test asks for and nothing else: it shares nothing with the tracer.
  */
 #include <errno.h>
@@ -77,12 +81,75 @@ static int once(int fd, const char *op, long sector)
 	return 0;
 }
 
+#define STRIDE 7
+
+/* Each STRIDEth page, so that none comes with another. */
+static void each_page(volatile unsigned char *at, long n, int write)
+{
+	for (long i = 0; i < n; i++, at += STRIDE * BLOCK) {
+		if (write)
+			*at = 1;
+		else
+			(void)*at;
+	}
+}
+
+static int map_file(const char *path, long n, int write)
+{
+	size_t len = (size_t)n * STRIDE * BLOCK;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	void *at = mmap(NULL, len, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+
+	if (fd < 0 || at == MAP_FAILED || madvise(at, len, MADV_RANDOM))
+		return fail(path);
+	each_page(at, n, write);
+	return 0;
+}
+
+static int touch(const char *path, long n)
+{
+	return map_file(path, n, 0);
+}
+
+static int dirty(const char *path, long n)
+{
+	return map_file(path, n, 1);
+}
+
+static int swap(const char *unused, long n)
+{
+	size_t len = (size_t)n * STRIDE * BLOCK;
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)unused;
+	if (at == MAP_FAILED || madvise(at, len, MADV_RANDOM))
+		return fail("memory");
+	each_page(at, n, 1);
+	each_page(at, n, 0);
+	return 0;
+}
+
+static int ahead(const char *path, long n)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 || readahead(fd, 0, (size_t)n * BLOCK) ? fail(path) : 0;
+}
+
+static const struct {
+	const char *name;
+	int (*work)(const char *path, long n);
+} by_path[] = { { "touch", touch }, { "dirty", dirty }, { "swap", swap }, { "ahead", ahead } };
+
 int main(int argc, char **argv)
 {
 	int fd, is_once = argc == 5 && !strcmp(argv[1], "once");
 
 	if (argc != 4 && !is_once)
 		return 2;
+	for (size_t i = 0; i < sizeof(by_path) / sizeof(by_path[0]); i++)
+		if (!strcmp(argv[1], by_path[i].name))
+			return by_path[i].work(argv[2], atol(argv[3]));
 	buffer = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	fd = open(argv[is_once ? 3 : 2], (is_once && !strcmp(argv[2], "write") ? O_RDWR : O_RDONLY) | O_DIRECT | O_CLOEXEC);
 	if (buffer == MAP_FAILED || fd < 0)

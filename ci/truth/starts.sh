@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
+# Ways in which an I/O starts that no read() or write() announces. In real time on two processors.
+
+# filled DEV: a file system on it, with a file of 32 MiB that is not in memory: $mnt/f
+filled()
+{
+	mnt=$tmp/mnt
+	mkfs.ext4 -q $1 && mkdir -p $mnt && mount $1 $mnt || return
+	dd if=/dev/urandom of=$mnt/f bs=1M count=32 2>/dev/null
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+}
+
+# vmstat NAME: of the whole machine
+vmstat() { awk -v name=$1 '$1 == name { print $2 }' /proc/vmstat; }
+
+# A page of a mapping is read from disk when it is touched.
+start_by_a_fault()
+{
+	null t_fault memory_backed=1 && filled $dev || return
+	trace_opts="--dev $dev --by process"
+	traced fault $tmp/truth-load touch $mnt/f 503
+	traced again $tmp/truth-load touch $mnt/f 503
+	umount $mnt
+	unnull t_fault
+	same "faults" "$(operations fault fault mmap count)" 503
+	same "faults that missed" "$(operations fault fault mmap cache.misses)" 503
+	same "requests" "$(requests fault $disk read count)" 503
+	same "faults with a device's time" "$(operations fault fault mmap stages.device.count)" 503
+	whole fault
+	# what is there is mapped around: fewer faults than pages, none that waits for the disk
+	same "requests, once they are there" "$(requests again $disk read count)" 0
+	same "faults that missed, then" "$(operations again fault mmap cache.misses)" 0
+}
+
+# The file system is asked before a page of a shared mapping is made dirty.
+start_by_a_write_fault()
+{
+	[ -e /sys/kernel/btf/ext4 ] || { skip "functions of modules are not typed in this kernel"; return 77; }
+	null t_mkwrite memory_backed=1 && filled $dev || return
+	trace_opts="--dev $dev"
+	traced mkwrite $tmp/truth-load dirty $mnt/f 211
+	trace_opts="--dev $dev --op mkwrite"
+	echo 3 >/proc/sys/vm/drop_caches
+	traced only $tmp/truth-load dirty $mnt/f 211
+	umount $mnt
+	unnull t_mkwrite
+	same "faults" "$(operations mkwrite fault mmap count)" 211
+	same "write faults" "$(operations mkwrite mkwrite mmap count)" 211
+	same "requests" "$(requests mkwrite $disk read count)" 211
+	whole mkwrite
+	same "write faults, alone asked for" "$(operations only mkwrite mmap count)" 211
+	same "faults, not asked for" "$(operations only fault mmap count)" 0
+}
+
+# A page of memory that was paged out is read when it is touched: a process of 16 MB in a group of 6 MB.
+start_by_a_swap_fault()
+{
+	local group=/sys/fs/cgroup/truth-swap read_in
+	null t_swap memory_backed=1 || return
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control && mkdir $group && echo 6M >$group/memory.max || return
+	mkswap $dev >/dev/null && swapon $dev || return
+	echo 0 >/proc/sys/vm/page-cluster
+	trace_opts="--dev $dev"
+	read_in=$(vmstat pswpin)
+	traced swap bash -c "echo \$\$ >$group/cgroup.procs; exec $tmp/truth-load swap - 4001"
+	read_in=$(($(vmstat pswpin) - read_in))
+	swapoff $dev
+	rmdir $group
+	unnull t_swap
+	at_least "pages read in" $read_in 1000
+	same "faults that read" "$(operations swap fault swap stages.device.count)" $read_in
+	same "requests that read" "$(requests swap $disk read count)" $read_in
+	whole swap
+}
+
+start_by_discard()
+{
+	null t_discard memory_backed=1 discard=1 || return
+	trace_opts="--dev $dev"
+	traced discard blkdiscard --offset 1048576 --length 1048576 $dev
+	traced zero blkdiscard --zeroout --length 1048576 $dev
+	unnull t_discard
+	same "discards" "$(operations discard discard syscall count)" 1
+	same "bytes of the requests" "$(requests discard $disk discard bytes)" 1048576
+	same "bios outside operations" "$(sum discard .coverage.untied_bios)" 0
+	same "zeroing calls" "$(operations zero discard syscall count)" 1
+	whole discard
+}
+
+start_by_readahead()
+{
+	null t_ahead memory_backed=1 && filled $dev || return
+	trace_opts="--dev $dev"
+	traced ahead $tmp/truth-load ahead $mnt/f 32
+	umount $mnt
+	unnull t_ahead
+	same "calls" "$(operations ahead readahead syscall count)" 1
+	same "bytes of the requests" "$(requests ahead $disk read bytes)" $((32 * 4096))
+	same "bios outside operations" "$(sum ahead .coverage.untied_bios)" 0
+	whole ahead
+}
+
+starts="start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead"
