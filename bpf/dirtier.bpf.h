@@ -17,19 +17,31 @@ struct {
 	__type(value, struct owner);
 } dirtiers SEC(".maps");
 
-static __always_inline int on_dirtied(struct address_space *mapping)
+/* who.bpf.h */
+int who_dirtied(u64 inode);
+
+static __always_inline void dirtier_note(u64 inode)
 {
-	u64 inode = mapping ? (u64)mapping->host : 0;
 	struct owner who = {}, *was;
 
-	if (!inode)
-		return 0;
 	was = bpf_map_lookup_elem(&dirtiers, &inode);
 	if (was && was->tid == (u32)bpf_get_current_pid_tgid())
-		return 0;
+		return;
 	owner_get(&who, current_task());
 	/* when there is no room the oldest goes: then the submitter is told alone */
 	bpf_map_update_elem(&dirtiers, &inode, &who, BPF_ANY);
+}
+
+static __always_inline int on_dirtied(struct address_space *mapping)
+{
+	u64 inode = mapping ? address(mapping->host) : 0;
+
+	if (!inode)
+		return 0;
+	if (cfg.dirtiers)
+		dirtier_note(inode);
+	if (cfg.who)
+		who_dirtied(inode);
 	return 0;
 }
 

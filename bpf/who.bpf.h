@@ -29,7 +29,8 @@ struct who_id {
 	u32 file_dev, file_gen;
 	char comm[IOP_COMM_LEN] __attribute__((aligned(8)));
 	u8 sequential;
-	u8 pad[7];
+	u8 deferred;	/* a bio that another task submits */
+	u8 pad[6];
 };
 
 /* Of each operation in flight: [index of its slot] */
@@ -51,6 +52,14 @@ struct {
 	__type(key, u32);
 	__type(value, struct who_stream);
 } who_streams SEC(".maps");
+
+/* Who last made a page of a file dirty, by the address of its inode. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, u64);
+	__type(value, struct who_id);
+} who_dirtiers SEC(".maps");
 
 /* What a new entry holds; never written. */
 struct who_entry who_blank = {};
@@ -198,7 +207,7 @@ static __always_inline void who_here(struct who_id *id)
 	id->start_ns = LOAD(leader, start_boottime);
 	id->cgroup = id->hierarchy = 0;
 	id->ino = id->file_dev = id->file_gen = 0;
-	id->sequential = 0;
+	id->sequential = id->deferred = 0;
 	bpf_probe_read_kernel(id->comm, sizeof(id->comm), leader->comm);
 	if (who_by(WHO_PROCESS)) {
 		struct who_key key = { .id = id->start_ns, .sub = tgid, .dim = WHO_PROCESS };
@@ -217,12 +226,52 @@ static __always_inline void who_here(struct who_id *id)
 	}
 }
 
+/* A page of the file is made dirty: it is the current task's, until another one does so. */
+__global_fn int who_dirtied(u64 inode)
+{
+	struct task_struct *task = current_task(), *leader = LOAD(task, group_leader);
+	struct who_id *was, id = {};
+
+	if (!cfg.who)
+		return 0;
+	was = bpf_map_lookup_elem(&who_dirtiers, &inode);
+	if (was && was->start_ns == LOAD(leader, start_boottime) && was->tgid == (u32)LOAD(task, tgid))
+		return 0;
+	who_here(&id);
+	id.deferred = 1;
+	/* when there is no room the oldest goes: then it is the submitter's */
+	bpf_map_update_elem(&who_dirtiers, &inode, &id, BPF_ANY);
+	return 0;
+}
+
+/* Whose the bio is that a thread of the kernel's submits outside any operation; false: its own. */
+static __always_inline bool who_dirtied_it(struct who_id *id, struct bio *bio, const struct task_struct *task)
+{
+	const struct who_id *dirtier;
+	u64 offset, inode;
+
+	if (!(LOAD(task, flags) & PF_KTHREAD) || !BPF_CORE_READ(bio, bi_iter.bi_size))
+		return false;
+	inode = (u64)bio_inode(bio, &offset);
+	dirtier = inode ? bpf_map_lookup_elem(&who_dirtiers, &inode) : NULL;
+	if (!dirtier)
+		return false;
+	*id = *dirtier;
+	/* its entry may have aged meanwhile */
+	if (who_by(WHO_PROCESS)) {
+		struct who_key key = { .id = id->start_ns, .sub = id->tgid, .dim = WHO_PROCESS };
+
+		who_make(&key);
+	}
+	return true;
+}
+
 /* ---- counting ---- */
 
 struct who_sample {
 	u64 now, ns, bytes;
 	u32 level, class;
-	u8 error, sequential;
+	u8 error, sequential, deferred;
 };
 
 static __always_inline void who_key_of(struct who_key *key, const struct who_id *id, u32 dim, u32 dev)
@@ -256,6 +305,8 @@ static __always_inline void who_count(struct who_stats *s, const struct who_samp
 	__sync_fetch_and_add(&s->lat[who_class(hist_bucket(m->ns), WHO_LAT_MIN_EXP, NR_WHO_LATS)], 1);
 	if (m->error)
 		__sync_fetch_and_add(&s->errors, 1);
+	if (m->deferred)
+		__sync_fetch_and_add(&s->deferred, 1);
 	/* not atomic: user space mends a lost race from the topmost bucket */
 	if (m->ns > s->max_ns)
 		s->max_ns = m->ns;
@@ -430,7 +481,7 @@ static __always_inline void who_bio_fill(struct who_bio *b, struct bio *bio, u64
 
 	if (from)
 		b->id = *from;
-	else
+	else if (!who_dirtied_it(&b->id, bio, task))
 		who_here(&b->id);
 	/* a sync names one file, and writes others too; pages of direct I/O can be anyone's */
 	if (who_by(WHO_FILE) && (!b->id.ino || !o || (o->kind != KIND_READ && o->kind != KIND_WRITE)))
@@ -444,7 +495,8 @@ static __always_inline void who_bio_fill(struct who_bio *b, struct bio *bio, u64
 
 /*
  * A bio that passed the filters is queued, perhaps as part of operation @op.
- * The initiator is who issued that; without one, the task that submits.
+ * The initiator is who issued that; without one, who made its pages dirty, when
+ * a thread of the kernel's submits it; else the task that submits.
  */
 __global_fn int who_bio_queued(u64 address, u64 op, u64 q, u32 dev, u32 bop)
 {
@@ -503,6 +555,7 @@ __global_fn int who_bio_end(u64 address, int error)
 	m.bytes = b->bytes;
 	m.class = b->class;
 	m.error = error != 0;
+	m.deferred = b->id.deferred;
 	if (!too_short(m.ns)) {
 		who_bio_count(b, &m);
 		if (cfg.who & WHO_STACKS)

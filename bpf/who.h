@@ -72,6 +72,7 @@ struct who_stats {
 	u64 sum_ns, max_ns;
 	u64 max_bytes;
 	u64 sequential;	/* began where the same task's last one in that file, or on that device, ended */
+	u64 deferred;	/* bios: submitted by a thread of the kernel's, on behalf of who made the pages dirty */
 	u32 lat[NR_WHO_LATS];
 	u32 size[NR_WHO_SIZES];
 };

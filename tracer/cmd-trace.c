@@ -658,9 +658,9 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	o.sample = (u32)t->cfg.sample;
 	o.top = t->cfg.top && !t->cfg.threshold_ns;
 	o.kernel_stack = t->cfg.kernel_stack;
-	o.extras.dirtiers = records_wanted(t);
 	o.extras.tree = command != NULL;
 	o.in_flight = t->cfg.hung_ns != 0;
+	o.extras.dirtiers = records_wanted(t) || o.in_flight || t->cfg.by.nr;
 	o.debug = t->cfg.debug ? stderr : NULL;
 	r = catch_signals(t);
 	if (!r && command)

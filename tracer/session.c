@@ -100,9 +100,12 @@ static u32 round_pow2(u64 v, u32 lo, u32 hi)
 	return n;
 }
 
+/* Files of which is kept who last made them dirty. */
+#define MAX_DIRTIERS 16384
+
 struct sizes {
 	u32 cpus, shards, bios, rqs, ops, tree, ring_bytes, parts, stacks, dirtiers;
-	u32 who, who_ops, who_streams, who_bios, who_stacks;
+	u32 who, who_ops, who_streams, who_bios, who_stacks, who_dirtiers;
 };
 
 static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, bool tree, u32 ring_bytes)
@@ -123,6 +126,7 @@ static struct sizes sizes_for(enum iop_tier tier, u32 cpus, u64 queue_depth, boo
 		.who_streams = 1,
 		.who_bios = SLOT_WAYS,
 		.who_stacks = 1,
+		.who_dirtiers = 1,
 	};
 }
 
@@ -136,11 +140,18 @@ static void sizes_by(struct sizes *z, const struct session_opts *o)
 	z->who_ops = o->tier >= TIER_VFS ? z->ops : 1;
 	z->who_streams = 4096;
 	z->who_bios = z->bios;
+	z->who_dirtiers = o->by ? MAX_DIRTIERS : 1;
 }
 
 static bool has_records(const struct session_opts *o)
 {
 	return o->threshold_ns || o->sample || o->top;
+}
+
+/* Each I/O's owner is told, and with it whose writeback it is. */
+static bool tells_owners(const struct session_opts *o)
+{
+	return has_records(o) || o->in_flight;
 }
 
 /* A third of a second of 50 000 records a second: the reader does not always get a processor at once. */
@@ -172,6 +183,7 @@ static int size_maps(struct object *o, const struct sizes *z)
 		{ "stack_stats", z->who_stacks },
 		{ "who_ops", z->who_ops },
 		{ "who_streams", z->who_streams },
+		{ "who_dirtiers", z->who_dirtiers },
 		{ "who_bios_slots", z->who_bios },
 	};
 
@@ -337,7 +349,7 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 	c->kernel_g = stamps->kernel_g;
 	c->kernel_d = stamps->kernel_d;
 	c->bio_slots = stamps->bio_queue;
-	c->tell = has_records(o) || o->in_flight;
+	c->tell = tells_owners(o);
 	/* --by and what hangs want the file when the operation begins */
 	c->fs_hooked = o->tier >= TIER_VFS && !o->by && !o->in_flight && fs_hooked(plan);
 	c->floor = o->floor;
@@ -370,7 +382,7 @@ static void configure(struct iop_config *c, const struct session_opts *o, const 
 	c->top = o->top;
 	c->parts = has_records(o) && o->tier >= TIER_VFS;
 	c->kernel_stack = o->kernel_stack;
-	c->dirtiers = o->extras.dirtiers;
+	c->dirtiers = tells_owners(o);
 	c->ring_wake_bytes = z->ring_bytes / 2;
 	c->who = (u8)(o->by | (o->stacks ? WHO_STACKS : 0) | (o->user_stacks ? WHO_USER_STACKS : 0));
 	c->who_streams_mask = z->who_streams - 1;
@@ -477,8 +489,8 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 		z.parts = z.ops;
 	if (opts->kernel_stack)
 		z.stacks = z.ops;
-	if (opts->extras.dirtiers)
-		z.dirtiers = 16384;
+	if (tells_owners(opts))
+		z.dirtiers = MAX_DIRTIERS;
 	s->stats_fd = -1;
 	s->nr_shards = z.shards;
 	s->has_ops = z.ops > SLOT_WAYS;

@@ -177,8 +177,10 @@ static void each_request(const struct slot_tables *t, u64 now_ns, u64 min_age_ns
 		u = (struct unfinished){ .request = true, .kind = b ? b->bop : r.bop, .stage = (s32)rq_stage(&r),
 					 .key = r.key, .start_ns = start, .age_ns = now_ns - start,
 					 .bytes = b ? b->bytes : 0, .offset = UINT64_MAX, .fd = -1 };
-		if (b)
+		if (b) {
 			u.owner = b->owner;
+			u.submitter = b->submitter;
+		}
 		add_request(&u, &r);
 		if (KEY(&rqs[i]) == r.key)
 			fn(&u, ctx);
@@ -226,8 +228,8 @@ static int each_bio(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, boo
 			continue;
 		u = (struct unfinished){ .request = true, .kind = b.bop, .stage = b.g ? STAGE_G2I : STAGE_Q2G,
 					 .key = b.key, .start_ns = b.q, .age_ns = now_ns - b.q, .bytes = b.bytes,
-					 .offset = UINT64_MAX, .owner = b.owner, .fd = -1, .dev = b.dev,
-					 .tag = -1 };
+					 .offset = UINT64_MAX, .owner = b.owner, .submitter = b.submitter,
+					 .fd = -1, .dev = b.dev, .tag = -1 };
 		if (KEY(&bios[i]) == b.key)
 			fn(&u, ctx);
 	}

@@ -296,6 +296,20 @@ int view_json_report(FILE *out, const struct report *r)
 	return put_line(out, o);
 }
 
+static json_t *submitter_json(u32 tid)
+{
+	char comm[64];
+	json_t *o;
+
+	if (!tid)
+		return json_null();
+	view_comm_of(tid, comm);
+	o = json_object();
+	set_num(o, "tid", tid);
+	json_object_set_new(o, "comm", comm[0] ? name_json(comm) : json_null());
+	return o;
+}
+
 int view_json_hung(FILE *out, const struct unfinished *u)
 {
 	_cleanup_json_ json_t *o = json_pack("{s:s,s:i}", "type", "hung", "schema", VIEW_SCHEMA);
@@ -308,6 +322,7 @@ int view_json_hung(FILE *out, const struct unfinished *u)
 	set_num(o, "pid", u->owner.tgid);
 	set_num(o, "tid", u->owner.tid);
 	json_object_set_new(o, "comm", name_json(u->owner.comm));
+	json_object_set_new(o, "submitter", submitter_json(u->submitter));
 	set_num(o, "start_ns", u->start_ns);
 	set_num(o, "age_ns", u->age_ns);
 	json_object_set_new(o, "stage", json_string(unfinished_stage(u)));

@@ -67,19 +67,6 @@ static void path_of(const struct iop_slow *s, char *buf, size_t len)
 		*buf = '\0';
 }
 
-/* Name of a thread, of those of the kernel the one that stays. */
-static void comm_of(u32 tid, char buf[static 64])
-{
-	_cleanup_fclose_ FILE *f = NULL;
-	char path[48];
-
-	snprintf(path, sizeof(path), "/proc/%u/comm", tid);
-	f = fopen(path, "re");
-	if (!f || !fgets(buf, 64, f))
-		*buf = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-}
-
 static const enum iop_stage part_stages[] = { STAGE_Q2G, STAGE_G2I, STAGE_I2D, STAGE_DRIVER, STAGE_DEVICE,
 					      STAGE_COMPLETE };
 
@@ -216,7 +203,7 @@ static void put_submitter(struct json_line *l, const struct iop_slow *s)
 		json_put_null(l, "submitter");
 		return;
 	}
-	comm_of(s->submitter, comm);
+	view_comm_of(s->submitter, comm);
 	json_open(l, "submitter", '{');
 	json_put_num(l, "tid", s->submitter);
 	json_put_text(l, "comm", if_any(comm));
@@ -296,7 +283,7 @@ static void put_head(FILE *out, const struct record *r, const struct record_view
 		kind_of(s), rq ? "" : " by ", rq ? "" : via_names[s->via % NR_VIAS], dur(s->total_ns, total),
 		s->comm[0] ? s->comm : "?", s->tgid, s->tid);
 	if (s->submitter) {
-		comm_of(s->submitter, comm);
+		view_comm_of(s->submitter, comm);
 		fprintf(out, "  by      %s tid %u, who submitted it\n", comm[0] ? comm : "?", s->submitter);
 	}
 	fprintf(out, "  begun   %s.%06u\n", when, (unsigned int)(wall % 1000000000 / 1000));

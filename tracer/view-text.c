@@ -227,12 +227,16 @@ int view_text_report(FILE *out, const struct report *r)
 
 int view_text_hung(FILE *out, const struct unfinished *u)
 {
-	char age[W], name[DISK_NAME_LEN], path[PATH_MAX];
+	char age[W], name[DISK_NAME_LEN], path[PATH_MAX], comm[64];
 
 	fprintf(out, "\nhung %s%s%s%s  %s so far, in %s  %s pid %u tid %u\n", u->request ? "request " : "",
 		u->request ? bop_names[u->kind % NR_BOPS] : kind_names[u->kind % NR_KINDS],
 		u->request ? "" : " by ", u->request ? "" : via_names[u->via % NR_VIAS], dur(u->age_ns, age),
 		unfinished_stage(u), u->owner.comm[0] ? u->owner.comm : "?", u->owner.tgid, u->owner.tid);
+	if (u->submitter) {
+		view_comm_of(u->submitter, comm);
+		fprintf(out, "  by      %s tid %u, who submitted it\n", comm[0] ? comm : "?", u->submitter);
+	}
 	unfinished_path(u, path, sizeof(path));
 	if (path[0])
 		fprintf(out, "  file    %s", path);

@@ -34,6 +34,7 @@ static json_t *class_json(const struct who_stats *s)
 	json_object_set_new(o, "max_ns", or_null(s->max_ns, any));
 	json_object_set_new(o, "max_bytes", or_null(s->max_bytes, any));
 	set_num(o, "sequential", s->sequential);
+	set_num(o, "deferred", s->deferred);
 	json_object_set_new(o, "latency_from_ns", view_json_buckets(s->lat, NR_WHO_LATS, WHO_LAT_MIN_EXP));
 	json_object_set_new(o, "size_from_bytes", view_json_buckets(s->size, NR_WHO_SIZES, WHO_SIZE_MIN_EXP));
 	return o;

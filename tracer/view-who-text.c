@@ -93,6 +93,8 @@ static void put_figures(FILE *out, const struct view_who *v, const char *name,
 			fprintf(out, " %6llu", (unsigned long long)s[l][c].errors);
 			if (!told && who_pattern(s[l]))
 				fprintf(out, "  %s, %s", who_pattern(s[l]), who_bias(s[l]) ? who_bias(s[l]) : "-");
+			if (s[l][c].deferred)
+				fprintf(out, "  %llu written back by the kernel", (unsigned long long)s[l][c].deferred);
 			fprintf(out, "\n");
 			told = true;
 			name = "";

@@ -178,3 +178,16 @@ const char *unfinished_stage(const struct unfinished *u)
 {
 	return u->stage < 0 ? "running" : stage_names[u->stage];
 }
+
+/* Name of a thread, of those of the kernel the one that stays. */
+void view_comm_of(u32 tid, char buf[static 64])
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[48];
+
+	snprintf(path, sizeof(path), "/proc/%u/comm", tid);
+	f = fopen(path, "re");
+	if (!f || !fgets(buf, 64, f))
+		*buf = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+}

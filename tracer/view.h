@@ -105,6 +105,8 @@ int view_text_hung(FILE *out, const struct unfinished *u);
 
 /* The file that an unfinished operation asked for, by its task's descriptor; "" when that is not known. */
 void unfinished_path(const struct unfinished *u, char *buf, size_t len);
+/* Name of a thread, of those of the kernel the one that stays; "" when there is none. */
+void view_comm_of(u32 tid, char buf[static 64]);
 /* Name of the stage that it is in. */
 const char *unfinished_stage(const struct unfinished *u);
 

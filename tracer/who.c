@@ -218,6 +218,7 @@ static void add(struct who_stats *to, const struct who_stats *s)
 	to->errors += s->errors;
 	to->sum_ns += s->sum_ns;
 	to->sequential += s->sequential;
+	to->deferred += s->deferred;
 	to->max_ns = s->max_ns > to->max_ns ? s->max_ns : to->max_ns;
 	to->max_bytes = s->max_bytes > to->max_bytes ? s->max_bytes : to->max_bytes;
 	for (int i = 0; i < NR_WHO_LATS; i++)
@@ -234,6 +235,7 @@ void who_since(struct who_stats *ret, const struct who_stats *now, const struct 
 		.errors = now->errors - base->errors,
 		.sum_ns = now->sum_ns - base->sum_ns,
 		.sequential = now->sequential - base->sequential,
+		.deferred = now->deferred - base->deferred,
 	};
 
 	for (int i = 0; i < NR_WHO_LATS; i++)

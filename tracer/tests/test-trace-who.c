@@ -223,6 +223,45 @@ TRACE_TEST(writeback_belongs_to_its_file)
 	place_umount("fs");
 }
 
+/* ... and of who wrote it, though a thread of the kernel's submits it: dnf's writes never appeared. */
+TRACE_TEST(writeback_belongs_to_who_wrote)
+{
+	const char *why = need_loops();
+	struct trace t = {};
+	struct proc p = {};
+
+	if (!why)
+		why = place_ready();
+	if (why)
+		TEST_SKIP(why);
+	if (place_mount_ext4("fs", loop.path, NULL))
+		TEST_SKIP("no ext4");
+	check_case("written and synced while traced");
+	proc_line(&p, "sync");
+	proc_free(&p);
+	if (trace_begin(&t, "--tier block --dev %s --by process,cgroup", loop.name)) {
+		pid_t pid;
+
+		proc_start(&p, "known-count --target %s --op write --count %d --contiguous", place_path("fs/data"), N);
+		pid = p.pid;
+		check_same("status", proc_wait(&p, 20000), 0);
+		proc_free(&p);
+		proc_line(&p, "sync -f %s", place_path("fs"));
+		proc_free(&p);
+		if (trace_end(&t, SIGINT)) {
+			json_t *row = process_row(&t, pid);
+
+			check_same("bytes that it wrote", number_at(row, "bios.write.bytes"), N * SIZE);
+			check_between("bios", number_at(row, "bios.write.count"), 1, N);
+			check_same("of them submitted by the kernel", number_at(row, "bios.write.deferred"),
+				   number_at(row, "bios.write.count"));
+			check_text("name", text_at(row, "comm"), "known-count");
+		}
+	}
+	trace_free(&t);
+	place_umount("fs");
+}
+
 /* Sequential or random: bcc#4279. */
 TRACE_TEST(a_pattern_is_seen_at_both_levels)
 {
@@ -427,6 +466,7 @@ TEST(what_cannot_be_asked_for)
 
 TEST_MAIN("trace-who", T(the_owner_is_who_issued_not_who_was_interrupted), T(processes_in_tier_block),
 	  T(a_file_has_its_whole_path), T(writeback_belongs_to_its_file),
+	  T(writeback_belongs_to_who_wrote),
 	  T(a_pattern_is_seen_at_both_levels),
 	  T(a_short_lived_cgroup_keeps_its_name), T(a_full_table_loses_names_but_no_counts),
 	  T(a_process_that_goes_from_device_to_device), T(intervals_add_up), T(what_cannot_be_asked_for))
