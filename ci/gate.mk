@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The overhead gate in virtual time: ci/gate/README.md.
-GATE_SRC := ci/gate/raw.c ci/gate/decide.c ci/gate/report.c
+GATE_SRC := ci/gate/raw.c ci/gate/decide.c ci/gate/overhead.c ci/gate/report.c
 
 PROGRAMS += iopath-gate
 iopath-gate_SRC := ci/gate/main.c ci/gate/programs.c $(GATE_SRC) $(BASE_SRC)
@@ -15,16 +15,26 @@ gate baseline: export GATE_KERNEL := $(or $(GATE_KERNEL),6.1)
 gate baseline: export GATE_ARMS := $(value GATE_ARMS)
 gate baseline: export GATE_WORKLOADS := $(value GATE_WORKLOADS)
 gate baseline: deps lab-deps
-	$(Q)$(MAKE) $(if $(Q),-s) $(O)/iopath $(O)/iopath-gate
+	$(Q)$(MAKE) $(if $(Q),-s) $(addprefix $(O)/,iopath iopath-events iopath-gate)
 	$(GATE_RUN) $(if $(filter baseline,$@),baseline,decide)
 
 # Its reports are read by programs that are not ours.
 gate-selftest: deps lab-deps
 	$(Q)$(MAKE) deps DEPS='jq libxml2-utils cmark-gfm'
-	$(Q)$(MAKE) $(O)/iopath $(O)/iopath-gate
+	$(Q)$(MAKE) $(addprefix $(O)/,iopath iopath-events iopath-gate)
 	$(Q)O='$(O)' setpriv --pdeathsig TERM ci/gate/selftest
 
+# Ours beside other tracers, in one guest for each of KERNELS: 20 minutes each.
+.PHONY: results-overhead
+results-overhead: export KERNELS := $(or $(KERNELS),6.1)
+results-overhead: export GATE_ARMS := $(value GATE_ARMS)
+results-overhead: export GATE_WORKLOADS := $(value GATE_WORKLOADS)
+results-overhead: deps lab-deps arms-deps
+	$(Q)$(MAKE) $(addprefix $(O)/,iopath iopath-events iopath-gate)
+	$(Q)O='$(O)' CLANG='$(CLANG)' setpriv --pdeathsig TERM ci/gate/publish results/overhead.md
+
 HELP_TARGETS += \
+	make_results-overhead__write_results/overhead.md:_what_tiers_and_other_tracers_cost_in_virtual_time_(KERNELS=) \
 	make_gate__________overhead_in_virtual_time_against_ci/budget.ini_and_the_baseline_(ci/gate/README.md) \
 	make_baseline______measure_anew_and_write_results/baseline/,_old_beside_new \
 	make_gate-selftest_test_the_gate_itself,_in_real_guests_(10_minutes)

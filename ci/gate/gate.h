@@ -59,6 +59,7 @@ struct gate {
 	json_t *fingerprint;
 	char arms[MAX_ARMS][NAME_LEN], workloads[MAX_WORKLOADS][NAME_LEN];
 	size_t nr_arms, nr_workloads;
+	double seen[MAX_ARMS];			/* events that it showed, of all it ran beside; NAN: not known */
 	struct gate_tolerance tolerance[MAX_WORKLOADS];
 	double spread_pct[MAX_WORKLOADS];	/* of all bases */
 	struct gate_result *results;	/* nr_arms rows of nr_workloads */
@@ -86,6 +87,10 @@ json_t *gate_json(const struct gate *g);
 void gate_print_table(const struct gate *g, FILE *out);
 void gate_print_markdown(const struct gate *g, FILE *out);
 void gate_print_junit(const struct gate *g, FILE *out);
+/* Arms side by side, a column per workload: what is published. */
+void gate_print_overhead(const struct gate *g, FILE *out);
+/* Text of a table's cell or of XML. */
+void gate_print_escaped(const char *s, FILE *out);
 /* Old beside new. */
 void gate_print_renewal(const struct gate *g, FILE *out);
 

@@ -94,7 +94,7 @@ static int read_all(struct gate *g, const char *const arg[], bool renew)
 static int report(const struct gate *g, const char *dir)
 {
 	if (put(g, dir, "gate.json", print_json) || put(g, dir, "junit.xml", gate_print_junit) ||
-	    put(g, dir, "summary.md", gate_print_markdown))
+	    put(g, dir, "summary.md", gate_print_markdown) || put(g, dir, "overhead.md", gate_print_overhead))
 		return 5;
 	gate_print_table(g, stdout);
 	return gate_exit_code(g);

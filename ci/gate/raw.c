@@ -329,8 +329,20 @@ static void check_seen(const struct gate *g, size_t a, const struct cells *c, ch
 		snprintf(why, WHY_LEN, "saw %.0f requests of %.0f", seen, want);
 }
 
+/* Requests that a tier has counted, or what another tracer's output says. */
+static double events_seen(const json_t *end)
+{
+	const json_t *requests = json_object_get(json_object_get(json_object_get(end, "summary"), "coverage"), "requests");
+	const json_t *seen = json_object_get(end, "seen");
+
+	if (json_is_number(seen))
+		return json_number_value(seen);
+	return requests ? number(requests, "finished") : NAN;
+}
+
 static void finish_arm(struct gate *g, size_t a, const struct cells *c)
 {
+	g->seen[a] = events_seen(c->ends[a]);
 	for (size_t w = 0; w < g->nr_workloads; w++) {
 		const struct cell *b0 = &c->v[2 * a][w], *arm = b0 + MAX_WORKLOADS,
 				  *b1 = arm + MAX_WORKLOADS;
@@ -339,6 +351,8 @@ static void finish_arm(struct gate *g, size_t a, const struct cells *c)
 
 		if (*why)
 			snprintf(r->why, sizeof(r->why), "%s", why);
+		else if (json_is_number(json_object_get(c->ends[a], "seen")) && g->seen[a] < 1)
+			snprintf(r->why, sizeof(r->why), "it showed no event");
 		else if (!b0->reps || !arm->reps || !b1->reps)
 			snprintf(r->why, sizeof(r->why), "not measured");
 		else if (b0->ops != arm->ops || b1->ops != arm->ops || b0->reps != arm->reps ||

@@ -40,16 +40,18 @@ static json_t *result_json(const struct gate_result *r)
 
 json_t *gate_json(const struct gate *g)
 {
-	json_t *arms = json_array(), *spread = json_object();
+	json_t *arms = json_array(), *spread = json_object(), *seen = json_object();
 
 	for (size_t i = 0; g->results && i < g->nr_arms * g->nr_workloads; i++)
 		json_array_append_new(arms, result_json(&g->results[i]));
 	for (size_t w = 0; w < g->nr_workloads; w++)
 		json_object_set_new(spread, g->workloads[w], num(g->spread_pct[w]));
-	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o*}", "schema", GATE_SCHEMA,
+	for (size_t a = 0; a < g->nr_arms; a++)
+		json_object_set_new(seen, g->arms[a], num(g->seen[a]));
+	return json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o*}", "schema", GATE_SCHEMA,
 			 "verdict", gate_verdict_name(g->verdict), "kernel", g->kernel,
 			 "error", g->error, "note", g->note, "arms", arms, "base_spread_pct", spread,
-			 "fingerprint", json_incref(g->fingerprint));
+			 "events_seen", seen, "fingerprint", json_incref(g->fingerprint));
 }
 
 /* "12.3", or "-" */
@@ -118,8 +120,7 @@ void gate_print_table(const struct gate *g, FILE *out)
 		count(g, GATE_NONE));
 }
 
-/* Text of a table's cell or of XML. */
-static void escaped(const char *s, FILE *out)
+void gate_print_escaped(const char *s, FILE *out)
 {
 	for (; *s; s++) {
 		if (*s == '&')
@@ -190,7 +191,7 @@ void gate_print_markdown(const struct gate *g, FILE *out)
 			TEXT(r->loss_pct, 2), TEXT(r->budget_pct, 2), TEXT(r->extra_ns, 0),
 			TEXT(r->was_extra_ns, 0), TEXT(any ? r->tracer_ns : NAN, 1),
 			TEXT(any ? r->spread_pct : NAN, 3), gate_verdict_name(r->verdict));
-		escaped(r->why, out);
+		gate_print_escaped(r->why, out);
 		fprintf(out, " |\n");
 	}
 	if (g->results)
@@ -217,12 +218,12 @@ static void junit_case(const struct gate_result *r, FILE *out)
 	switch (r->verdict) {
 	case GATE_FAIL:
 		fprintf(out, "><failure message=\"");
-		escaped(r->why, out);
+		gate_print_escaped(r->why, out);
 		fprintf(out, "\"/></testcase>\n");
 		break;
 	case GATE_ERROR:
 		fprintf(out, "><error message=\"");
-		escaped(r->why, out);
+		gate_print_escaped(r->why, out);
 		fprintf(out, "\"/></testcase>\n");
 		break;
 	case GATE_NONE:
@@ -246,7 +247,7 @@ void gate_print_junit(const struct gate *g, FILE *out)
 		junit_case(row(g, i), out);
 	if (whole) {
 		fprintf(out, "  <testcase classname=\"gate\" name=\"run\"><error message=\"");
-		escaped(g->error[0] ? g->error : g->note, out);
+		gate_print_escaped(g->error[0] ? g->error : g->note, out);
 		fprintf(out, "\"/></testcase>\n");
 	}
 	fprintf(out, "</testsuite>\n");

@@ -408,12 +408,46 @@ TEST(reports_name_every_arm_and_why)
 	gate_release(&g);
 }
 
+static void end_of_other(const char *arm, int seen)
+{
+	say("{\"type\":\"arm\",\"arm\":\"%s\",\"why\":\"\",\"seen\":%d,\"summary\":null}\n", arm, seen);
+}
+
+TEST(another_tracer_that_showed_nothing_is_an_error)
+{
+	char text[2000] = "";
+	struct gate g;
+	FILE *f;
+
+	head("\"snoop\",\"blind\"");
+	cell("base", 30000);
+	cell("snoop", 33000);
+	end_of_other("snoop", 20000);
+	cell("base", 30000);
+	cell("blind", 30000);
+	end_of_other("blind", 0);
+	cell("base", 30000);
+	end();
+	decide(&g, budget_5, NULL);
+	ASSERT_EQ(gate_exit_code(&g), 5);
+	ASSERT_EQ(gate_result(&g, 0, 0)->verdict, GATE_NONE);
+	ASSERT_EQ(gate_result(&g, 1, 0)->verdict, GATE_ERROR);
+	ASSERT_TRUE(says(gate_result(&g, 1, 0)->why, "it showed no event"));
+	f = fmemopen(text, sizeof(text), "w");
+	gate_print_overhead(&g, f);
+	fclose(f);
+	ASSERT_TRUE(says(text, "| `snoop` | 9.09 % (+3000) | 0.0 | 2 | 20000 |"));
+	ASSERT_TRUE(says(text, "| `blind` | - |"));
+	ASSERT_TRUE(says(text, "- `blind`: it showed no event"));
+	gate_release(&g);
+}
+
 TEST_MAIN("gate", T(nothing_attached_passes), T(something_where_nothing_is_attached_is_an_error),
 	  T(growth_of_one_program_fails_and_is_named), T(growth_outside_programs_is_said_to_be_there),
 	  T(growth_within_the_tolerance_passes), T(a_gain_passes_and_asks_for_a_new_baseline),
 	  T(over_the_budget_fails_by_how_much), T(no_bound_is_no_verdict),
 	  T(bases_that_differ_are_an_error), T(an_arm_that_did_not_run_is_an_error),
 	  T(a_guest_that_stops_half_way_is_an_error), T(a_tier_must_have_seen_the_requests),
-	  T(a_tier_that_loses_fails), T(a_closed_loop_of_depth_16_counts_each_io_once),
+	  T(a_tier_that_loses_fails), T(another_tracer_that_showed_nothing_is_an_error), T(a_closed_loop_of_depth_16_counts_each_io_once),
 	  T(a_cell_is_the_mean_of_its_repetitions), T(fio_that_failed_is_an_error), T(a_budget_that_makes_no_sense_is_an_error),
 	  T(a_baseline_of_another_kernel_is_an_error), T(reports_name_every_arm_and_why))
