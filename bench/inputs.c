@@ -232,9 +232,12 @@ static int check_program(const char *given, const char *name, char **ret_path, c
 		return why_fail(why, EXIT_ENVIRONMENT, err, "%s is not installed", given);
 	if (err == -EINTR)
 		return err;
-	if (err || end.status || strncmp(out, name, strlen(name)))
-		return why_fail(why, EXIT_ENVIRONMENT, -EIO, "%s --version failed: %.100s", given,
-				out ? out : strerror(-err));
+	if (err || end.status)
+		return why_fail(why, EXIT_ENVIRONMENT, -EIO, "%s --version failed: %.*s", given,
+				out && *out ? (int)strcspn(out, "\n") : 100, out && *out ? out : strerror(-err));
+	if (strncmp(out, name, strlen(name)))
+		return why_fail(why, EXIT_ENVIRONMENT, -EIO, "%s is not %s: its version is \"%.*s\"", given, name,
+				(int)strcspn(out, "\n"), out);
 	snprintf(version, len, "%.*s", (int)strcspn(out, "\n"), out);
 	return 0;
 }
