@@ -26,7 +26,7 @@ gate-selftest: deps lab-deps
 
 # Ours beside other tracers, in one guest for each of KERNELS: 20 minutes each.
 .PHONY: results-overhead
-results-overhead: export KERNELS := $(or $(KERNELS),6.1)
+results-overhead: export KERNELS := $(value KERNELS)
 results-overhead: export GATE_ARMS := $(value GATE_ARMS)
 results-overhead: export GATE_WORKLOADS := $(value GATE_WORKLOADS)
 results-overhead: deps lab-deps arms-deps
