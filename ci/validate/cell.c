@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,9 +47,16 @@ static int taint(void)
 
 static bool begin(const struct cell *c, struct trace *t)
 {
+	char devs[MAX_DISKS * 56] = "";
+
 	*t = (struct trace){};
-	snprintf(t->file, sizeof(t->file), "%s", place_path("%s.json", c->disk->name));
-	if (proc_start(&t->proc, "iopath trace --json -o %s --tier %s --dev %s%s", t->file, c->tier, c->disk->path,
+	for (size_t i = 0; i < c->nr_disks; i++) {
+		size_t len = strlen(devs);
+
+		snprintf(devs + len, sizeof(devs) - len, " --dev %s", c->disks[i].target->path);
+	}
+	snprintf(t->file, sizeof(t->file), "%s", place_path("%s.json", c->disks[0].target->name));
+	if (proc_start(&t->proc, "iopath trace --json -o %s --tier %s%s%s", t->file, c->tier, devs,
 		       c->records ? " --threshold 1ns" : "") ||
 	    !proc_until(&t->proc, "iopath: ready", READY_MS)) {
 		differ("the tracer did not begin: %.300s", t->proc.err.text);
@@ -74,25 +80,40 @@ static bool end(struct trace *t)
 	return check_true("the report ends with a summary", t->summary);
 }
 
-static void check_scheduler(const struct cell *c, const char *want, const char *when)
+static void check_scheduler(const struct target *disk, const char *want, const char *when)
 {
 	char name[32];
 
-	target_scheduler(c->disk, name, sizeof(name));
+	target_scheduler(disk, name, sizeof(name));
 	check_text(when, name, want);
 }
 
 /* Under each scheduler in turn. */
-static bool work(const struct cell *c, struct truth *truth, json_t *not_offered)
+static bool work(const struct cell_disk *d, struct truth *truth, json_t *not_offered)
 {
 	bool fine = true;
 
-	for (size_t i = 0; i < c->nr_schedulers && fine; i++) {
-		fine = check_same("setting the scheduler", target_set_scheduler(c->disk, c->schedulers[i]), 0);
-		check_scheduler(c, c->schedulers[i], "scheduler before");
+	for (size_t i = 0; i < d->nr_schedulers && fine; i++) {
+		fine = check_same("setting the scheduler", target_set_scheduler(d->target, d->schedulers[i]), 0);
+		check_scheduler(d->target, d->schedulers[i], "scheduler before");
 		if (fine)
-			fine = work_do(c->disk, truth, not_offered);
-		check_scheduler(c, c->schedulers[i], "scheduler after");
+			fine = work_do(d->target, truth, not_offered);
+		check_scheduler(d->target, d->schedulers[i], "scheduler after");
+	}
+	return fine;
+}
+
+/* On one disk after the other. */
+static bool work_all(const struct cell *c, struct seen *seen, json_t *not_offered)
+{
+	bool fine = true;
+
+	for (size_t i = 0; i < c->nr_disks && fine; i++) {
+		json_t *names = json_array();
+		struct target *disk = c->disks[i].target;
+
+		fine = work(&c->disks[i], &seen[i].truth, names);
+		json_object_set_new(not_offered, disk->class, names);
 	}
 	return fine;
 }
@@ -110,38 +131,48 @@ static bool kernel_hid_some(const struct cell *c, const struct trace *t)
 	       (!strcmp(c->kernel, "native") && number_at(t->summary, "coverage.lost.no_end") > 0);
 }
 
+/* What was counted before becomes what was counted since. */
+static void stats_since(const struct cell *c, struct seen *seen)
+{
+	for (size_t i = 0; i < c->nr_disks; i++)
+		seen[i].stat = disk_stat_since(c->disks[i].target->name, &seen[i].stat);
+}
+
 /* True: once more. */
 static bool run_once(const struct cell *c, json_t *result, bool may_repeat)
 {
-	json_t *lines = json_array(), *not_offered = json_array();
+	json_t *lines = json_array(), *not_offered = json_object();
+	struct seen seen[MAX_DISKS];
 	double began = now_s(), ready;
 	int complaints = taint();
-	struct disk_stat before;
-	struct truth truth;
+	int64_t requests = 0, operations = 0;
 	struct trace t;
 	bool fine, again = false;
 
 	json_object_set_new(result, "differs", lines);
 	json_object_set_new(result, "not_offered", not_offered);
 	differ_into(lines);
-	truth_init(&truth);
-	check_same("reading the disk's counts", disk_stat_read(c->disk->name, &before), 0);
+	for (size_t i = 0; i < c->nr_disks; i++) {
+		truth_init(&seen[i].truth);
+		check_same("reading the disk's counts", disk_stat_read(c->disks[i].target->name, &seen[i].stat), 0);
+	}
 	fine = begin(c, &t);
 	ready = now_s();
-	flock(c->turn_fd, LOCK_EX);
 	if (fine)
-		fine = work(c, &truth, not_offered);
+		fine = work_all(c, seen, not_offered);
 	fine &= end(&t);
-	flock(c->turn_fd, LOCK_UN);
 	if (fine) {
-		struct disk_stat done = disk_stat_since(c->disk->name, &before);
-
+		stats_since(c, seen);
 		again = may_repeat && kernel_hid_some(c, &t);
-		judge(c, &t, &truth, &done);
+		judge(c, &t, seen);
 	}
 	check_same("warnings of the kernel", taint() & ~complaints, 0);
-	json_object_set_new(result, "requests", json_integer(truth_requests(&truth)));
-	json_object_set_new(result, "operations", json_integer(truth_operations(&truth)));
+	for (size_t i = 0; i < c->nr_disks; i++) {
+		requests += truth_requests(&seen[i].truth);
+		operations += truth_operations(&seen[i].truth);
+	}
+	json_object_set_new(result, "requests", json_integer(requests));
+	json_object_set_new(result, "operations", json_integer(operations));
 	json_object_set_new(result, "start_s", json_real(ready - began));
 	json_object_set_new(result, "seconds", json_real(now_s() - began));
 	if (json_array_size(lines) && t.summary)
@@ -155,7 +186,7 @@ static bool failed(json_t *result)
 	return json_array_size(json_object_get(result, "differs"));
 }
 
-/* One tracer for all schedulers of @c. */
+/* One tracer for all of @c. */
 static json_t *run(const struct cell *c)
 {
 	json_t *result = json_object();
@@ -168,88 +199,132 @@ static json_t *run(const struct cell *c)
 	return result;
 }
 
-static json_t *line(const struct cell *c, const char *scheduler)
+static json_t *line(const struct cell *c, const struct target *disk, const char *scheduler)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "cell", "kernel", c->kernel, "disk",
-			 c->disk->class, "scheduler", scheduler, "tier", c->tier, "device", c->disk->name);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "type", "cell", "kernel", c->kernel, "disk", disk->class,
+			 "scheduler", scheduler, "tier", c->tier, "device", disk->name);
 }
 
-/* What one tracer found holds for each scheduler; sums are given to the first. */
+static size_t nr_cells(const struct cell *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->nr_disks; i++)
+		n += c->disks[i].nr_schedulers;
+	return n;
+}
+
+/* What one tracer found holds for each of its cells; sums are given to the first. */
 static void add_together(json_t *all, const struct cell *c, json_t *result)
 {
 	static const char *const sums[] = { "requests", "operations", "start_s", "seconds" };
+	json_t *left_out = json_incref(json_object_get(result, "not_offered"));
+	bool first = true;
 
-	for (size_t i = 0; i < c->nr_schedulers; i++) {
-		json_t *l = line(c, c->schedulers[i]);
+	for (size_t d = 0; d < c->nr_disks; d++)
+		for (size_t i = 0; i < c->disks[d].nr_schedulers; i++, first = false) {
+			const struct target *disk = c->disks[d].target;
+			json_t *l = line(c, disk, c->disks[d].schedulers[i]), *names;
 
-		json_object_set_new(l, "together", json_integer((json_int_t)c->nr_schedulers));
-		json_object_update(l, result);
-		for (size_t s = 0; s < ARRAY_SIZE(sums) && i; s++)
-			json_object_set_new(l, sums[s], json_integer(0));
-		json_array_append_new(all, l);
-	}
+			json_object_set_new(l, "together", json_integer((json_int_t)nr_cells(c)));
+			json_object_update(l, result);
+			names = json_object_get(left_out, disk->class);
+			json_object_set_new(l, "not_offered", names ? json_incref(names) : json_array());
+			for (size_t s = 0; s < ARRAY_SIZE(sums) && !first; s++)
+				json_object_set_new(l, sums[s], json_integer(0));
+			json_array_append_new(all, l);
+		}
+	json_decref(left_out);
 }
 
-/* Each with a tracer of its own. If all are right then, together they were not. */
-static void add_singly(json_t *all, const struct cell *c, json_t *together)
-{
-	size_t first = json_array_size(all);
-	bool any = false;
+static void run_parts(json_t *all, const struct cell *c);
 
-	for (size_t i = 0; i < c->nr_schedulers; i++) {
+static bool any_failed(json_t *lines, size_t from)
+{
+	for (size_t i = from; i < json_array_size(lines); i++)
+		if (failed(json_array_get(lines, i)))
+			return true;
+	return false;
+}
+
+/* Each disk, then each scheduler, with a tracer of its own. If all are right then, together they were not. */
+static void add_apart(json_t *all, const struct cell *c, json_t *together)
+{
+	size_t first = json_array_size(all), nr = c->nr_disks > 1 ? c->nr_disks : c->disks[0].nr_schedulers;
+
+	for (size_t i = 0; i < nr; i++) {
 		struct cell one = *c;
-		json_t *l = line(c, c->schedulers[i]), *result;
 
-		one.schedulers = &c->schedulers[i];
-		one.nr_schedulers = 1;
-		result = run(&one);
-		any |= failed(result);
-		json_object_update(l, result);
-		json_decref(result);
-		json_array_append_new(all, l);
+		one.nr_disks = 1;
+		if (c->nr_disks > 1) {
+			one.disks[0] = c->disks[i];
+		} else {
+			one.disks[0].schedulers[0] = c->disks[0].schedulers[i];
+			one.disks[0].nr_schedulers = 1;
+		}
+		run_parts(all, &one);
 	}
-	if (!any) {
-		json_object_update(json_array_get(all, first), together);
-		json_object_set_new(json_array_get(all, first), "why",
-				    json_string("all schedulers under one tracer, where each alone was right"));
+	if (!any_failed(all, first)) {
+		json_t *l = json_array_get(all, first);
+
+		json_object_set(l, "verdict", json_object_get(together, "verdict"));
+		json_object_set(l, "differs", json_object_get(together, "differs"));
+		json_object_set_new(l, "why", json_string("all under one tracer, where each alone was right"));
 	}
 }
 
-static void add_skip(json_t *all, const struct cell *c, const char *scheduler, int err)
+static void run_parts(json_t *all, const struct cell *c)
 {
-	json_t *l = line(c, scheduler);
+	json_t *result = run(c);
+
+	if (failed(result) && nr_cells(c) > 1)
+		add_apart(all, c, result);
+	else
+		add_together(all, c, result);
+	json_decref(result);
+}
+
+static void add_skip(json_t *all, const struct cell *c, const struct target *disk, const char *scheduler, int err)
+{
+	json_t *l = line(c, disk, scheduler);
 	char offered[128];
 
-	target_schedulers(c->disk, offered, sizeof(offered));
+	target_schedulers(disk, offered, sizeof(offered));
 	json_object_set_new(l, "verdict", json_string(err == -ENOENT ? "skip" : "FAIL"));
 	json_object_set_new(l, "why", json_sprintf("the kernel offers this disk \"%s\" alone: %s", offered,
 						   strerror(-err)));
 	json_array_append_new(all, l);
 }
 
-json_t *cell_run(const struct cell *c)
+/* Those schedulers that the kernel offers it. */
+static void offered(json_t *all, const struct cell *c, const struct cell_disk *d, struct cell_disk *ret)
 {
-	json_t *all = json_array(), *result;
-	const char *offered[MAX_SCHEDULERS];
-	struct cell can = *c;
-
-	can.schedulers = offered;
-	can.nr_schedulers = 0;
-	for (size_t i = 0; i < c->nr_schedulers; i++) {
-		int err = target_set_scheduler(c->disk, c->schedulers[i]);
+	ret->target = d->target;
+	ret->nr_schedulers = 0;
+	for (size_t i = 0; i < d->nr_schedulers; i++) {
+		int err = target_set_scheduler(d->target, d->schedulers[i]);
 
 		if (err)
-			add_skip(all, c, c->schedulers[i], err);
+			add_skip(all, c, d->target, d->schedulers[i], err);
 		else
-			offered[can.nr_schedulers++] = c->schedulers[i];
+			ret->schedulers[ret->nr_schedulers++] = d->schedulers[i];
 	}
-	if (!can.nr_schedulers)
-		return all;
-	result = run(&can);
-	if (failed(result) && can.nr_schedulers > 1)
-		add_singly(all, &can, result);
-	else
-		add_together(all, &can, result);
-	json_decref(result);
+}
+
+json_t *cell_run(const struct cell *c)
+{
+	json_t *all = json_array();
+	struct cell can = *c;
+
+	can.nr_disks = 0;
+	for (size_t i = 0; i < c->nr_disks; i++) {
+		struct cell_disk *d = &can.disks[can.nr_disks];
+
+		offered(all, c, &c->disks[i], d);
+		if (d->nr_schedulers)
+			can.nr_disks++;
+	}
+	if (can.nr_disks)
+		run_parts(all, &can);
 	return all;
 }

@@ -58,7 +58,7 @@ static void judge_start(const struct cell *c, const struct trace *t)
 }
 
 /* Does a hook see when this class of disk hands a command over? */
-static bool driver_seen(const struct cell *c)
+static bool driver_seen(const struct cell *c, const struct target *disk)
 {
 	static const struct {
 		const char *class, *hook;
@@ -67,7 +67,7 @@ static bool driver_seen(const struct cell *c)
 	size_t i;
 
 	for (size_t d = 0; d < ARRAY_SIZE(drivers); d++)
-		if (is(c->disk->class, drivers[d].class))
+		if (is(disk->class, drivers[d].class))
 			json_array_foreach(hooks, i, hook)
 				if (json_is_true(json_at(hook, "chosen")) &&
 				    !strncmp(text_at(hook, "target"), drivers[d].hook, strlen(drivers[d].hook)))
@@ -105,7 +105,8 @@ static void judge_sum(json_t *row, const char *of, int64_t window_ns)
 }
 
 /* In how many requests each stage must have been. */
-static void judge_stage_counts(const struct cell *c, json_t *row, const char *of, const struct tally *want)
+static void judge_stage_counts(const struct cell *c, const struct target *disk, json_t *row, const char *of,
+			       const struct tally *want)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(block_stages); i++) {
 		const char *name = block_stages[i];
@@ -120,31 +121,39 @@ static void judge_stage_counts(const struct cell *c, json_t *row, const char *of
 		}
 		if (is(name, "i2d"))
 			least = want->scheduled;	/* of others what the driver could not take at once */
-		if (is(name, "driver") && !driver_seen(c))
+		if (is(name, "driver") && !driver_seen(c, disk))
 			least = most = 0;
-		if (is(name, "complete") && is(c->disk->class, "null_blk"))
+		if (is(name, "complete") && is(disk->class, "null_blk"))
 			least = 0;	/* its timer ends requests itself */
 		check_between(what, count, least, most);
 	}
 }
 
-static void judge_requests(const struct cell *c, const struct trace *t, const struct truth *truth,
-			   int64_t window_ns)
+static void judge_requests(const struct cell *c, const struct target *disk, const struct trace *t,
+			   const struct truth *truth, int64_t window_ns)
 {
 	for (int i = 0; i < NR_REQS; i++) {
 		const struct tally *want = &truth->requests[i];
-		json_t *row = trace_device_op(t, c->disk->name, want->name);
+		json_t *row = trace_device_op(t, disk->name, want->name);
 		char of[64];
 
-		snprintf(of, sizeof(of), "%s requests", want->name);
-		check_device(t, c->disk->name, want->name, want->count, want->bytes);
+		snprintf(of, sizeof(of), "%s requests of %s", want->name, disk->name);
+		check_device(t, disk->name, want->name, want->count, want->bytes);
 		if (!row)
 			continue;
 		judge_sum(row, of, window_ns);
 		if (i != REQ_FLUSH)
-			judge_stage_counts(c, row, of, want);
+			judge_stage_counts(c, disk, row, of, want);
 		check_same("merged bios", number_at(row, "merged_bios"), 0);
 	}
+}
+
+static bool is_ours(const struct cell *c, const char *device)
+{
+	for (size_t i = 0; i < c->nr_disks; i++)
+		if (is(device, c->disks[i].target->name))
+			return true;
+	return false;
 }
 
 /* Nothing is in the report that was not done. */
@@ -155,7 +164,7 @@ static void judge_no_more(const struct cell *c, const struct trace *t, const str
 	size_t d, o;
 
 	json_array_foreach(json_at(t->summary, "devices"), d, device) {
-		check_text("device", text_at(device, "name"), c->disk->name);
+		check_true("a device of the report is one of the cell", is_ours(c, text_at(device, "name")));
 		json_array_foreach(json_at(device, "ops"), o, row)
 			if (!is(text_at(row, "op"), "flush_command"))
 				requests += number_at(row, "count");
@@ -192,26 +201,41 @@ static void judge_operations(const struct cell *c, const struct trace *t, const 
 
 /* ---- against the disk, and the report against itself ---- */
 
-static int64_t commands(const struct cell *c, const struct trace *t)
+static int64_t commands_of(const struct target *disk, const struct trace *t)
 {
-	return trace_device_count(t, c->disk->name, "flush_command");
+	return trace_device_count(t, disk->name, "flush_command");
 }
 
-static void judge_disk(const struct cell *c, const struct trace *t, const struct truth *truth,
+static int64_t commands(const struct cell *c, const struct trace *t)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < c->nr_disks; i++)
+		n += commands_of(c->disks[i].target, t);
+	return n;
+}
+
+/* A count of @disk's own. */
+static void same_count(const struct target *disk, const char *of, uint64_t got, int64_t want)
+{
+	char what[96];
+
+	snprintf(what, sizeof(what), "%s by %s's own count", of, disk->name);
+	check_same(what, (int64_t)got, want);
+}
+
+static void judge_disk(const struct target *disk, const struct trace *t, const struct truth *truth,
 		       const struct disk_stat *d)
 {
 	const struct tally *r = truth->requests;
 
-	check_same("reads by the disk's own count", (int64_t)d->reads, r[REQ_READ].count);
-	check_same("writes and flushes by the disk's own count", (int64_t)d->writes,
-		   r[REQ_WRITE].count + r[REQ_FLUSH].count);
-	check_same("discards by the disk's own count", (int64_t)d->discards, r[REQ_DISCARD].count);
-	check_same("flush commands against the disk's own count", commands(c, t), (int64_t)d->flushes);
-	check_same("bytes read by the disk's own count", (int64_t)d->read_sectors * 512, r[REQ_READ].bytes);
-	check_same("bytes written by the disk's own count", (int64_t)d->write_sectors * 512,
-		   r[REQ_WRITE].bytes);
-	check_same("bytes discarded by the disk's own count", (int64_t)d->discard_sectors * 512,
-		   r[REQ_DISCARD].bytes);
+	same_count(disk, "reads", d->reads, r[REQ_READ].count);
+	same_count(disk, "writes and flushes", d->writes, r[REQ_WRITE].count + r[REQ_FLUSH].count);
+	same_count(disk, "discards", d->discards, r[REQ_DISCARD].count);
+	same_count(disk, "flush commands", d->flushes, commands_of(disk, t));
+	same_count(disk, "bytes read", d->read_sectors * 512, r[REQ_READ].bytes);
+	same_count(disk, "bytes written", d->write_sectors * 512, r[REQ_WRITE].bytes);
+	same_count(disk, "bytes discarded", d->discard_sectors * 512, r[REQ_DISCARD].bytes);
 }
 
 static void judge_coverage(const struct cell *c, const struct trace *t, const struct truth *truth)
@@ -250,7 +274,7 @@ static void judge_record(const struct cell *c, json_t *record, int64_t begin_ns,
 	snprintf(what, sizeof(what), "record of a %s: start", kind);
 	check_between(what, start, begin_ns, end_ns - total);
 	if (number_at(record, "requests") > 0)
-		check_text("device of a record", text_at(record, "device"), c->disk->name);
+		check_true("the device of a record is one of the cell", is_ours(c, text_at(record, "device")));
 	if (is(text_at(record, "level"), "operation"))
 		check_text("who did it", text_at(record, "comm"), "known-count");
 }
@@ -279,18 +303,25 @@ static void judge_records(const struct cell *c, const struct trace *t, const str
 			   (above ? truth->requests[REQ_DISCARD].count : truth_requests(truth)));
 }
 
-void judge(const struct cell *c, const struct trace *t, const struct truth *truth, const struct disk_stat *disk)
+void judge(const struct cell *c, const struct trace *t, const struct seen *seen)
 {
 	int64_t window_ns = number_at(t->summary, "window_ns");
+	struct truth all;
 
+	truth_init(&all);
 	check_summary_shape(t, c->tier);
 	judge_start(c, t);
-	judge_requests(c, t, truth, window_ns);
+	for (size_t i = 0; i < c->nr_disks; i++) {
+		const struct target *disk = c->disks[i].target;
+
+		judge_requests(c, disk, t, &seen[i].truth, window_ns);
+		judge_disk(disk, t, &seen[i].truth, &seen[i].stat);
+		truth_add(&all, &seen[i].truth);
+	}
 	if (has_operations(c))
-		judge_operations(c, t, truth, window_ns);
-	judge_no_more(c, t, truth);
-	judge_disk(c, t, truth, disk);
-	judge_coverage(c, t, truth);
+		judge_operations(c, t, &all, window_ns);
+	judge_no_more(c, t, &all);
+	judge_coverage(c, t, &all);
 	if (c->records)
-		judge_records(c, t, truth);
+		judge_records(c, t, &all);
 }

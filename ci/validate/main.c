@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * iopath-validate cells --kernel K --disks CLASS:PATH,… --schedulers … --tiers …
- *	[--jobs N]
- *	runs them here, N disks at a time, a line of JSON each. A disk "loop" without a path is made.
+ *	runs them here, a line of JSON each. A disk "loop" without a path is made.
  * iopath-validate doctor
  *	the line that report reads
  * iopath-validate digest FILE [--release]
@@ -11,12 +10,7 @@
  *	table, failures, skips; the exit status is 1 when a cell failed or was not run
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "ci/validate/cell.h"
 #include "ci/validate/doctor.h"
@@ -45,19 +39,14 @@ static int parse(const struct opt_table *table, int argc, char **argv, void *cfg
 	return r ? fail(USAGE, table->command, err.msg) : -1;
 }
 
-/* Of several processes one at a time prints, and one does I/O. Without a lock: -1. */
-static int print_fd = -1, turn_fd = -1;
-
 static int put_line(json_t *line)
 {
 	int err;
 
-	flock(print_fd, LOCK_EX);
 	err = json_dumpf(line, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
 	putchar('\n');
 	json_decref(line);
 	err |= fflush(stdout);
-	flock(print_fd, LOCK_UN);
 	return err ? fail(BROKEN, "stdout", strerror(errno)) : OK;
 }
 
@@ -66,7 +55,6 @@ static int put_line(json_t *line)
 struct cells_cfg {
 	const char *kernel;
 	struct opt_list disks, schedulers, tiers;
-	uint64_t jobs;
 };
 
 #define F(f) offsetof(struct cells_cfg, f)
@@ -75,30 +63,31 @@ static const struct opt cells_opts[] = {
 	{ "disks", 0, OPT_LIST, F(disks), "CLASS:PATH,...", "to use, and to write to", 0, 0, NULL },
 	{ "schedulers", 0, OPT_LIST, F(schedulers), "NAME,...", "to set", 0, 0, NULL },
 	{ "tiers", 0, OPT_LIST, F(tiers), "NAME,...", "to trace", 0, 0, NULL },
-	{ "jobs", 0, OPT_U64, F(jobs), "N", "disks at a time (default 1)", 1, 64, NULL },
 };
 #undef F
 
 static const struct opt_table cells_table = { "iopath-validate cells", "run cells of the matrix here", "", cells_opts,
 					      ARRAY_SIZE(cells_opts) };
 
-/* Those schedulers of @c that are, or are not, the one with which every I/O is printed. */
-static int run_part(const struct cell *c, bool records)
+/* Those schedulers that are, or are not, the one with which every I/O is printed. */
+static int run_part(const struct cells_cfg *cfg, const struct cell *c, bool records)
 {
-	const char *schedulers[MAX_SCHEDULERS];
 	struct cell part = *c;
 	json_t *lines, *line;
 	int status = OK;
 	size_t i;
 
 	part.records = records;
-	part.schedulers = schedulers;
-	part.nr_schedulers = 0;
-	for (i = 0; i < c->nr_schedulers; i++)
-		if (records == (c->records && !strcmp(c->schedulers[i], "mq-deadline")))
-			schedulers[part.nr_schedulers++] = c->schedulers[i];
-	if (!part.nr_schedulers)
-		return OK;
+	for (size_t d = 0; d < part.nr_disks; d++) {
+		struct cell_disk *disk = &part.disks[d];
+
+		disk->nr_schedulers = 0;
+		for (i = 0; i < cfg->schedulers.nr; i++)
+			if (records == (c->records && !strcmp(cfg->schedulers.v[i], "mq-deadline")))
+				disk->schedulers[disk->nr_schedulers++] = cfg->schedulers.v[i];
+		if (!disk->nr_schedulers)
+			return OK;
+	}
 	lines = cell_run(&part);
 	json_array_foreach(lines, i, line)
 		if (!status)
@@ -108,30 +97,17 @@ static int run_part(const struct cell *c, bool records)
 }
 
 /* In the widest tier and with one scheduler, each I/O is looked at on its own, too. */
-static int run_disk(const struct cells_cfg *cfg, json_t *doctor, const char *spec)
+static int run_tiers(const struct cells_cfg *cfg, struct cell *c)
 {
-	struct target disk;
-	int err = target_open(&disk, spec), status = OK;
+	int status = OK;
 
-	if (err)
-		return fail(CANNOT, spec, strerror(-err));
 	for (size_t t = 0; t < cfg->tiers.nr && !status; t++) {
-		const struct cell c = {
-			.kernel = cfg->kernel,
-			.disk = &disk,
-			.schedulers = (const char *const *)cfg->schedulers.v,
-			.nr_schedulers = cfg->schedulers.nr,
-			.tier = cfg->tiers.v[t],
-			.doctor = doctor,
-			.records = !strcmp(cfg->tiers.v[t], "full"),
-			.turn_fd = turn_fd,
-		};
-
-		status = run_part(&c, false);
+		c->tier = cfg->tiers.v[t];
+		c->records = !strcmp(c->tier, "full");
+		status = run_part(cfg, c, false);
 		if (!status)
-			status = run_part(&c, true);
+			status = run_part(cfg, c, true);
 	}
-	target_close(&disk);
 	return status;
 }
 
@@ -154,69 +130,45 @@ static int skip_all(const struct cells_cfg *cfg, const char *why)
 	return OK;
 }
 
-static int open_lock(const char *name)
-{
-	return open(place_path("%s", name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-}
-
-/* A process of its own, so that tracers start side by side: that takes longest. */
-static bool start_disk(const struct cells_cfg *cfg, json_t *doctor, const char *spec)
-{
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid)
-		return pid > 0;
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	print_fd = open_lock("print");
-	turn_fd = open_lock("turn");
-	exit(print_fd < 0 || turn_fd < 0 ? fail(BROKEN, "lock", strerror(errno)) : run_disk(cfg, doctor, spec));
-}
-
-static void reap(int *status)
-{
-	int st = 0;
-
-	if (wait(&st) > 0 && (!WIFEXITED(st) || WEXITSTATUS(st)))
-		*status = WIFEXITED(st) ? WEXITSTATUS(st) : BROKEN;
-}
-
+/* A disk that is not there leaves its cells without a result. */
 static int run_cells(const struct cells_cfg *cfg)
 {
 	const char *no = place_ready();
-	json_t *doctor;
-	int status = OK;
-	size_t running = 0;
+	struct target disks[MAX_DISKS];
+	struct cell c = { .kernel = cfg->kernel };
+	int status = OK, missing = OK;
 
 	if (no)
 		return skip_all(cfg, no);
-	doctor = doctor_ask();
-	if (!doctor)
+	c.doctor = doctor_ask();
+	if (!c.doctor)
 		return BROKEN;
-	for (size_t i = 0; i < cfg->disks.nr && cfg->jobs == 1 && !status; i++)
-		status = run_disk(cfg, doctor, cfg->disks.v[i]);
-	for (size_t i = 0; i < cfg->disks.nr && cfg->jobs > 1; i++, running++) {
-		if (running == cfg->jobs && running--)
-			reap(&status);
-		if (!start_disk(cfg, doctor, cfg->disks.v[i]))
-			return fail(BROKEN, "fork", strerror(errno));
+	for (size_t i = 0; i < cfg->disks.nr; i++) {
+		struct target *disk = &disks[c.nr_disks];
+		int err = target_open(disk, cfg->disks.v[i]);
+
+		if (err)
+			missing = fail(CANNOT, cfg->disks.v[i], strerror(-err));
+		else
+			c.disks[c.nr_disks++].target = disk;
 	}
-	while (running--)
-		reap(&status);
-	json_decref(doctor);
-	return status;
+	if (c.nr_disks)
+		status = run_tiers(cfg, &c);
+	for (size_t i = 0; i < c.nr_disks; i++)
+		target_close(&disks[i]);
+	json_decref(c.doctor);
+	return status ? status : missing;
 }
 
 static int cells_main(int argc, char **argv)
 {
-	struct cells_cfg cfg = { .jobs = 1 };
+	struct cells_cfg cfg = {};
 	int operand, r = parse(&cells_table, argc, argv, &cfg, &operand);
 
 	if (r < 0 && (operand < argc || !cfg.kernel || !cfg.disks.nr || !cfg.schedulers.nr || !cfg.tiers.nr))
 		r = fail(USAGE, cells_table.command, "all four options are needed, and nothing else");
-	if (r < 0 && cfg.schedulers.nr > MAX_SCHEDULERS)
-		r = fail(USAGE, cells_table.command, "too many schedulers");
+	if (r < 0 && (cfg.schedulers.nr > MAX_SCHEDULERS || cfg.disks.nr > MAX_DISKS))
+		r = fail(USAGE, cells_table.command, "too many schedulers or disks");
 	for (size_t i = 0; r < 0 && i < cfg.tiers.nr; i++)
 		if (tier_rank(cfg.tiers.v[i]) < 0)
 			r = fail(USAGE, cfg.tiers.v[i], "no such tier");

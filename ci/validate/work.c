@@ -141,6 +141,21 @@ void truth_init(struct truth *t)
 					   [REQ_FLUSH].name = "flush" } };
 }
 
+void truth_add(struct truth *t, const struct truth *more)
+{
+	for (int i = 0; i < NR_REQS; i++) {
+		request_add(t, i, more->requests[i].count, more->requests[i].bytes);
+		t->requests[i].scheduled += more->requests[i].scheduled;
+	}
+	for (size_t i = 0; i < more->nr_operations; i++) {
+		const struct tally *o = &more->operations[i];
+
+		operation_add(t, o->name, o->via, o->count, o->bytes);
+	}
+	t->hits += more->hits;
+	t->misses += more->misses;
+}
+
 bool work_do(const struct target *disk, struct truth *t, json_t *not_offered)
 {
 	const struct truth before = *t;

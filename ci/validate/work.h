@@ -34,6 +34,9 @@ void truth_init(struct truth *t);
  */
 bool work_do(const struct target *disk, struct truth *t, json_t *not_offered);
 
+/* Adds @more, of another disk. */
+void truth_add(struct truth *t, const struct truth *more);
+
 int64_t truth_requests(const struct truth *t);
 int64_t truth_operations(const struct truth *t);
 

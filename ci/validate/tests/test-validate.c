@@ -67,20 +67,19 @@ static char *edited(const char *text, const char *from, const char *to)
 /* What the judge finds in a summary where @from is replaced by @to: the first line, or "". */
 static const char *found(const char *from, const char *to, unsigned int disk_reads)
 {
-	static const char *const mq_deadline = "mq-deadline";
 	static char first[256];
 	_cleanup_free_ char *text = edited(summary_text, from, to);
 	struct target disk = { .class = "nvme", .name = "nvme0n1" };
-	struct cell c = { .kernel = "6.1", .disk = &disk, .schedulers = &mq_deadline, .nr_schedulers = 1, .tier = "vfs" };
-	struct disk_stat stat = { .reads = disk_reads, .read_sectors = 24 };
+	struct cell c = { .kernel = "6.1", .disks = { { &disk, { "mq-deadline" }, 1 } }, .nr_disks = 1, .tier = "vfs" };
+	struct seen seen = { .stat = { .reads = disk_reads, .read_sectors = 24 } };
 	struct trace t = { .lines = json_array() };
 	json_t *lines = json_array();
-	struct truth truth;
+	struct truth *truth = &seen.truth;
 
-	truth_init(&truth);
-	truth.requests[REQ_READ] = (struct tally){ .name = "read", .count = 3, .bytes = 12288, .scheduled = 3 };
-	truth.operations[0] = (struct tally){ .name = "read", .via = "syscall", .count = 3, .bytes = 12288 };
-	truth.nr_operations = 1;
+	truth_init(truth);
+	truth->requests[REQ_READ] = (struct tally){ .name = "read", .count = 3, .bytes = 12288, .scheduled = 3 };
+	truth->operations[0] = (struct tally){ .name = "read", .via = "syscall", .count = 3, .bytes = 12288 };
+	truth->nr_operations = 1;
 	json_array_append_new(t.lines, parse(start_text));
 	json_array_append_new(t.lines, parse(text));
 	t.summary = json_array_get(t.lines, 1);
@@ -88,7 +87,7 @@ static const char *found(const char *from, const char *to, unsigned int disk_rea
 	c.doctor = parse(doctor_text);
 	ASSERT_TRUE(c.doctor);
 	differ_into(lines);
-	judge(&c, &t, &truth, &stat);
+	judge(&c, &t, &seen);
 	snprintf(first, sizeof(first), "%s",
 		 json_array_size(lines) ? json_string_value(json_array_get(lines, 0)) : "");
 	json_decref(c.doctor);
@@ -104,23 +103,23 @@ TEST(a_right_report_has_no_fault)
 
 TEST(each_fault_is_found)
 {
-	ASSERT_STR(found(NULL, NULL, 4), "reads by the disk's own count: 4, wanted 3");
+	ASSERT_STR(found(NULL, NULL, 4), "reads by nvme0n1's own count: 4, wanted 3");
 	ASSERT_STR(found("'count':3", "'count':2", 3), "read requests of nvme0n1: 2, wanted 3");
 	ASSERT_STR(found("'bytes':12288", "'bytes':12287", 3), "read bytes of nvme0n1: 12287, wanted 12288");
 	ASSERT_STR(found("'syscall','count':3", "'syscall','count':4", 3), "read operations through syscall: 4, wanted 3");
 	ASSERT_STR(found("'via':'syscall'", "'via':'libaio'", 3), "read operations through syscall: 0, wanted 3");
-	ASSERT_STR(found("'sum_ns':60", "'sum_ns':59", 3), "read requests: sum of the stages: 60, wanted 59");
+	ASSERT_STR(found("'sum_ns':60", "'sum_ns':59", 3), "read requests of nvme0n1: sum of the stages: 60, wanted 59");
 	ASSERT_STR(found("'i2d':" HIST(3, 9, 3), "'i2d':" HIST(2, 9, 5), 3),
-		   "read requests: requests in i2d: 2, wanted 3 to 3");
+		   "read requests of nvme0n1: requests in i2d: 2, wanted 3 to 3");
 	ASSERT_STR(found("'driver':{'count':3", "'driver':{'count':0", 3),
-		   "read requests: requests in driver: 0, wanted 3 to 3");
+		   "read requests of nvme0n1: requests in driver: 0, wanted 3 to 3");
 	ASSERT_STR(found("'complete':null", "'complete':" HIST(0, 0, 0), 3), "not true: what is not measured is null");
 	ASSERT_STR(found("'no_start':0", "'no_start':1", 3), "lost by no_start: 1, wanted 0");
 	ASSERT_STR(found("'in_flight':0", "'in_flight':1", 3), "all in flight at the end: 1, wanted 0");
 	ASSERT_STR(found("'untied_bios':0", "'untied_bios':1", 3), "bios outside of operations: 1, wanted 0");
-	ASSERT_STR(found("'errors':0", "'errors':1", 3), "read requests: errors: 1, wanted 0");
+	ASSERT_STR(found("'errors':0", "'errors':1", 3), "read requests of nvme0n1: errors: 1, wanted 0");
 	ASSERT_STR(found("'name':'nvme0n1'", "'name':'sda'", 3), "read requests of nvme0n1: 0, wanted 3");
-	ASSERT_STR(found("'window_ns':100000", "'window_ns':15", 3), "read requests: longest total: 20, wanted 0 to 15");
+	ASSERT_STR(found("'window_ns':100000", "'window_ns':15", 3), "read requests of nvme0n1: longest total: 20, wanted 0 to 15");
 }
 
 TEST(a_negative_stage_is_found)
