@@ -76,7 +76,8 @@ static void add_row(struct truth *t, const struct work *w, const struct target *
 
 	if (!strcmp(op, "discard")) {
 		request_add(t, REQ_DISCARD, count, bytes);
-		return;	/* an ioctl is no operation */
+		operation_add(t, op, "syscall", count, 0);	/* an ioctl transfers nothing */
+		return;
 	}
 	operation_add(t, op, via, count, bytes);
 	if (!strcmp(op, "read") && w->cache != HIT)
