@@ -9,6 +9,8 @@
 #define MAX_DEV_FILTERS 64
 #define MAX_CGROUP_FILTERS 8
 #define MAX_FILE_FILTERS 16
+/* Files whose answer to --dir is kept; a power of two. */
+#define NR_VERDICTS 16384
 #define NR_SYSCALLS 512
 #define NR_URING_OPS 64
 #define NR_REQ_OPS 64

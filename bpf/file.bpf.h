@@ -15,7 +15,6 @@
 #include "core.bpf.h"
 #include "page.bpf.h"
 
-#define NR_VERDICTS 16384
 #define DIR_DEPTH 40
 
 /* A hash, whose lowest bit is the answer instead: one word, so never torn. */

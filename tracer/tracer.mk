@@ -15,6 +15,7 @@ TRACER_SRC := \
 	tracer/preempt.c \
 	tracer/record.c \
 	tracer/session.c \
+	tracer/session-config.c \
 	tracer/standin.c \
 	tracer/stacks.c \
 	tracer/stacks-map.c \

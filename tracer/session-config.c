@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the programs are told before they are loaded: how large their maps are, and their configuration. */
+#include "session-config.h"
+
+#include <linux/aio_abi.h>
+#include <linux/io_uring.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "disk.h"
+#include "stats.h"
+#include "tracer/base/cleanup.h"
+
+/* ---- sizes ---- */
+
+/* Files of which is kept who last made them dirty. */
+#define MAX_DIRTIERS 16384
+
+static u32 round_pow2(u64 v, u32 lo, u32 hi)
+{
+	u32 n = lo;
+
+	while (n < v && n < hi)
+		n *= 2;
+	return n;
+}
+
+/* Statistics by who: one entry more of each dimension, for what finds no room. */
+static void sizes_by(struct session_sizes *z, const struct session_opts *o)
+{
+	if (!o->by && !o->stacks)
+		return;
+	z->who_stacks = o->stacks ? MAX_STACKS : 1;
+	z->who = o->by ? (u32)__builtin_popcount(o->by) * (o->by_max + 1) : 1;
+	z->who_ops = o->tier >= TIER_VFS ? z->ops : 1;
+	z->who_streams = 4096;
+	z->who_bios = z->bios;
+	z->who_dirtiers = o->by ? MAX_DIRTIERS : 1;
+}
+
+static bool has_records(const struct session_opts *o)
+{
+	return o->threshold_ns || o->sample || o->top;
+}
+
+/* Each I/O's owner is told, and with it whose writeback it is. */
+static bool tells_owners(const struct session_opts *o)
+{
+	return has_records(o) || o->in_flight;
+}
+
+struct session_sizes session_sizes_for(const struct session_opts *o, u32 cpus, u64 queue_depth)
+{
+	bool vfs = o->tier >= TIER_VFS;
+	struct session_sizes z = {
+		.cpus = cpus,
+		.shards = round_pow2(cpus, 1, MAX_SHARDS),
+		.bios = round_pow2(256ull * cpus, 8192, 65536),
+		.rqs = round_pow2(queue_depth * 2, 4096, 65536),
+		.ops = vfs ? round_pow2(128ull * cpus, 8192, 32768) : SLOT_WAYS,
+		.tree = o->extras.tree ? 4096 : 1,
+		/* a third of a second of 50 000 records a second: the reader does not always get a processor at once */
+		.ring_bytes = has_records(o) ? 16 << 20 : 4096,
+		.stacks = 1,
+		.dirtiers = tells_owners(o) ? MAX_DIRTIERS : 1,
+		.verdicts = o->nr_dirs ? NR_VERDICTS : 1,
+		.who = 1,
+		.who_ops = 1,
+		.who_streams = 1,
+		.who_bios = SLOT_WAYS,
+		.who_stacks = 1,
+		.who_dirtiers = 1,
+	};
+
+	z.op_rows = vfs ? z.shards * NR_OP_ROWS : 1;
+	z.parts = has_records(o) && vfs ? z.ops : 1;
+	z.stacks = o->kernel_stack ? z.ops : 1;
+	sizes_by(&z, o);
+	return z;
+}
+
+int session_size_maps(struct object *o, const struct session_sizes *z)
+{
+	const struct {
+		const char *map;
+		u32 entries;
+	} want[] = {
+		{ "counts", z->shards },
+		{ "block_stats", z->shards * NR_BLOCK_ROWS },
+		{ "op_stats", z->op_rows },
+		{ "bios_slots", z->bios },
+		{ "rqs_slots", z->rqs },
+		{ "ops_slots", z->ops },
+		{ "dones", 2 * z->cpus },
+		{ "tree", z->tree },
+		{ "ring", z->ring_bytes },
+		{ "op_parts", z->parts },
+		{ "op_stacks", z->stacks },
+		{ "dirtiers", z->dirtiers },
+		{ "verdicts", z->verdicts },
+		{ "who", z->who },
+		{ "stacks", z->who_stacks },
+		{ "stack_stats", z->who_stacks },
+		{ "who_ops", z->who_ops },
+		{ "who_streams", z->who_streams },
+		{ "who_dirtiers", z->who_dirtiers },
+		{ "who_bios_slots", z->who_bios },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		int err = bpf_map__set_max_entries(object_map(o, want[i].map), want[i].entries);
+
+		if (err)
+			return err;
+	}
+	*o->who_bios_mask = z->who_bios - 1;
+	*o->bios_mask = z->bios - 1;
+	*o->rqs_mask = z->rqs - 1;
+	*o->ops_mask = z->ops - 1;
+	return 0;
+}
+
+static u64 maps_bytes(const struct object *o, u32 cpus)
+{
+	struct bpf_map *map;
+	u64 sum = 0;
+
+	bpf_object__for_each_map(map, o->obj) {
+		u64 value = bpf_map__value_size(map), n = bpf_map__max_entries(map);
+		enum bpf_map_type type = bpf_map__type(map);
+
+		if (type == BPF_MAP_TYPE_RINGBUF)
+			sum += n;
+		else
+			sum += (value + 7) / 8 * 8 * n *
+			       (type == BPF_MAP_TYPE_PERCPU_ARRAY ? cpus : 1);
+	}
+	return sum;
+}
+
+u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth)
+{
+	const struct session_opts opts = { .tier = tier };
+	struct session_sizes z = session_sizes_for(&opts, cpus, queue_depth);
+	struct object o = { 0 };
+	u64 sum = 0;
+
+	if (!object_open(&o, false) && !session_size_maps(&o, &z))
+		sum = maps_bytes(&o, cpus);
+	object_close(&o);
+	return sum;
+}
+
+/* ---- configuration ---- */
+
+#define NO_SYSCALL { KIND_NONE, 0, 0, 0, 0, ONLY_ANY }
+
+/* Which system calls are operations; fd, offset and length by argument number. */
+static const struct {
+	long nr;
+	struct iop_syscall sc;
+} syscalls[] = {
+	{ SYS_read, { KIND_READ, 1, 0, 3, 1, ONLY_ANY } },
+	{ SYS_write, { KIND_WRITE, 1, 0, 3, 1, ONLY_ANY } },
+	{ SYS_pread64, { KIND_READ, 1, 4, 3, 0, ONLY_ANY } },
+	{ SYS_pwrite64, { KIND_WRITE, 1, 4, 3, 0, ONLY_ANY } },
+	{ SYS_readv, { KIND_READ, 1, 0, 0, 1, ONLY_ANY } },
+	{ SYS_writev, { KIND_WRITE, 1, 0, 0, 1, ONLY_ANY } },
+	{ SYS_preadv, { KIND_READ, 1, 4, 0, 0, ONLY_ANY } },
+	{ SYS_pwritev, { KIND_WRITE, 1, 4, 0, 0, ONLY_ANY } },
+	{ SYS_preadv2, { KIND_READ, 1, 4, 0, 0, ONLY_ANY } },
+	{ SYS_pwritev2, { KIND_WRITE, 1, 4, 0, 0, ONLY_ANY } },
+	{ SYS_fsync, { KIND_FSYNC, 1, 0, 0, 0, ONLY_ANY } },
+	{ SYS_fdatasync, { KIND_FDATASYNC, 1, 0, 0, 0, ONLY_ANY } },
+	{ SYS_sync_file_range, { KIND_SYNC_RANGE, 1, 2, 3, 0, ONLY_ANY } },
+	{ SYS_syncfs, { KIND_SYNC, 1, 0, 0, 0, ONLY_ANY } },
+	{ SYS_sync, { KIND_SYNC, 0, 0, 0, 0, ONLY_ANY } },
+	{ SYS_msync, { KIND_MSYNC, 0, 0, 0, 0, ONLY_ANY } },
+	{ SYS_sendfile, { KIND_COPY, 2, 0, 4, 1, ONLY_ANY } },
+	{ SYS_copy_file_range, { KIND_COPY, 1, 0, 0, 0, ONLY_ANY } },
+	{ SYS_fallocate, { KIND_ALLOCATE, 1, 3, 4, 0, ONLY_ANY } },
+	{ SYS_readahead, { KIND_READAHEAD, 1, 2, 3, 0, ONLY_ANY } },
+	{ SYS_fadvise64, { KIND_READAHEAD, 1, 2, 3, 0, ONLY_WILLNEED } },
+	{ SYS_ioctl, { KIND_DISCARD, 1, 0, 0, 0, ONLY_DISCARD } },
+	{ SYS_io_uring_enter, { KIND_URING_BATCH, 0, 0, 0, 0, ONLY_ANY } },
+	{ SYS_io_submit, { KIND_AIO_BATCH, 0, 0, 0, 0, ONLY_ANY } },
+};
+
+const struct iop_syscall *session_syscall(long nr)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(syscalls); i++)
+		if (syscalls[i].nr == nr)
+			return &syscalls[i].sc;
+	return NULL;
+}
+
+static const struct {
+	u8 opcode, kind;
+} uring_ops[] = {
+	{ IORING_OP_READV, KIND_READ },
+	{ IORING_OP_READ_FIXED, KIND_READ },
+	{ IORING_OP_READ, KIND_READ },
+	{ IORING_OP_WRITEV, KIND_WRITE },
+	{ IORING_OP_WRITE_FIXED, KIND_WRITE },
+	{ IORING_OP_WRITE, KIND_WRITE },
+	{ IORING_OP_FSYNC, KIND_FSYNC },
+	{ IORING_OP_SYNC_FILE_RANGE, KIND_SYNC_RANGE },
+	{ IORING_OP_FALLOCATE, KIND_ALLOCATE },
+};
+
+static void configure_tables(struct iop_config *c, const struct kernel *k)
+{
+	memset(c->bop_of, BOP_OTHER, sizeof(c->bop_of));
+	for (int b = 0; b < NR_BOPS; b++)
+		if (k->req_op[b] >= 0 && k->req_op[b] < NR_REQ_OPS)
+			c->bop_of[k->req_op[b]] = (u8)b;
+	for (int i = 0; i < NR_SYSCALLS; i++)
+		c->syscalls[i] = (struct iop_syscall)NO_SYSCALL;
+	for (size_t i = 0; i < ARRAY_SIZE(syscalls); i++)
+		if (syscalls[i].nr < NR_SYSCALLS)
+			c->syscalls[syscalls[i].nr] = syscalls[i].sc;
+	memset(c->uring_kind, KIND_NONE, sizeof(c->uring_kind));
+	for (size_t i = 0; i < ARRAY_SIZE(uring_ops); i++)
+		c->uring_kind[uring_ops[i].opcode] = uring_ops[i].kind;
+	for (u32 i = 0; i < NR_OP_ROWS; i++)
+		c->op_row[op_rows[i].via][op_rows[i].kind] = (u8)i;
+}
+
+/* A function of some file system is hooked, and tells the file of an operation. */
+static bool fs_hooked(const struct hook_plan *plan)
+{
+#define X(sym, function, program) plan->chosen[POINT_##sym] >= 0 ||
+	return IOP_FS_FUNCTIONS(X) false;
+#undef X
+}
+
+static bool filters_tasks(const struct session_opts *o)
+{
+	return o->tgid || o->tid || o->comm || o->extras.tree || o->nr_cgroups || o->nr_files || o->nr_dirs ||
+	       o->own_file;
+}
+
+/* Without types, virtio_blk's buffers look like any other device's. */
+static bool virtio_untyped(const struct hook_plan *plan)
+{
+	int row = plan->chosen[POINT_VIRTIO_ADD];
+
+	return row >= 0 && hook_rows[row].backend == BACKEND_KPROBE;
+}
+
+void session_plan_stamps(const struct session_opts *o, const struct kernel *k, const struct hook_plan *plan,
+			struct stamp_plan *ret)
+{
+	const struct stamp_needs needs = { .tier = o->tier,
+					   .owner = filters_tasks(o) || o->threshold_ns || o->sample || o->by,
+					   .in_flight = o->in_flight,
+					   .issue_seen = virtio_untyped(plan) };
+	struct stamp_disks disks;
+
+	stamp_look(o->devs, o->nr_devs, &disks);
+	stamp_choose(k, &disks, &needs, ret);
+}
+
+void session_configure(struct iop_config *c, const struct session_opts *o, const struct kernel *k,
+		      const struct session_sizes *z, const struct hook_plan *plan, const struct stamp_plan *stamps)
+{
+	for (u32 v = 0; v < HIST_DIRECT; v++)
+		c->bucket_of[v] = (u8)iop_hist_bucket(v);
+	c->kernel_q = stamps->kernel_q;
+	c->kernel_g = stamps->kernel_g;
+	c->kernel_d = stamps->kernel_d;
+	c->bio_slots = stamps->bio_queue;
+	c->tell = tells_owners(o);
+	/* --by and what hangs want the file when the operation begins */
+	c->fs_hooked = o->tier >= TIER_VFS && !o->by && !o->in_flight && fs_hooked(plan);
+	c->floor = o->floor;
+	c->probe_resched = o->extras.resched_calls;
+	c->tier = (u8)o->tier;
+	c->shard_mask = z->shards - 1;
+	c->shared_shards = (u32)libbpf_num_possible_cpus() > z->shards || k->preempts_programs;
+	c->self_tgid = (u32)getpid();
+	c->tgid = o->tgid;
+	c->tid = o->tid;
+	c->tree_on = o->extras.tree;
+	if (o->comm) {
+		c->comm_on = 1;
+		snprintf(c->comm, sizeof(c->comm), "%s", o->comm);
+	}
+	c->nr_devs = o->nr_devs;
+	memcpy(c->devs, o->devs, sizeof(c->devs));
+	c->bop_mask = o->bop_mask;
+	c->kind_mask = o->kind_mask;
+	c->nr_cgroups = o->nr_cgroups;
+	memcpy(c->cgroups, o->cgroups, sizeof(c->cgroups));
+	c->nr_files = o->nr_files;
+	c->nr_dirs = o->nr_dirs;
+	memcpy(c->files, o->files, sizeof(c->files));
+	memcpy(c->dirs, o->dirs, sizeof(c->dirs));
+	c->min_lat_ns = o->min_lat_ns;
+	c->own_file = o->own_file;
+	c->threshold_ns = o->threshold_ns;
+	c->sample = o->sample;
+	c->top = o->top;
+	c->parts = has_records(o) && o->tier >= TIER_VFS;
+	c->kernel_stack = o->kernel_stack;
+	c->dirtiers = tells_owners(o);
+	c->ring_wake_bytes = z->ring_bytes / 2;
+	c->who = (u8)(o->by | (o->stacks ? WHO_STACKS : 0) | (o->user_stacks ? WHO_USER_STACKS : 0));
+	c->who_streams_mask = z->who_streams - 1;
+	c->fn_iomap_end_io = k->fn_iomap_end_io;
+	c->fn_blkdev_end_io_async = k->fn_blkdev_end_io_async;
+	c->fn_blkdev_end_io = k->fn_blkdev_end_io;
+	c->fn_resched_from = k->fn_resched_from;
+	c->fn_resched_to = k->fn_resched_to;
+	configure_tables(c, k);
+}
