@@ -152,6 +152,7 @@ static int attach(struct top *t, struct session_opts *o)
 				tier_names[t->cfg.tier], t->kernel.release);
 	o->tier = t->cfg.tier;
 	err = session_open(o, &t->kernel, &plan, &t->session, why);
+	kernel_release(&t->kernel);
 	if (err)
 		return cmd_fail(&top_table, err == -EPERM ? EXIT_ENVIRONMENT : EXIT_ERROR, "%s", why);
 	err = who_map_init(t->session, o->by);

@@ -515,6 +515,9 @@ static int attach(struct trace *t, struct session_opts *o)
 	char why[SESSION_WHY_LEN];
 	int r = session_open(o, &t->kernel, &t->plan, &t->session, why);
 
+	/* the types of the whole kernel have served: 5 MB */
+	kernel_release(&t->kernel);
+
 	if (r)
 		return cmd_fail(&trace_table, r == -EPERM ? EXIT_ENVIRONMENT : EXIT_ERROR, "%s", why);
 	return attach_records(t, o);
