@@ -16,6 +16,7 @@
 #include "cmd.h"
 #include "disk.h"
 #include "hung.h"
+#include "trace-budget.h"
 #include "stacks-map.h"
 #include "look.h"
 #include "tracer/base/cleanup.h"
@@ -61,6 +62,7 @@ struct trace {
 	u64 stacks_ns;		/* when processes were last looked for */
 	struct trace_who who_opts;
 	struct hung hung;
+	struct trace_budget budget;
 	struct trace_records records;
 	struct watch_list watched;
 	int write_error;	/* -errno of the first write that failed */
@@ -154,6 +156,7 @@ static struct report make_report(struct trace *t, const char *type, u64 start_ns
 		.min_lat_ns = t->cfg.min_lat_ns,
 		.program_stats = t->cfg.stats,
 		.floor = t->cfg.floor,
+		.governor = t->cfg.budget ? &t->budget.g : NULL,
 		.who = { .who = &t->who,
 			 .dims = t->who_opts.shown,
 			 .interval = !strcmp(type, "interval"),
@@ -317,6 +320,8 @@ static u64 next_event(const struct trace *t, u64 now, u64 end_ns)
 		next = t->stacks_ns + STACKS_SEE_NS;
 	if (hung_next(&t->hung, now) < next)
 		next = hung_next(&t->hung, now);
+	if (t->cfg.budget && t->budget.next_ns < next)
+		next = t->budget.next_ns;
 	if (records_wanted(t) && now + DRAIN_NS < next)
 		next = now + DRAIN_NS;
 	if (t->cfg.interval_ns && t->interval_start_ns + t->cfg.interval_ns < next)
@@ -340,6 +345,17 @@ static int look_who(struct trace *t, u64 now)
 		t->stacks_ns = now;
 	}
 	return err || !who_due(t, now) ? err : read_all(t, now, false);
+}
+
+static int look_budget(struct trace *t, u64 now)
+{
+	int err;
+
+	if (!t->cfg.budget || now < t->budget.next_ns)
+		return 0;
+	err = session_read(t->session, &t->now);
+	return err ? err : trace_budget_look(&t->budget, t->session, stats_requests(&t->now),
+					     own_cpu_ns() - t->cpu_at_start_ns, now);
 }
 
 static int run_loop(struct trace *t)
@@ -380,6 +396,8 @@ static int run_loop(struct trace *t)
 			read_ns = now;
 		}
 		err = look_who(t, now);
+		if (!err)
+			err = look_budget(t, now);
 		if (err)
 			return err;
 	}
@@ -574,6 +592,8 @@ static int trace_session(struct trace *t, struct session_opts *o, char *const co
 	t->cpu_at_start_ns = own_cpu_ns();
 	t->start_ns = t->interval_start_ns = t->who_ns = t->anomalies.begin_ns = now_ns();
 	session_enable(t->session);
+	if (t->cfg.budget)
+		trace_budget_begin(&t->budget, t->cfg.budget, t->cfg.tier, t->start_ns);
 	announce(t, o);
 	if (command) {
 		r = start_child(t, command);
@@ -652,6 +672,8 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	if (!t->cfg.has_interval)
 		t->cfg.interval_ns = command || t->cfg.json ? 0 : 1000000000;
 	t->hung = (struct hung){ .min_age_ns = t->cfg.hung_ns, .json = t->cfg.json };
+	if (t->cfg.budget && t->cfg.floor)
+		return cmd_fail(&trace_table, EXIT_USAGE, "--budget: --floor measures nothing that could be left out");
 	o.tier = t->cfg.tier;
 	o.floor = t->cfg.floor;
 	o.program_stats = t->cfg.stats;

@@ -34,8 +34,10 @@ struct session {
 	struct stand_ins stand_ins;
 	u32 nr_shards;
 	bool has_ops;	/* rows of operations: from tier vfs */
+	struct hook_extras extras;
 	u32 devs[MAX_DEV_FILTERS], nr_devs;
 	int stats_fd;
+	bool timed_always;
 	struct records *records;
 	/* mapped arrays */
 	const u64 (*counts)[NR_COUNTS];
@@ -177,6 +179,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 	s->stats_fd = -1;
 	s->nr_shards = z.shards;
 	s->has_ops = opts->tier >= TIER_VFS;
+	s->extras = opts->extras;
 	s->nr_devs = opts->nr_devs;
 	memcpy(s->devs, opts->devs, sizeof(s->devs));
 	libbpf_said[0] = '\0';
@@ -200,9 +203,10 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 	if (err)
 		return fail(why, err, "mapping the counters");
 	if (opts->program_stats) {
-		s->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-		if (s->stats_fd < 0)
-			return fail(why, -errno, "switching BPF run-time statistics on");
+		err = session_time_programs(s, true);
+		if (err)
+			return fail(why, err, "switching BPF run-time statistics on");
+		s->timed_always = true;
 	}
 	if (k->preempts_programs) {
 		const char *what;
@@ -461,4 +465,117 @@ int session_program(const struct session *s, u32 i, struct session_program *ret)
 		return 0;
 	}
 	return -ENOENT;
+}
+
+int session_time_programs(struct session *s, bool on)
+{
+	if (s->timed_always || on == (s->stats_fd >= 0))
+		return 0;
+	if (!on) {
+		close(s->stats_fd);
+		s->stats_fd = -1;
+		return 0;
+	}
+	s->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	return s->stats_fd < 0 ? -errno : 0;
+}
+
+int session_tier_times(const struct session *s, u64 ret_ns[static NR_TIERS])
+{
+	u64 ns[NR_TIERS] = { 0 };
+
+	for (int p = 0; p < NR_POINTS; p++) {
+		struct bpf_prog_info info;
+
+		if (!s->programs[p])
+			continue;
+		if (program_info(s->programs[p], &info))
+			return -errno;
+		ns[hook_points[p].tier] += info.run_time_ns;
+	}
+	memcpy(ret_ns, ns, sizeof(ns));
+	return 0;
+}
+
+/* ---- another tier, while it runs ---- */
+
+static void detach_point(struct session *s, int p)
+{
+	stand_ins_detach(&s->stand_ins, p);
+	bpf_link__destroy(s->links[p]);
+	s->links[p] = NULL;
+}
+
+/* What is of @to and not attached, all or none. */
+static int attach_tiers(struct session *s, enum iop_tier to)
+{
+	bool attached[NR_POINTS] = { false };
+
+	for (int p = NR_POINTS - 1; p >= 0; p--) {
+		int err;
+
+		if (!s->programs[p] || s->links[p] || !hook_wanted(p, to, &s->extras))
+			continue;
+		s->links[p] = bpf_program__attach(s->programs[p]);
+		err = s->links[p] ? stand_ins_attach(&s->stand_ins, p) : -errno;
+		attached[p] = s->links[p];
+		if (!err)
+			continue;
+		for (int q = 0; q < NR_POINTS; q++)
+			if (attached[q])
+				detach_point(s, q);
+		return err;
+	}
+	return 0;
+}
+
+/* Interrupts of which the end was not seen would count as under way for ever. */
+static int forget_interrupts(struct session *s)
+{
+	struct bpf_map *map = object_map(&s->object, "irqs");
+	size_t len = (bpf_map__value_size(map) + 7ul) / 8 * 8 * (size_t)libbpf_num_possible_cpus();
+	_cleanup_free_ void *zero = calloc(1, len);
+	u32 key = 0;
+
+	return zero ? bpf_map__update_elem(map, &key, sizeof(key), zero, len, BPF_ANY) : -ENOMEM;
+}
+
+/* Nobody will see the end of what is under way. */
+static int cut_operations(struct session *s, u64 *ret_cut)
+{
+	struct bpf_map *map = object_map(&s->object, "ops_slots");
+	size_t slots = bpf_map__max_entries(map), len = slots * sizeof(struct op);
+	struct op *ops = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	u64 cut = 0;
+
+	if (ops == MAP_FAILED)
+		return -errno;
+	for (size_t i = 0; i < slots; i++) {
+		if (!__atomic_load_n(&ops[i].key, __ATOMIC_ACQUIRE))
+			continue;
+		cut += ops[i].t0 && ops[i].kind < NR_KINDS && ops[i].dev_wanted;
+		ops[i].t0 = 0;
+		memset(ops[i].stage, 0, sizeof(ops[i].stage));
+		__atomic_store_n(&ops[i].key, 0, __ATOMIC_RELEASE);
+	}
+	munmap(ops, len);
+	*ret_cut = cut;
+	return 0;
+}
+
+int session_set_tier(struct session *s, enum iop_tier tier, u64 *ret_cut)
+{
+	bool had_ops = s->links[POINT_SYS_ENTER];
+	int err = forget_interrupts(s);
+
+	*ret_cut = 0;
+	if (!err)
+		err = attach_tiers(s, tier);
+	if (err)
+		return err;
+	/* begins first: what has begun is seen to end */
+	for (int p = 0; p < NR_POINTS; p++)
+		if (s->links[p] && !hook_wanted(p, tier, &s->extras))
+			detach_point(s, p);
+	return had_ops && tier < TIER_VFS ? cut_operations(s, ret_cut) : 0;
 }

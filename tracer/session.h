@@ -107,6 +107,23 @@ struct session_program {
 };
 int session_program(const struct session *s, u32 i, struct session_program *ret);
 
+/*
+ * Run times of programs are kept from here on (@on), or no more; each costs two
+ * clock reads then. No effect with opts.program_stats, which keeps them all the
+ * time. -errno.
+ */
+int session_time_programs(struct session *s, bool on);
+/* Run time so far, ns, of the programs that each tier adds. -errno. */
+int session_tier_times(const struct session *s, u64 ret_ns[static NR_TIERS]);
+
+/*
+ * Detach what is not of @tier, or attach again what is, up to opts.tier. What
+ * was counted stays. Operations that are cut short by going below tier vfs are
+ * not counted; *ret_cut is their number. -errno: the hooks are as they were; some
+ * kernels (5.10) attach no function hook twice.
+ */
+int session_set_tier(struct session *s, enum iop_tier tier, u64 *ret_cut);
+
 /* Memory that the maps of a tier take with @cpus possible CPUs, computed. */
 u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth);
 

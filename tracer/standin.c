@@ -158,11 +158,17 @@ int stand_ins_attach(struct stand_ins *s, enum hook_point p)
 	return 0;
 }
 
+void stand_ins_detach(struct stand_ins *s, enum hook_point p)
+{
+	if (s->links[p] > 0)
+		close(s->links[p]);
+	s->links[p] = 0;
+}
+
 void stand_ins_close(struct stand_ins *s)
 {
 	for (int p = 0; p < NR_POINTS; p++)
-		if (s->links[p] > 0)
-			close(s->links[p]);
+		stand_ins_detach(s, p);
 	object_close(&s->object);
 	*s = (struct stand_ins){ 0 };
 }

@@ -28,6 +28,9 @@ int stand_ins_load(struct stand_ins *s, const struct object *first,
 /* Attach the second copy at @p, if there is one. -errno. */
 int stand_ins_attach(struct stand_ins *s, enum hook_point p);
 
+/* The opposite; nothing where there is none. */
+void stand_ins_detach(struct stand_ins *s, enum hook_point p);
+
 /* Detach and free. Accepts zeroed memory. */
 void stand_ins_close(struct stand_ins *s);
 

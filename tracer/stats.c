@@ -41,6 +41,15 @@ void stats_free(struct stats *st)
 	}
 }
 
+u64 stats_requests(const struct stats *st)
+{
+	u64 n = 0;
+
+	for (u32 row = 0; row < NR_BLOCK_ROWS; row++)
+		n += st->rows[row] ? st->rows[row]->c.count : 0;
+	return n;
+}
+
 const struct hist *stats_stage(const struct stats_row *r, bool block, int stage)
 {
 	if (!block)

@@ -41,6 +41,9 @@ extern const struct op_row {
 	u8 via, kind;
 } op_rows[NR_OP_ROWS];
 
+/* Block requests that were counted. */
+u64 stats_requests(const struct stats *st);
+
 /* Histogram of a stage in a row; NULL where that kind of row has none. */
 const struct hist *stats_stage(const struct stats_row *r, bool block, int stage);
 

@@ -48,6 +48,19 @@ static int parse_sample(const char *arg, void *field, struct opt_err *err)
 	return -EINVAL;
 }
 
+static int parse_budget(const char *arg, void *field, struct opt_err *err)
+{
+	double *share = field;
+	char *end;
+
+	errno = 0;
+	*share = strtod(arg, &end) / 100;
+	if (end != arg && (!*end || !strcmp(end, "%")) && !errno && *share >= 0.001 && *share <= 1)
+		return 0;
+	snprintf(err->msg, sizeof(err->msg), "not a percentage from 0.1%% to 100%%");
+	return -EINVAL;
+}
+
 static int parse_resched(const char *arg, void *field, struct opt_err *err)
 {
 	bool *probe = field;
@@ -99,7 +112,7 @@ static const struct opt trace_opts[] = {
 	{ "dir", 0, OPT_APPEND, F(dirs), "PATH", "only I/O of files below this directory (from tier vfs); repeatable",
 	  0, 0, NULL },
 	{ "op", 0, OPT_LIST, F(ops), "OP,...",
-	  "only these operations: read, write, flush, flush_command, discard, write_zeroes, other, and from tier vfs fsync, fdatasync, sync_file_range, sync, msync, copy, fallocate",
+	  "only these operations: read, write, flush, flush_command, discard, write_zeroes, other, and from tier vfs fsync, fdatasync, sync_file_range, sync, msync, copy, fallocate, readahead, fault, mkwrite",
 	  0, 0, NULL },
 	{ "min-lat", 0, OPT_DURATION, F(min_lat_ns), "DUR",
 	  "count only operations and requests that took this long or longer", 1, 1e15, NULL },
@@ -150,6 +163,9 @@ static const struct opt trace_opts[] = {
 	  "follow what kernel threads read from files and write to them too (costs more)", 0, 0, NULL },
 	{ "stats", 0, OPT_FLAG, F(stats), NULL,
 	  "count and time each run of each eBPF program (costs more)", 0, 0, NULL },
+	{ "budget", 0, OPT_PARSE, F(budget), "PCT",
+	  "keep tracing below this share of the processor time in use: go down a tier or more when it costs more, and up again when there is room",
+	  0, 0, parse_budget },
 	{ "floor", 0, OPT_FLAG, F(floor), NULL,
 	  "attach the hooks of the tier with programs that return at once, and measure nothing", 0, 0,
 	  NULL },

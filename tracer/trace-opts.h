@@ -35,6 +35,7 @@ struct trace_cfg {
 	struct opt_list limits, fail_on;
 	const char *limits_file;
 	uint64_t anomaly_window_ns;
+	double budget;	/* a share; 0: none */
 };
 
 extern const struct opt_table trace_table;

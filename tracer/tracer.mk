@@ -38,7 +38,10 @@ iopath_SRC := \
 	tracer/cmd-inflight.c \
 	tracer/cmd-top.c \
 	tracer/cmd-trace.c \
+	tracer/governor.c \
 	tracer/hung.c \
+	tracer/trace-budget.c \
+	tracer/view-budget.c \
 	tracer/top.c \
 	tracer/trace-records.c \
 	tracer/json-line.c \
@@ -88,6 +91,9 @@ test-hook_LIBS := -lm
 TESTS += test-preempt
 test-preempt_SRC := tracer/tests/test-preempt.c tracer/preempt.c
 
+TESTS += test-governor
+test-governor_SRC := tracer/tests/test-governor.c tracer/governor.c
+
 TESTS += test-record
 test-record_SRC := tracer/tests/test-record.c tracer/record.c tracer/top.c tracer/ksyms.c
 TESTS += test-disk-tree test-view
@@ -124,7 +130,9 @@ test-view_SRC := \
 	tracer/symbol-table.c \
 	tracer/symbols.c \
 	tracer/tests/test-view.c \
+	tracer/governor.c \
 	tracer/view-anomaly.c \
+	tracer/view-budget.c \
 	tracer/view-inflight.c \
 	tracer/view-json.c \
 	tracer/view-stacks.c \

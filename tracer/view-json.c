@@ -293,6 +293,7 @@ int view_json_report(FILE *out, const struct report *r)
 	json_object_set_new(o, "coverage", coverage_json(&r->coverage));
 	json_object_set_new(o, "followed", watched_json(r->watched));
 	json_object_set_new(o, "cost", cost_json(r));
+	json_object_set_new(o, "budget", view_json_budget(r->governor, r->start_ns + r->window_ns));
 	return put_line(out, o);
 }
 

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "bpf/wire.h"
+#include "governor.h"
 #include "tracer/base/cleanup.h"
 
 #define _cleanup_json_ _cleanup_(json_decrefp)
@@ -17,5 +17,8 @@ void set_num(json_t *o, const char *key, u64 v);
 json_t *name_json(const char *s);
 /* One line, written whole. 0 or -errno of the stream. */
 int put_line(FILE *out, json_t *o);
+
+/* What --budget did until @now_ns; @g NULL: null. */
+json_t *view_json_budget(const struct governor *g, u64 now_ns);
 
 #endif

@@ -221,6 +221,8 @@ int view_text_report(FILE *out, const struct report *r)
 	put_coverage(out, r);
 	put_watched(out, r);
 	put_cost(out, r);
+	if (r->governor)
+		view_text_budget(out, r->governor, r->start_ns + r->window_ns);
 	errno = 0;
 	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;
 }

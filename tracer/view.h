@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "governor.h"
 #include "hook.h"
 #include "session.h"
 #include "stacks.h"
@@ -70,6 +71,7 @@ struct report {
 	bool program_stats, floor;
 	const struct watch_list *watched;	/* NULL: none */
 	u64 min_lat_ns;		/* 0: all is counted */
+	const struct governor *governor;	/* --budget; NULL: not asked for */
 };
 
 /* Derive coverage from counters, and from what is in flight now. */
@@ -102,6 +104,8 @@ int view_json_report(FILE *out, const struct report *r);
 int view_json_hung(FILE *out, const struct unfinished *u);
 int view_text_report(FILE *out, const struct report *r);
 int view_text_hung(FILE *out, const struct unfinished *u);
+
+void view_text_budget(FILE *out, const struct governor *g, u64 now_ns);
 
 /* The file that an unfinished operation asked for, by its task's descriptor; "" when that is not known. */
 void unfinished_path(const struct unfinished *u, char *buf, size_t len);
