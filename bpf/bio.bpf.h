@@ -263,7 +263,9 @@ static __always_inline int on_bio_queue(struct bio *bio)
  */
 static __always_inline int on_bio_throttle(struct bio *bio)
 {
-	throttle_in_use = 1;
+	/* written once: it is read by all processors */
+	if (!throttle_in_use)
+		throttle_in_use = 1;
 	/* the rest of one that was split is asked about again */
 	return bios_find(address(bio)) ? 0 : bio_queued(bio, true);
 }

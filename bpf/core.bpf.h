@@ -72,7 +72,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);		/* shards */
 	__type(key, u32);
-	__type(value, u64[NR_COUNTS]);
+	__type(value, struct iop_counts);
 } counts SEC(".maps");
 
 static __always_inline u32 this_shard(void)
@@ -83,10 +83,10 @@ static __always_inline u32 this_shard(void)
 static __always_inline void count_add(enum iop_count which, u64 n)
 {
 	u32 shard = this_shard();
-	u64 *c = bpf_map_lookup_elem(&counts, &shard);
+	struct iop_counts *c = bpf_map_lookup_elem(&counts, &shard);
 
 	if (c)
-		__sync_fetch_and_add(&c[which], n);
+		__sync_fetch_and_add(&c->n[which], n);
 }
 
 static __always_inline void count(enum iop_count which)
@@ -372,11 +372,11 @@ static __always_inline struct iop_slow *slow_reserve(void)
 static __always_inline bool sample_turn(void)
 {
 	u32 shard = this_shard();
-	u64 *c = bpf_map_lookup_elem(&counts, &shard);
+	struct iop_counts *c = bpf_map_lookup_elem(&counts, &shard);
 
-	if (!c || ++c[COUNT_SAMPLE_TURN] < cfg.sample)
+	if (!c || ++c->n[COUNT_SAMPLE_TURN] < cfg.sample)
 		return false;
-	c[COUNT_SAMPLE_TURN] = 0;
+	c->n[COUNT_SAMPLE_TURN] = 0;
 	return true;
 }
 

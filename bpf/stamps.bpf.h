@@ -20,7 +20,7 @@ struct done {
 	u32 submitter;
 	u64 rq;		/* when it is to be told */
 	struct owner owner;	/* likewise */
-};
+} IOP_OWN_LINES;
 
 /*
  * Two for each CPU: no program that uses one runs on top of itself, and a

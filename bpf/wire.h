@@ -212,6 +212,14 @@ enum iop_count {
 	NR_COUNTS = COUNT_LOSS_FIRST + NR_LOSSES,
 };
 
+/* What one processor writes at each I/O shares no cache line with another's. */
+#define CACHE_LINE 64
+#define IOP_OWN_LINES __attribute__((aligned(CACHE_LINE)))
+
+struct iop_counts {
+	u64 n[NR_COUNTS];
+} IOP_OWN_LINES;
+
 /*
  * Log-linear histogram: values below 8 have a bucket each, above that each
  * power of two has 8 buckets, so a bucket is at most 1/8 of its lower bound
@@ -261,13 +269,13 @@ struct iop_block_stats {
 	struct iop_hist h[NR_BLOCK_HISTS];
 	struct iop_row c;
 	u8 room[HIST_ROOM];
-};
+} IOP_OWN_LINES;
 
 struct iop_op_stats {
 	struct iop_hist h[NR_OP_HISTS];
 	struct iop_row c;
 	u8 room[HIST_ROOM];
-};
+} IOP_OWN_LINES;
 
 /* What program_guards (standin.bpf.h) writes, for each program on the machine. */
 struct iop_guard {

@@ -40,7 +40,7 @@ struct session {
 	bool timed_always;
 	struct records *records;
 	/* mapped arrays */
-	const u64 (*counts)[NR_COUNTS];
+	const struct iop_counts *counts;
 	const struct iop_block_stats *blocks;
 	const struct iop_op_stats *ops;
 	const struct iop_row_id *row_ids;
@@ -389,7 +389,7 @@ int session_read(struct session *s, struct stats *st)
 	memset(st->counts, 0, sizeof(st->counts));
 	for (u32 shard = 0; shard < s->nr_shards; shard++)
 		for (u32 i = 0; i < NR_COUNTS; i++)
-			st->counts[i] += __atomic_load_n(&s->counts[shard][i], __ATOMIC_RELAXED);
+			st->counts[i] += __atomic_load_n(&s->counts[shard].n[i], __ATOMIC_RELAXED);
 	st->counts[COUNT_LOSS_FIRST + LOSS_UNEVEN] = records_uneven(s->records);
 	for (u32 row = 0; row < NR_ROWS; row++) {
 		struct stats_row *r;
@@ -447,7 +447,7 @@ void session_cost(const struct session *s, struct session_cost *ret)
 	}
 	/* skipped, and its stand-in ran */
 	for (u32 shard = 0; shard < s->nr_shards; shard++)
-		stood_in += __atomic_load_n(&s->counts[shard][COUNT_STOOD_IN], __ATOMIC_RELAXED);
+		stood_in += __atomic_load_n(&s->counts[shard].n[COUNT_STOOD_IN], __ATOMIC_RELAXED);
 	ret->recursion_misses -= stood_in < ret->recursion_misses ? stood_in : ret->recursion_misses;
 }
 
