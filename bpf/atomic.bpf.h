@@ -52,19 +52,22 @@ static __always_inline u64 exchange_u64(u64 *p, u64 new)
 
 #else
 
-#define NR_GUARDS 256
 #define GUARD_TRIES 4096
 
-/* An entry that is there is a lock that is taken: insertion is atomic. */
+/*
+ * An entry that is there is a lock that is taken: insertion is atomic. Locks are
+ * by address, so that nobody waits for what is guarded elsewhere: an interrupt
+ * cannot wait for what it interrupted. As many as can be held at a time.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, NR_GUARDS);
-	__type(key, u32);
+	__uint(max_entries, 4096);
+	__type(key, u64);
 	__type(value, u32);	/* the holder's CPU + 1 */
 } guards SEC(".maps");
 
 /* 0 when it is not to be had: its holder is what this program interrupted. */
-__attribute__((noinline)) int guard_take(u32 i)
+__attribute__((noinline)) int guard_take(u64 i)
 {
 	u32 me = bpf_get_smp_processor_id() + 1;
 	u32 *holder = bpf_map_lookup_elem(&guards, &i);
@@ -83,7 +86,7 @@ __attribute__((noinline)) int guard_take(u32 i)
  */
 #define GUARDED(type, p, must_hold, otherwise, change)                           \
 	({                                                                       \
-		u32 _i = (u32)(address(p) >> 3) & (NR_GUARDS - 1);               \
+		u64 _i = address(p);                                             \
 		int _held = guard_take(_i);                                      \
 		type was = (otherwise);                                          \
                                                                                  \
