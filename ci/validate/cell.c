@@ -308,8 +308,12 @@ static void add_skip(json_t *all, const struct cell *c, const struct target *dis
 
 	target_schedulers(disk, offered, sizeof(offered));
 	json_object_set_new(l, "verdict", json_string(err == -ENOENT ? "skip" : "FAIL"));
-	json_object_set_new(l, "why", json_sprintf("the kernel offers this disk \"%s\" alone: %s", offered,
-						   strerror(-err)));
+	if (err == -ENOENT)
+		json_object_set_new(l, "why",
+				    json_sprintf("the driver takes no such scheduler here: the kernel offers \"%s\" alone",
+						 offered));
+	else
+		json_object_set_new(l, "why", json_sprintf("setting the scheduler: %s", strerror(-err)));
 	json_array_append_new(all, l);
 }
 

@@ -113,4 +113,6 @@ void target_scheduler(const struct target *t, char *buf, size_t len)
 void target_schedulers(const struct target *t, char *buf, size_t len)
 {
 	read_attribute(t, "scheduler", buf, len);
+	while (*buf && buf[strlen(buf) - 1] == ' ')
+		buf[strlen(buf) - 1] = '\0';
 }
