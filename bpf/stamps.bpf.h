@@ -115,6 +115,8 @@ static __always_inline bool stamps_ordered(const struct rq_stamps *s)
 				DO(STAGE_DEVICE, _s->c - _s->g);                  \
 			else                                                      \
 				DO(STAGE_G2I, (_s->i ? _s->i : _s->c) - _s->g);   \
+			if (_s->i && (done)->bop != BOP_FLUSH)                    \
+				DO(STAGE_I2D, _s->c - _s->i);                     \
 		}                                                                 \
 	} while (0)
 

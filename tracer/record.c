@@ -139,7 +139,7 @@ s64 part_stage(const struct iop_part *p, enum iop_stage stage)
 	case STAGE_G2I:
 		return waits ? -1 : between(p->g_ns, end);
 	case STAGE_I2D:
-		return p->d_ns ? between(p->i_ns, taken) : -1;
+		return waits ? -1 : between(p->i_ns, p->d_ns ? taken : p->c_ns);
 	case STAGE_DRIVER:
 		return p->p_ns || p->h_ns ? between(taken, p->h_ns ? p->h_ns : p->d_ns) : -1;
 	case STAGE_DEVICE:

@@ -94,6 +94,8 @@ test-preempt_SRC := tracer/tests/test-preempt.c tracer/preempt.c
 TESTS += test-governor
 test-governor_SRC := tracer/tests/test-governor.c tracer/governor.c
 
+TESTS += test-stamps
+test-stamps_SRC := tracer/tests/test-stamps.c
 TESTS += test-record
 test-record_SRC := tracer/tests/test-record.c tracer/record.c tracer/top.c tracer/ksyms.c
 TESTS += test-disk-tree test-view

@@ -85,6 +85,8 @@ TEST(stages_of_a_part)
 {
 	const struct iop_part p = { .q_ns = 10, .g_ns = 30, .i_ns = 35, .p_ns = 45, .d_ns = 47, .e_ns = 90, .c_ns = 100 };
 	const struct iop_part flush = { .bop = BOP_FLUSH, .q_ns = 10, .g_ns = 30, .c_ns = 100 };
+	const struct iop_part refused = { .q_ns = 10, .g_ns = 30, .i_ns = 35, .c_ns = 100 };
+	const struct iop_part level = { .no_request = 1, .q_ns = 10, .c_ns = 100 };
 	const struct iop_part back = { .q_ns = 10, .g_ns = 5, .d_ns = 47, .c_ns = 46 };
 
 	ASSERT_EQ(part_stage(&p, STAGE_Q2G), 20);
@@ -98,6 +100,12 @@ TEST(stages_of_a_part)
 	ASSERT_EQ(part_stage(&back, STAGE_Q2G), 0);
 	ASSERT_EQ(part_stage(&back, STAGE_DEVICE), 0);
 	ASSERT_EQ(part_stage(&p, STAGE_WAKEUP), -1);
+	/* never issued: it was in the scheduler until its end */
+	ASSERT_EQ(part_stage(&refused, STAGE_G2I), 5);
+	ASSERT_EQ(part_stage(&refused, STAGE_I2D), 65);
+	ASSERT_EQ(part_stage(&refused, STAGE_DEVICE), -1);
+	ASSERT_EQ(part_stage(&level, STAGE_DEVICE), 90);
+	ASSERT_EQ(part_stage(&level, STAGE_Q2G), -1);
 }
 
 TEST(records_that_do_not_add_up_are_counted)
