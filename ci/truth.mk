@@ -8,7 +8,7 @@ lab-truth: export KERNELS := $(or $(KERNELS),6.1)
 lab-truth: export CASES := $(value CASES)
 lab-truth: deps lab-deps
 	$(Q)$(MAKE) deps DEPS='jq blktrace strace'
-	$(Q)$(MAKE) $(addprefix $(O)/,iopath truth-load)
+	$(Q)$(MAKE) $(addprefix $(O)/,iopath truth-load known-count test-trace-sums)
 	$(Q)O='$(O)' setpriv --pdeathsig TERM ci/truth/run
 
 HELP_TARGETS += \

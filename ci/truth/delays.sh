@@ -3,7 +3,6 @@
 # A delay put into one place appears in its stage, and in no other. In virtual time, where the rest repeats.
 # How long it was, fio says: its latency with the delay less that without.
 
-read_row() { printf 'device("%s"; "read")' $1; }
 ms=1000000
 
 # delayed DISK STAGE DIR BASE WITH LEAST_NS: on both levels
@@ -19,20 +18,16 @@ delayed()
 
 null_blk_time_is_device()
 {
-	null t_dev || return
-	trace_opts="--dev $dev"
+	null t0 || return
 	fio_traced base $dev --number_ios=100
-	unnull t_dev
-	null t_dev completion_nsec=2000000 || return
+	null t0 completion_nsec=2000000 || return
 	fio_traced with $dev --number_ios=100
-	unnull t_dev
 	delayed $disk device read base with $((19 * ms / 10))
 }
 
 scsi_debug_time_is_device()
 {
 	local ndelay=/sys/bus/pseudo/drivers/scsi_debug/ndelay
-	trace_opts="--dev $LAB_DISK_SCSI_DEBUG"
 	fio_traced base $LAB_DISK_SCSI_DEBUG --number_ios=100 --size=128m
 	echo 2000000 >$ndelay || return
 	fio_traced with $LAB_DISK_SCSI_DEBUG --number_ios=100 --size=128m
@@ -43,26 +38,22 @@ scsi_debug_time_is_device()
 # One request at a time, four threads: each waits for three others to give their tag back.
 tag_wait_is_q2g()
 {
-	null t_tag hw_queue_depth=1 completion_nsec=1000000 || return
-	trace_opts="--dev $dev"
+	null t0 hw_queue_depth=1 completion_nsec=1000000 || return
 	fio_traced base $dev --number_ios=100
 	fio_traced with $dev --number_ios=100 --numjobs=4
-	unnull t_tag
 	delayed $disk q2g read base with $ms
 }
 
 # in_scheduler NAME: the same, but the waiting is the scheduler's
 in_scheduler()
 {
-	null t_sch hw_queue_depth=1 completion_nsec=1000000 || return
-	trace_opts="--dev $dev"
+	null t0 hw_queue_depth=1 completion_nsec=1000000 || return
 	echo $1 >/sys/block/$disk/queue/scheduler || return
 	echo 16 >/sys/block/$disk/queue/nr_requests
 	# mq-deadline lets writes have some of the requests only: the wait for these is q2g
 	[ ! -e /sys/block/$disk/queue/iosched/async_depth ] || echo 16 >/sys/block/$disk/queue/iosched/async_depth
 	fio_traced base $dev --number_ios=100 --rw=randwrite
 	fio_traced with $dev --number_ios=100 --rw=randwrite --numjobs=4
-	unnull t_sch
 	delayed $disk i2d write base with $ms
 }
 mq_deadline_under_load_is_i2d() { in_scheduler mq-deadline; }
@@ -72,8 +63,7 @@ bfq_under_load_is_i2d() { in_scheduler bfq; }
 plug_is_g2i()
 {
 	local t=/sys/kernel/tracing want got
-	null t_plug || return
-	trace_opts="--dev $dev"
+	null t0 || return
 	echo mono >$t/trace_clock
 	echo 4096 >$t/buffer_size_kb
 	echo 1 >$t/events/block/block_getrq/enable
@@ -93,7 +83,6 @@ plug_is_g2i()
 		END { printf "%.0f\n", n ? sum / n * 1e9 : 0 }' $t/trace)
 	echo >$t/trace
 	echo local >$t/trace_clock
-	unnull t_plug
 	at_least "the plug's own time, ns" $want 50000
 	got=$(sum plug "$rows"' device("'$disk'"; "read") | means | .g2i | floor')
 	[ $((got > want ? got - want : want - got)) -le $((want / 50 + 20000)) ] || fail "g2i: $got ns, the kernel's events say $want"
@@ -103,31 +92,43 @@ plug_is_g2i()
 # The data is there, but another task has the processor; one of class batch does not take it away.
 cpu_hog_is_wakeup_or_offcpu()
 {
-	null t_hog || return
-	trace_opts="--dev $dev"
+	null t0 || return
 	export -f fio_on
 	traced base chrt -b 0 bash -c 'fio_on "$@"' fio $dev --number_ios=50
 	# shellcheck disable=SC2016
 	traced with bash -c 'while :; do :; done & chrt -b 0 bash -c "fio_on \$@" fio "$@"; kill $!' fio $dev --number_ios=50
-	unnull t_hog
 	delayed '' wakeup+offcpu read base with 200000
+}
+
+# 6.4 MB/s, by its queue
+slow_ext4()
+{
+	echo 64 >/sys/block/$disk/queue/max_sectors_kb
+	mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 $dev && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt
+}
+
+dirty_limits()
+{
+	echo 2097152 >/proc/sys/vm/dirty_background_bytes
+	echo 4194304 >/proc/sys/vm/dirty_bytes
+}
+
+no_dirty_limits()
+{
+	echo 20 >/proc/sys/vm/dirty_ratio
+	echo 10 >/proc/sys/vm/dirty_background_ratio
 }
 
 dirty_limit_is_throttle()
 {
-	null t_dirty memory_backed=1 hw_queue_depth=1 completion_nsec=10000000 || return
-	echo 64 >/sys/block/$disk/queue/max_sectors_kb	# 6.4 MB/s
-	mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 $dev && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt || return
-	trace_opts="--dev $dev"
+	null t0 memory_backed=1 hw_queue_depth=1 completion_nsec=10000000 || return
+	slow_ext4 || return
 	fio_traced base $tmp/mnt/f --rw=write --bs=64k --direct=0 --size=16m --fallocate=none
 	sync
-	echo 2097152 >/proc/sys/vm/dirty_background_bytes
-	echo 4194304 >/proc/sys/vm/dirty_bytes
+	dirty_limits
 	fio_traced with $tmp/mnt/f --rw=write --bs=64k --direct=0 --size=16m --fallocate=none
-	echo 20 >/proc/sys/vm/dirty_ratio
-	echo 10 >/proc/sys/vm/dirty_background_ratio
+	no_dirty_limits
 	umount $tmp/mnt
-	unnull t_dirty
 	delayed '' throttle write base with 500000
 }
 
@@ -135,37 +136,28 @@ dirty_limit_is_throttle()
 io_max_is_q2g()
 {
 	local cg=/sys/fs/cgroup/truth
-	null t_max || return
-	trace_opts="--dev $dev"
+	null t0 || return
 	fio_traced base $dev --number_ios=50
 	echo +io >/sys/fs/cgroup/cgroup.subtree_control && mkdir -p $cg &&
 		echo "$(cat /sys/block/$disk/dev) riops=100" >$cg/io.max || return
-	fio_on_limited() { echo $BASHPID >/sys/fs/cgroup/truth/cgroup.procs; fio_on "$@"; }
-	export -f fio_on fio_on_limited
-	traced with bash -c 'fio_on_limited "$@"' fio $dev --number_ios=50
+	fio_on_limited() { (echo $BASHPID >/sys/fs/cgroup/truth/cgroup.procs && fio_on "$@"); }
+	traced with fio_on_limited $dev --number_ios=50
 	rmdir $cg
-	unnull t_max
 	delayed $disk q2g read base with $((5 * ms))
 }
 
-# dm-delay's own time is its own: the disk below is as quick as ever.
+# dm-delay's own time is its own, in the device's row and in the operation: the disk below is as quick as ever.
 dm_delay_is_its_own_level()
 {
-	modprobe dm_delay 2>/dev/null || { skip "no dm-delay"; return; }
-	null t_dm || return
-	mapped truth-delay "0 $(blockdev --getsz $dev) delay $dev 0 0" || return
-	trace_opts="--dev $dev --dev /dev/$dm"
-	fio_traced base /dev/$dm --number_ios=50
-	dmsetup suspend truth-delay
-	dmsetup reload truth-delay --table "0 $(blockdev --getsz $dev) delay $dev 0 20"
-	dmsetup resume truth-delay
-	fio_traced with /dev/$dm --number_ios=50
-	dmsetup remove truth-delay
-	unnull t_dm
+	[ -n "$level" ] || { skip "no dm-delay"; return; }
+	level_table delay $slow 0 0
+	fio_traced base /dev/$level --number_ios=50
+	level_table delay $slow 0 20
+	fio_traced with /dev/$level --number_ios=50
 	injected base with read $((15 * ms))
-	# of a device without requests there is the total alone
-	appears 'device("'$dm'"; "read") | .stages.device = .stages.total' device $injected_ns base with
-	appears "$(read_row $disk)" device 0 base with
+	appears "device(\"$level\"; \"read\")" device $injected_ns base with
+	appears "device(\"${slow#/dev/}\"; \"read\")" device 0 base with
+	appears 'operation("read"; "syscall")' device $injected_ns base with
 	whole with
 }
 

@@ -5,7 +5,6 @@
 ends_on_another_processor()
 {
 	local irq
-	trace_opts="--dev $LAB_DISK_NVME"
 	echo 0 >/sys/block/nvme0n1/queue/rq_affinity
 	for irq in $(awk '/nvme0q/ { sub(":", "", $1); print $1 }' /proc/interrupts); do
 		echo 1 2>/dev/null >/proc/irq/$irq/smp_affinity
@@ -19,13 +18,11 @@ ends_on_another_processor()
 
 tasks_end_in_mid_io()
 {
-	null t_leave completion_nsec=3000000 || return
-	trace_opts="--dev $dev"
+	null t0 completion_nsec=3000000 || return
 	start leave || return
 	$tmp/truth-load leave $dev 50 || fail "the load"
 	sleep 0.2
 	stop leave
-	unnull t_leave
 	same "requests" "$(requests leave $disk read count)" 800
 	same "operations" "$(sum leave '.coverage.operations | .finished + .in_flight')" 800
 	same "lost" "$(sum leave '[.coverage.lost[]] | add')" 0
@@ -35,8 +32,7 @@ tasks_end_in_mid_io()
 a_killed_task_is_counted()
 {
 	local reads
-	null t_kill completion_nsec=2000000000 || return
-	trace_opts="--dev $dev"
+	null t0 completion_nsec=2000000000 || return
 	start kill || return
 	for _ in 1 2 3; do
 		dd if=$dev of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null &
@@ -48,7 +44,6 @@ a_killed_task_is_counted()
 		wait $! 2>/dev/null
 	done
 	stop kill
-	unnull t_kill
 	same "requests" "$(requests kill $disk read count)" 3
 	same "operations" "$(sum kill '.coverage | .operations.finished + .task_died')" 3
 }
@@ -57,22 +52,18 @@ pids_are_used_again()
 {
 	local was
 	was=$(cat /proc/sys/kernel/pid_max)
-	null t_pid || return
-	trace_opts="--dev $dev"
+	null t0 || return
 	echo 400 >/proc/sys/kernel/pid_max || return
 	traced pid $tmp/truth-load forks $dev 1200
 	echo $was >/proc/sys/kernel/pid_max
-	unnull t_pid
 	same "reads" "$(operations pid read syscall count)" 1200
 	whole pid
 }
 
 ten_thousand_processes()
 {
-	null t_many completion_nsec=1000 || return
-	trace_opts="--dev $dev"
+	null t0 completion_nsec=1000 || return
 	traced many $tmp/truth-load forks $dev 10000
-	unnull t_many
 	same "reads" "$(operations many read syscall count)" 10000
 	same "requests" "$(requests many $disk read count)" 10000
 	whole many
@@ -85,9 +76,8 @@ in_mid_run()
 	shift 2
 	read -r before _ </sys/block/${on#/dev/}/stat
 	reads=$before
-	trace_opts="--dev $on"
 	start $name || return
-	fio_on $on --ioengine=libaio --iodepth=16 --time_based --runtime=60 --size=100m >$tmp/$name.out 2>$tmp/$name.fio.err &
+	(as='exec' && fio_on $on --ioengine=libaio --iodepth=16 --time_based --runtime=60 --size=100m) >$tmp/$name.out 2>$tmp/$name.fio.err &
 	local fio=$!
 	while [ $((reads - before)) -lt 200 ] && kill -0 $fio 2>/dev/null; do
 		read -r reads _ </sys/block/${on#/dev/}/stat
@@ -111,9 +101,8 @@ scsi_disk_is_removed()
 
 null_blk_is_switched_off()
 {
-	null t_off completion_nsec=1000000 || return
-	in_mid_run off $dev eval 'echo 0 >/sys/kernel/config/nullb/t_off/power'
-	unnull t_off
+	null t0 completion_nsec=1000000 || return
+	in_mid_run off $dev eval 'echo 0 >/sys/kernel/config/nullb/t0/power'
 }
 
 switch_schedulers()
@@ -126,23 +115,21 @@ switch_schedulers()
 
 scheduler_is_switched()
 {
-	null t_swi || return
+	null t0 || return
 	in_mid_run switch $dev switch_schedulers
-	unnull t_swi
 }
 
 # Errors by their status: as the disk says, and as the caller sees it.
 errors_are_counted()
 {
 	local got=0 i
-	null t_err memory_backed=1 badblocks=+800-900 || return
+	null t0 memory_backed=1 badblocks=+800-900 || return
 	trace_opts="--dev $dev --threshold 1ns"
 	start err || return
 	for i in 0 800 808 4000; do
 		got=$((got + $($tmp/truth-load once read $dev $i)))
 	done
 	stop err
-	unnull t_err
 	same "errno of the two that fail" $got $((2 * 5))
 	same "requests that failed" "$(requests err $disk read errors)" 2
 	same "reads that failed" "$(operations err read syscall errors)" 2
@@ -153,7 +140,7 @@ flakey_errors_are_counted()
 {
 	modprobe dm_flakey 2>/dev/null || { skip "no dm-flakey"; return; }
 	local got=0
-	null t_fla || return
+	null t0 || return
 	# error_reads is new (6.5); before, all I/O of the down time fails
 	mapped truth-flakey "0 $(blockdev --getsz $dev) flakey $dev 0 0 60 1 error_reads" ||
 		mapped truth-flakey "0 $(blockdev --getsz $dev) flakey $dev 0 0 60" || return
@@ -164,59 +151,62 @@ flakey_errors_are_counted()
 	done
 	stop flakey
 	dmsetup remove truth-flakey
-	unnull t_fla
 	same "errno of the three" $got $((3 * 5))
 	same "reads that failed" "$(operations flakey read syscall errors)" 3
 	same "bios of the dm device that failed" "$(requests flakey $dm read errors)" 3
 }
 
+# Buffered, direct, io_uring, libaio, fsync and mmap at once, and a mixed run of fio: tracer/tests/test-trace-sums.c.
+a_hundred_thousand_operations_add_up()
+{
+	modprobe loop 2>/dev/null
+	$tmp/test-trace-sums >$tmp/sums.out || fail "$(grep -v '^ok' $tmp/sums.out | head -n 20)"
+	grep -E '^    [0-9]+ operations' $tmp/sums.out | sed "s/^ */truth:   $current: /"
+	! grep -q '^skip' $tmp/sums.out || fail "$(grep '^skip' $tmp/sums.out)"
+}
+
 # The reader stands still: records are dropped, and counted.
 a_full_ring_is_counted()
 {
-	null t_ring completion_nsec=1000 || return
+	null t0 completion_nsec=1000 || return
 	trace_opts="--dev $dev --sample 1/1"
 	start ring || return
 	kill -STOP $tracer
 	fio_on $dev --number_ios=20000 --ioengine=io_uring --iodepth=32 >$tmp/ring.out
 	kill -CONT $tracer
 	stop ring
-	unnull t_ring
 	at_least "records dropped" "$(sum ring .coverage.lost.ring_full)" 1
 	same "records and those dropped" \
 		$(($(grep -c '"type":"sample"' $tmp/ring.json) + $(sum ring .coverage.lost.ring_full))) 20000
 	same "operations" "$(operations ring read io_uring count)" 20000
 }
 
-# More bios at once than there is room for: they wait in a suspended device.
-a_full_map_is_counted()
+# Written back by a kernel thread: it is the cgroup's that made the pages dirty.
+writeback_of_a_cgroup()
 {
-	null t_full || return
-	mapped truth-full "0 $(blockdev --getsz $dev) linear $dev 0" || return
-	echo 100000 >/proc/sys/fs/aio-max-nr
-	trace_opts="--dev /dev/$dm"
-	start full || return
-	dmsetup suspend truth-full
-	fio_on /dev/$dm --number_ios=20000 --ioengine=libaio --iodepth=20000 >$tmp/full.out &
-	local fio=$!
-	sleep 8
-	dmsetup resume truth-full
-	wait $fio
-	stop full
-	dmsetup remove truth-full
-	unnull t_full
-	at_least "lost for want of room" "$(sum full '.coverage.lost | .map_full + .bio_map_full')" 1
-	at_least "no more reads than were done" 20000 "$(operations full read libaio count)"
-	# a second name of an operation may be lost too
-	at_least "those counted and those lost for want of room" \
-		$(($(operations full read libaio count) + $(sum full .coverage.lost.map_full))) 20000
-	at_least "no more requests than were done" 20000 "$(requests full $dm read count)"
+	local cg=/sys/fs/cgroup/truth-wb i
+	null t0 memory_backed=1 || return
+	echo +io +memory >/sys/fs/cgroup/cgroup.subtree_control || return
+	mkdir -p $cg
+	mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 $dev && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt || return
+	trace_opts="--dev $dev --cgroup $cg"
+	start wb || return
+	(echo $BASHPID >$cg/cgroup.procs && dd if=/dev/zero of=$tmp/mnt/in bs=64k count=64 2>/dev/null)
+	dd if=/dev/zero of=$tmp/mnt/out bs=64k count=128 2>/dev/null
+	sync
+	stop wb
+	umount $tmp/mnt
+	rmdir $cg
+	same "bytes written by calls of the cgroup" "$(operations wb write syscall bytes)" $((64 * 65536))
+	same "bytes written back for it" "$(requests wb $disk write bytes)" $((64 * 65536))
+	same "lost" "$(sum wb '[.coverage.lost[]] | add')" 0
 }
 
 nothing_is_left_after_kill_9()
 {
 	local progs maps
 	progs=$(bpftool prog list | grep -c '^[0-9]') maps=$(bpftool map list | grep -c '^[0-9]')
-	trace_opts=''
+	trace_opts='--tier full'
 	start left || return
 	at_least "programs while it runs" "$(bpftool prog list | grep -c '^[0-9]')" $((progs + 10))
 	kill -9 $tracer
@@ -228,6 +218,6 @@ nothing_is_left_after_kill_9()
 
 hostile="ends_on_another_processor tasks_end_in_mid_io a_killed_task_is_counted pids_are_used_again
 	ten_thousand_processes null_blk_is_switched_off scheduler_is_switched errors_are_counted
-	flakey_errors_are_counted a_full_ring_is_counted a_full_map_is_counted nothing_is_left_after_kill_9"
+	flakey_errors_are_counted a_hundred_thousand_operations_add_up a_full_ring_is_counted writeback_of_a_cgroup nothing_is_left_after_kill_9"
 # it does not come back
 last=scsi_disk_is_removed

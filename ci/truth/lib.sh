@@ -17,7 +17,7 @@ run()
 {
 	local status
 	for current; do
-		failed_here=''
+		failed_here='' trace_opts='' fio_opts=''
 		rm -f $tmp/base.* $tmp/with.*
 		"$current"
 		status=$?
@@ -41,10 +41,12 @@ at_least() { [ "${2:-0}" -ge "$3" ] 2>/dev/null || fail "$1: ${2:-nothing}, want
 
 # ---- disks ----
 
-# null NAME ATTRIBUTE=VALUE…: /dev/NAME, a null_blk of its own
+# null NAME ATTRIBUTE=VALUE…: $dev, a null_blk made to order in place of the one of that name: it has that
+# one's number, so that who watches t0 watches all that are made under this name.
 null()
 {
 	local dir=/sys/kernel/config/nullb/$1 a
+	[ ! -d $dir ] || rmdir $dir || return
 	mkdir $dir || return
 	for a in size=1024 irqmode=2 completion_nsec=20000 "${@:2}"; do
 		echo ${a#*=} >$dir/${a%%=*} || return
@@ -64,18 +66,96 @@ mapped()
 	dm=dm-$(dmsetup info -c --noheadings -o minor "$1")
 }
 
+# A slow disk, and a level of device-mapper on it, that stay: their paths and names. Without dm-delay no level.
+slow='' level=''
+
+stay()
+{
+	null t0 || return
+	watch $dev
+	null t1 completion_nsec=2000000 || return
+	slow=$dev
+	watch $slow
+	modprobe dm_delay 2>/dev/null && mapped truth-level "0 $(blockdev --getsz $slow) delay $slow 0 0" || return 0
+	level=$dm
+	watch /dev/$level
+}
+
+# level_table TARGET ARGUMENT…: what the level does from now on
+level_table()
+{
+	dmsetup suspend truth-level
+	dmsetup reload truth-level --table "0 $(blockdev --getsz $slow) $*"
+	dmsetup resume truth-level
+}
+
 unnull() { rmdir /sys/kernel/config/nullb/$1; }
 
 # ---- traces ----
 
-# Options of `trace`, and fio's; set by the case.
-trace_opts='' fio_opts=''
+# Options of a tracer of its own, set by the case. Without, it shares one that runs already: to start
+# one takes longer than most cases. That watches what `watch` names, which must stay the same devices.
+trace_opts='' fio_opts='' watched='' shared=''
+
+# watch DEV…
+watch() { local d; for d; do watched+=" --dev $d"; done; }
+
+# The first case that needs it starts it.
+share()
+{
+	[ -z "$shared" ] || ! kill -0 $shared 2>/dev/null || return 0
+	$iopath trace --json --tier full $watched -o $tmp/shared.json >/dev/null 2>$tmp/shared.err &
+	shared=$!
+	until_ready shared $shared
+}
+
+# Its report up to now; what comes next belongs to another.
+cut()
+{
+	local lines now
+	lines=$(wc -l <$tmp/shared.json)
+	now=$lines
+	kill -USR1 $shared || { fail "the shared tracer: $(tail -n 1 $tmp/shared.err)"; return 1; }
+	while [ "$now" = "$lines" ] && kill -0 $shared; do
+		sleep 0.02
+		now=$(wc -l <$tmp/shared.json)
+	done
+}
+
+begun() { share && cut; }
+
+# Coverage is told since its start: what it was at the begin is taken off.
+ended()
+{
+	sleep 0.05
+	cut
+	tail -n 2 $tmp/shared.json | jq -cs '
+		def since($was): with_entries(.key as $k |
+			if (.value | type) == "object" then .value |= since($was[$k])
+			elif (.value | type) == "number" and ($was[$k] | type) == "number" and $k != "in_flight" then .value -= $was[$k]
+			else . end);
+		.[0].coverage as $was | .[1] | .coverage |= since($was)' >$tmp/$1.sum
+}
+
+until_ready()
+{
+	until grep -q '^iopath: ready' $tmp/$1.err; do
+		kill -0 $2 2>/dev/null || { fail "$1: $(tail -n 1 $tmp/$1.err)"; return 1; }
+		sleep 0.1
+	done
+}
 
 # traced NAME COMMAND…: under iopath; its report is NAME.json, its last line NAME.sum
 traced()
 {
 	local name=$1
 	shift
+	if [ -z "$trace_opts" ]; then
+		begun || return
+		"$@" >$tmp/$name.out 2>$tmp/$name.err || fail "$name: $(tail -n 1 $tmp/$name.err)"
+		ended $name
+		return
+	fi
 	$iopath trace --json $trace_opts -o $tmp/$name.json -- "$@" >$tmp/$name.out 2>$tmp/$name.err ||
 		{ fail "$name: $(tail -n 1 $tmp/$name.err)"; return 1; }
 	tail -n 1 $tmp/$name.json >$tmp/$name.sum
@@ -84,25 +164,25 @@ traced()
 # start NAME: iopath in the background; stop NAME
 start()
 {
+	[ -n "$trace_opts" ] || { begun; return; }
 	$iopath trace --json $trace_opts -o $tmp/$1.json >/dev/null 2>$tmp/$1.err &
 	tracer=$!
-	until grep -q '^iopath: ready' $tmp/$1.err; do
-		kill -0 $tracer 2>/dev/null || { fail "$1: $(tail -n 1 $tmp/$1.err)"; return 1; }
-		sleep 0.1
-	done
+	until_ready $1 $tracer
 }
 
 stop()
 {
+	[ -n "$trace_opts" ] || { ended $1; return; }
 	kill -INT $tracer
 	wait $tracer || fail "$1: $(tail -n 1 $tmp/$1.err)"
 	tail -n 1 $tmp/$1.json >$tmp/$1.sum
 }
 
-# fio_on DEV ARGUMENT…: direct random reads, unless told otherwise
+# fio_on DEV ARGUMENT…: direct random reads, unless told otherwise; with as=exec in place of a subshell
+as=''
 fio_on()
 {
-	fio --name=t --filename=$1 --ioengine=psync --rw=randread --bs=4k --direct=1 --size=256m \
+	$as fio --name=t --filename=$1 --ioengine=psync --rw=randread --bs=4k --direct=1 --size=256m \
 		--randseed=7 --norandommap --thread --group_reporting --output-format=json $fio_opts "${@:2}"
 }
 
@@ -111,6 +191,7 @@ fio_traced()
 {
 	local name=$1
 	shift
+	[ -n "$trace_opts" ] || { traced $name fio_on "$@"; return; }
 	export -f fio_on
 	export fio_opts
 	traced $name bash -c 'fio_on "$@"' fio "$@"

@@ -12,8 +12,7 @@ near()
 btt_agrees()
 {
 	local name stage n avg
-	null t_btt hw_queue_depth=1 completion_nsec=1000000 || return
-	trace_opts="--dev $dev"
+	null t0 hw_queue_depth=1 completion_nsec=1000000 || return
 	echo mq-deadline >/sys/block/$disk/queue/scheduler || return
 	echo 16 >/sys/block/$disk/queue/nr_requests
 	(cd $tmp && exec blktrace -d $dev -o btt >btt.log 2>&1) &
@@ -23,7 +22,6 @@ btt_agrees()
 	kill -INT $blktrace
 	wait $blktrace
 	(cd $tmp && blkparse -q -i btt -d btt.bin -O && btt -i btt.bin -o btt) >/dev/null 2>&1 || fail "blkparse or btt"
-	unnull t_btt
 	for name in Q2G:q2g G2I:g2i I2D:i2d D2C:device; do
 		stage=${name#*:}
 		read -r n avg < <(awk -v s=${name%:*} '$1 == s && NF == 5 { printf "%d %.0f\n", $5, $3 * 1e9; exit }' $tmp/btt.avg)
@@ -36,8 +34,7 @@ btt_agrees()
 fio_and_the_disk_agree()
 {
 	local before after total
-	null t_fio || return
-	trace_opts="--dev $dev"
+	null t0 || return
 	before=($(cat /sys/block/$disk/stat))
 	fio_traced fio $dev --number_ios=499 --rw=randrw
 	after=($(cat /sys/block/$disk/stat))
@@ -50,22 +47,36 @@ fio_and_the_disk_agree()
 	total=$(operations fio read syscall stages.total.mean_ns)
 	# fio's clock is read before the call and after it
 	near "fio's latency of a read, against the operation's total" $total "$(fio_clat fio read)"
-	unnull t_fio
 	whole fio
 }
 
 strace_agrees()
 {
-	null t_str || return
-	trace_opts="--dev $dev"
+	null t0 || return
 	traced str strace -f -qq -P $dev -e trace=read,write,fsync -o $tmp/strace \
 		dd if=/dev/zero of=$dev bs=4k count=97 oflag=direct conv=fsync
 	traced str2 strace -f -qq -P $dev -e trace=read -o $tmp/strace2 dd if=$dev of=/dev/null bs=4k count=101 iflag=direct
-	unnull t_str
 	same "write()" "$(operations str write syscall count)" "$(grep -c 'write(' $tmp/strace)"
 	same "fsync()" "$(operations str fsync syscall count)" "$(grep -c 'fsync(' $tmp/strace)"
 	same "read()" "$(operations str2 read syscall count)" "$(grep -c 'read(' $tmp/strace2)"
 	same "bytes" "$(operations str write syscall bytes)" $((97 * 4096))
 }
 
-tools="btt_agrees fio_and_the_disk_agree strace_agrees"
+# Each of 100 000 reads of cached pages is told, at 50 000 a second.
+fifty_thousand_records_a_second_are_told()
+{
+	local reads ms
+	null t0 memory_backed=1 || return
+	fio_on $dev --rw=read --direct=0 --size=4m >/dev/null
+	trace_opts="--dev $dev --sample 1/1"
+	start fifty || return
+	fio_on $dev --direct=0 --size=4m --io_size=400m --number_ios=100000 --rate_iops=50000 >$tmp/fifty.out
+	stop fifty
+	reads=$(fio_count fifty read) ms=$(jq '.jobs[0].read.runtime' $tmp/fifty.out)
+	at_least "reads a second" $((reads * 1000 / ms)) 49000
+	same "told" "$(grep -c '"type":"sample"' $tmp/fifty.json)" "$reads"
+	same "lost" "$(sum fifty '[.coverage.lost[]] | add')" 0
+	same "whose stages do not sum to the total" "$(sum fifty .coverage.lost.uneven)" 0
+}
+
+tools="btt_agrees fio_and_the_disk_agree strace_agrees fifty_thousand_records_a_second_are_told"

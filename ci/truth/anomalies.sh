@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
+# Anomalies by the limits as they are: told when there is one, of whom, with its evidence, and not before.
+
+# of NAME TAG FILTER: of each anomaly of that tag
+of() { jq -r "select(.type == \"anomaly\" and .tag == \"$2\") | $3" $tmp/$1.json; }
+
+# A process that is used to quick reads meets slow ones.
+latency_spike_is_told()
+{
+	local ndelay=/sys/bus/pseudo/drivers/scsi_debug/ndelay quiet spiked
+	local load=(fio_on "$LAB_DISK_SCSI_DEBUG" --size=100m --rate_iops=200 --time_based)
+	trace_opts="--dev $LAB_DISK_SCSI_DEBUG --anomalies --anomaly-window 500ms"
+	start spike || return
+	"${load[@]}" --runtime=6 >$tmp/spike.out
+	quiet=$(sum_now spike LATENCY_SPIKE)
+	"${load[@]}" --runtime=8 >$tmp/spike.out &
+	spiked=$!
+	sleep 6
+	echo 5000000 >$ndelay
+	wait $spiked
+	echo 20000 >$ndelay
+	stop spike
+	same "spikes of a process that has none" "$quiet" 0
+	at_least "spikes" "$(sum spike .anomalies.LATENCY_SPIKE)" 1
+	same "whose" "$(of spike LATENCY_SPIKE .subject.comm | sort -u)" fio
+	at_least "ns now" "$(of spike LATENCY_SPIKE .values.p99_below_ns | head -n 1)" 5000000
+	at_least "ns more than it is used to" \
+		"$(of spike LATENCY_SPIKE '.values | .p99_below_ns - .used_to_ns' | head -n 1)" 4000000
+	same "others" "$(sum spike '.anomalies | del(.LATENCY_SPIKE) | add')" 0
+}
+
+# sum_now NAME TAG: told so far, by a tracer that runs
+sum_now() { grep -c "\"tag\":\"$2\"" $tmp/$1.json; }
+
+throttled_writers_are_told()
+{
+	local quiet
+	null t0 memory_backed=1 hw_queue_depth=1 completion_nsec=10000000 || return
+	slow_ext4 || return
+	trace_opts="--dev $dev --anomalies --anomaly-window 500ms"
+	start thr || return
+	fio_on $tmp/mnt/f --rw=write --bs=64k --direct=0 --size=8m --fallocate=none >$tmp/thr.out
+	sync
+	sleep 1
+	quiet=$(sum_now thr WRITEBACK_THROTTLED)
+	dirty_limits
+	fio_on $tmp/mnt/f --rw=write --bs=64k --direct=0 --size=16m --fallocate=none >$tmp/thr.out
+	no_dirty_limits
+	umount $tmp/mnt
+	stop thr
+	same "before there was a limit" "$quiet" 0
+	at_least "throttled" "$(sum thr .anomalies.WRITEBACK_THROTTLED)" 1
+	at_least "ns" "$(of thr WRITEBACK_THROTTLED .values.throttled_ns | head -n 1)" 10000000
+	at_least "of the writers' time, %" "$(of thr WRITEBACK_THROTTLED '.values.throttled_share * 100 | floor' | head -n 1)" 20
+	same "of what" "$(of thr WRITEBACK_THROTTLED .subject.kind | sort -u)" system
+}
+
+anomalies="latency_spike_is_told throttled_writers_are_told"
