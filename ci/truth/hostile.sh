@@ -119,43 +119,6 @@ scheduler_is_switched()
 	in_mid_run switch $dev switch_schedulers
 }
 
-# Errors by their status: as the disk says, and as the caller sees it.
-errors_are_counted()
-{
-	local got=0 i
-	null t0 memory_backed=1 badblocks=+800-900 || return
-	trace_opts="--dev $dev --threshold 1ns"
-	start err || return
-	for i in 0 800 808 4000; do
-		got=$((got + $($tmp/truth-load once read $dev $i)))
-	done
-	stop err
-	same "errno of the two that fail" $got $((2 * 5))
-	same "requests that failed" "$(requests err $disk read errors)" 2
-	same "reads that failed" "$(operations err read syscall errors)" 2
-	same "records that say -5" "$(jq -s 'map(select(.type == "slow" and .level == "operation" and .result == -5)) | length' $tmp/err.json)" 2
-}
-
-flakey_errors_are_counted()
-{
-	modprobe dm_flakey 2>/dev/null || { skip "no dm-flakey"; return; }
-	local got=0
-	null t0 || return
-	# error_reads is new (6.5); before, all I/O of the down time fails
-	mapped truth-flakey "0 $(blockdev --getsz $dev) flakey $dev 0 0 60 1 error_reads" ||
-		mapped truth-flakey "0 $(blockdev --getsz $dev) flakey $dev 0 0 60" || return
-	trace_opts="--dev /dev/$dm"
-	start flakey || return
-	for _ in 1 2 3; do
-		got=$((got + $($tmp/truth-load once read /dev/$dm 0)))
-	done
-	stop flakey
-	dmsetup remove truth-flakey
-	same "errno of the three" $got $((3 * 5))
-	same "reads that failed" "$(operations flakey read syscall errors)" 3
-	same "bios of the dm device that failed" "$(requests flakey $dm read errors)" 3
-}
-
 # Buffered, direct, io_uring, libaio, fsync and mmap at once, and a mixed run of fio: tracer/tests/test-trace-sums.c.
 a_hundred_thousand_operations_add_up()
 {
@@ -217,7 +180,6 @@ nothing_is_left_after_kill_9()
 }
 
 hostile="ends_on_another_processor tasks_end_in_mid_io a_killed_task_is_counted pids_are_used_again
-	ten_thousand_processes null_blk_is_switched_off scheduler_is_switched errors_are_counted
-	flakey_errors_are_counted a_hundred_thousand_operations_add_up a_full_ring_is_counted writeback_of_a_cgroup nothing_is_left_after_kill_9"
+	ten_thousand_processes null_blk_is_switched_off scheduler_is_switched a_hundred_thousand_operations_add_up a_full_ring_is_counted writeback_of_a_cgroup nothing_is_left_after_kill_9"
 # it does not come back
 last=scsi_disk_is_removed

@@ -71,6 +71,8 @@ slow='' level=''
 
 stay()
 {
+	# functions of modules are hooked where those are there
+	modprobe -a ext4 xfs 2>/dev/null
 	null t0 || return
 	watch $dev
 	null t1 completion_nsec=2000000 || return
@@ -88,8 +90,6 @@ level_table()
 	dmsetup reload truth-level --table "0 $(blockdev --getsz $slow) $*"
 	dmsetup resume truth-level
 }
-
-unnull() { rmdir /sys/kernel/config/nullb/$1; }
 
 # ---- traces ----
 

@@ -6,7 +6,7 @@
 filled()
 {
 	mnt=$tmp/mnt
-	mkfs.ext4 -q $1 && mkdir -p $mnt && mount $1 $mnt || return
+	mkfs.ext4 -q -F $1 && mkdir -p $mnt && mount $1 $mnt || return
 	dd if=/dev/urandom of=$mnt/f bs=1M count=32 2>/dev/null
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
@@ -18,12 +18,10 @@ vmstat() { awk -v name=$1 '$1 == name { print $2 }' /proc/vmstat; }
 # A page of a mapping is read from disk when it is touched.
 start_by_a_fault()
 {
-	null t_fault memory_backed=1 && filled $dev || return
-	trace_opts="--dev $dev --by process"
+	null t0 memory_backed=1 && filled $dev || return
 	traced fault $tmp/truth-load touch $mnt/f 503
 	traced again $tmp/truth-load touch $mnt/f 503
 	umount $mnt
-	unnull t_fault
 	same "faults" "$(operations fault fault mmap count)" 503
 	same "faults that missed" "$(operations fault fault mmap cache.misses)" 503
 	same "requests" "$(requests fault $disk read count)" 503
@@ -38,14 +36,12 @@ start_by_a_fault()
 start_by_a_write_fault()
 {
 	[ -e /sys/kernel/btf/ext4 ] || { skip "functions of modules are not typed in this kernel"; return 77; }
-	null t_mkwrite memory_backed=1 && filled $dev || return
-	trace_opts="--dev $dev"
+	null t0 memory_backed=1 && filled $dev || return
 	traced mkwrite $tmp/truth-load dirty $mnt/f 211
 	trace_opts="--dev $dev --op mkwrite"
 	echo 3 >/proc/sys/vm/drop_caches
 	traced only $tmp/truth-load dirty $mnt/f 211
 	umount $mnt
-	unnull t_mkwrite
 	same "faults" "$(operations mkwrite fault mmap count)" 211
 	same "write faults" "$(operations mkwrite mkwrite mmap count)" 211
 	same "requests" "$(requests mkwrite $disk read count)" 211
@@ -58,17 +54,15 @@ start_by_a_write_fault()
 start_by_a_swap_fault()
 {
 	local group=/sys/fs/cgroup/truth-swap read_in
-	null t_swap memory_backed=1 || return
+	null t0 memory_backed=1 || return
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control && mkdir $group && echo 6M >$group/memory.max || return
 	mkswap $dev >/dev/null && swapon $dev || return
 	echo 0 >/proc/sys/vm/page-cluster
-	trace_opts="--dev $dev"
 	read_in=$(vmstat pswpin)
 	traced swap bash -c "echo \$\$ >$group/cgroup.procs; exec $tmp/truth-load swap - 4001"
 	read_in=$(($(vmstat pswpin) - read_in))
 	swapoff $dev
 	rmdir $group
-	unnull t_swap
 	at_least "pages read in" $read_in 1000
 	same "faults that read" "$(operations swap fault swap stages.device.count)" $read_in
 	same "requests that read" "$(requests swap $disk read count)" $read_in
@@ -77,11 +71,9 @@ start_by_a_swap_fault()
 
 start_by_discard()
 {
-	null t_discard memory_backed=1 discard=1 || return
-	trace_opts="--dev $dev"
+	null t0 memory_backed=1 discard=1 || return
 	traced discard blkdiscard --offset 1048576 --length 1048576 $dev
 	traced zero blkdiscard --zeroout --length 1048576 $dev
-	unnull t_discard
 	same "discards" "$(operations discard discard syscall count)" 1
 	same "bytes of the requests" "$(requests discard $disk discard bytes)" 1048576
 	same "bios outside operations" "$(sum discard .coverage.untied_bios)" 0
@@ -91,11 +83,9 @@ start_by_discard()
 
 start_by_readahead()
 {
-	null t_ahead memory_backed=1 && filled $dev || return
-	trace_opts="--dev $dev"
+	null t0 memory_backed=1 && filled $dev || return
 	traced ahead $tmp/truth-load ahead $mnt/f 32
 	umount $mnt
-	unnull t_ahead
 	same "calls" "$(operations ahead readahead syscall count)" 1
 	same "bytes of the requests" "$(requests ahead $disk read bytes)" $((32 * 4096))
 	same "bios outside operations" "$(sum ahead .coverage.untied_bios)" 0

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
+# Errors by their status, as the disk tells it and as the caller sees it; requeues and completions in parts.
+
+scsi=/sys/bus/pseudo/drivers/scsi_debug
+
+# inject OPTS EVERY_NTH: into the commands of scsi_debug; 0 0: no more
+inject()
+{
+	echo $2 >$scsi/every_nth
+	echo $1 >$scsi/opts
+}
+
+# told NAME FILTER: how many of its records of operations fulfil that
+told() { jq -s "map(select(.type == \"slow\" and .level == \"operation\" and ($2))) | length" $tmp/$1.json; }
+
+# ended_as NAME ERRNO STATUS NUMBER: so many calls failed with that errno, by a bio that ended so
+ended_as()
+{
+	same "$1: calls that failed with errno $2" "$(told $1 ".result == -$2")" $4
+	same "$1: calls that failed" "$(told $1 '.result < 0')" $4
+	# before 5.18 the kernel tells an errno in place of a status
+	[ $LAB_KERNEL = 5.10 ] ||
+		same "$1: those by \"$3\"" "$(told $1 ".result == -$2 and any(.tree[]; .error == \"$3\")")" $4
+}
+
+# Errors by their status: as the disk says, and as the caller sees it.
+errors_are_counted()
+{
+	local got=0 i
+	null t0 memory_backed=1 badblocks=+800-900 || return
+	trace_opts="--dev $dev --threshold 1ns"
+	start err || return
+	for i in 0 800 808 4000; do
+		got=$((got + $($tmp/truth-load once read $dev $i)))
+	done
+	stop err
+	same "errno of the two that fail" $got $((2 * 5))
+	same "requests that failed" "$(requests err $disk read errors)" 2
+	same "reads that failed" "$(operations err read syscall errors)" 2
+	same "records that say -5" "$(jq -s 'map(select(.type == "slow" and .level == "operation" and .result == -5)) | length' $tmp/err.json)" 2
+}
+
+flakey_errors_are_counted()
+{
+	modprobe dm_flakey 2>/dev/null || { skip "no dm-flakey"; return; }
+	local got=0
+	null t0 || return
+	# error_reads is new (6.5); before, all I/O of the down time fails
+	mapped truth-flakey "0 $(blockdev --getsz $dev) flakey $dev 0 0 60 1 error_reads" ||
+		mapped truth-flakey "0 $(blockdev --getsz $dev) flakey $dev 0 0 60" || return
+	trace_opts="--dev /dev/$dm"
+	start flakey || return
+	for _ in 1 2 3; do
+		got=$((got + $($tmp/truth-load once read /dev/$dm 0)))
+	done
+	stop flakey
+	dmsetup remove truth-flakey
+	same "errno of the three" $got $((3 * 5))
+	same "reads that failed" "$(operations flakey read syscall errors)" 3
+	same "bios of the dm device that failed" "$(requests flakey $dm read errors)" 3
+}
+
+error_of_the_medium()
+{
+	local got
+	trace_opts="--dev $LAB_DISK_SCSI_DEBUG --threshold 1ns"
+	start medium || return
+	inject 2 0
+	got=$($tmp/truth-load once read $LAB_DISK_SCSI_DEBUG $((0x1234)))
+	inject 0 0
+	stop medium
+	same "errno" $got 61
+	ended_as medium 61 "medium error" 1
+	same "requests that failed" "$(requests medium ${LAB_DISK_SCSI_DEBUG#/dev/} read errors)" 1
+}
+
+# A pool of 1 MiB that is written beyond; the error is the level's, nothing below it has one.
+error_of_no_space()
+{
+	local data meta pool thin got i
+	modprobe dm_thin_pool 2>/dev/null || { skip "no dm-thin-pool"; return; }
+	null t0 memory_backed=1 || return
+	mapped t-meta "0 8192 linear $dev 0" && meta=/dev/$dm
+	mapped t-data "0 2048 linear $dev 8192" && data=/dev/$dm
+	mapped t-pool "0 2048 thin-pool $meta $data 128 0 1 error_if_no_space" && pool=/dev/$dm
+	dmsetup message t-pool 0 "create_thin 0"
+	mapped t-thin "0 65536 thin $pool 0" || return
+	thin=$dm
+	trace_opts="--dev /dev/$thin --threshold 1ns"
+	start space || return
+	for ((i = 0; i < 20; i++)); do
+		got=$($tmp/truth-load once write /dev/$thin $((i * 128)))
+	done
+	stop space
+	dmsetup remove t-thin t-pool t-data t-meta
+	same "errno of the last" $got 28
+	ended_as space 28 "no space" 4
+	same "bios of the device that failed" "$(requests space $thin write errors)" 4
+}
+
+# More zones written to at once than the device allows.
+error_of_a_zone()
+{
+	local got
+	null t0 memory_backed=1 zoned=1 zone_size=4 zone_max_active=1 2>/dev/null || { null t0; skip "no limit of active zones"; return; }
+	trace_opts="--dev $dev --threshold 1ns"
+	start zone || return
+	got=$($tmp/truth-load once write $dev 0)
+	got+=" $($tmp/truth-load once write $dev 8192)"
+	stop zone
+	same "errno" "$got" "0 75"
+	same "calls that failed with it" "$(told zone '.result == -75')" 1
+	same "requests that failed" "$(requests zone $disk write errors)" 1
+}
+
+# Two commands of three find the host busy, and come again.
+requeued_requests_are_counted()
+{
+	trace_opts="--dev $LAB_DISK_SCSI_DEBUG --threshold 1ns"
+	start busy || return
+	inject $((0x8000)) 3
+	fio_on $LAB_DISK_SCSI_DEBUG --size=100m --number_ios=97 >/dev/null
+	inject 0 0
+	stop busy
+	local row=${LAB_DISK_SCSI_DEBUG#/dev/}
+	same "requests" "$(requests busy $row read count)" 97
+	same "that failed" "$(requests busy $row read errors)" 0
+	at_least "requeues" "$(requests busy $row read requeues)" 20
+	same "requeues by the records" "$(jq -s '[.[] | select(.type == "slow") | .tree[]?.requeues] | add' $tmp/busy.json)" \
+		"$(requests busy $row read requeues)"
+	whole busy
+}
+
+# Half of what was asked for comes first, the rest when the request comes again.
+requests_that_complete_in_parts()
+{
+	local row=${LAB_DISK_SCSI_DEBUG#/dev/}
+	trace_opts="--dev $LAB_DISK_SCSI_DEBUG --threshold 1ns"
+	start parts || return
+	inject $((0x100)) 2
+	fio_on $LAB_DISK_SCSI_DEBUG --size=100m --bs=64k --number_ios=53 >/dev/null
+	inject 0 0
+	stop parts
+	same "requests" "$(requests parts $row read count)" 53
+	same "bytes" "$(requests parts $row read bytes)" $((53 * 65536))
+	at_least "records of requests that came in parts" "$(told parts 'any(.tree[]; .partial_completions > 0)')" 10
+	same "records whose stages do not sum to the total" "$(sum parts .coverage.lost.uneven)" 0
+	whole parts
+}
+
+# A command that is never answered: after a second it is given up and tried again.
+a_timeout_is_the_devices_time()
+{
+	local row=${LAB_DISK_SCSI_DEBUG#/dev/}
+	echo 1 >/sys/block/$row/device/timeout
+	trace_opts="--dev $LAB_DISK_SCSI_DEBUG --threshold 500ms"
+	start late || return
+	inject 4 2
+	$tmp/truth-load once read $LAB_DISK_SCSI_DEBUG 0 >/dev/null
+	$tmp/truth-load once read $LAB_DISK_SCSI_DEBUG 800 >/dev/null
+	inject 0 0
+	stop late
+	echo 30 >/sys/block/$row/device/timeout
+	same "requests" "$(requests late $row read count)" 2
+	same "records of more than half a second" "$(told late true)" 1
+	at_least "its time in the device and on the way there again, ms" \
+		"$(jq -s 'map(select(.type == "slow" and .level == "operation")) | .[0].stages | (.device + .driver + .i2d) / 1e6 | floor' $tmp/late.json)" 900
+	whole late
+}
+
+errors="errors_are_counted flakey_errors_are_counted error_of_the_medium error_of_no_space error_of_a_zone
+	requeued_requests_are_counted requests_that_complete_in_parts a_timeout_is_the_devices_time"
