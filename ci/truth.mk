@@ -2,6 +2,7 @@
 # The tracer against what is known otherwise: ci/README.md, "Ground truth".
 PROGRAMS += truth-load
 truth-load_SRC := ci/truth/load.c
+truth-load_LIBS := -luring
 
 .PHONY: lab-truth
 lab-truth: export KERNELS := $(or $(KERNELS),6.1)

@@ -7,10 +7,12 @@
  * truth-load dirty FILE N	... written
  * truth-load swap - N	N pages of its own memory are written, then read
  * truth-load ahead FILE N	readahead() of N pages
+ * truth-load linked DEV N	N chains of three reads by io_uring, with a registered file and buffer
  * Does what a test asks for and nothing else: it shares nothing with the tracer.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <liburing.h>
 #include <linux/aio_abi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,10 +138,49 @@ static int ahead(const char *path, long n)
 	return fd < 0 || readahead(fd, 0, (size_t)n * BLOCK) ? fail(path) : 0;
 }
 
+/* The whole of a chain has ended when its last one has. */
+static int chain(struct io_uring *ring, long i)
+{
+	enum { LINKS = 3 };
+	struct io_uring_cqe *cqe;
+
+	for (int l = 0; l < LINKS; l++) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+
+		io_uring_prep_read_fixed(sqe, 0, buffer, BLOCK, (LINKS * i + l) % 1024 * BLOCK, 0);
+		sqe->flags |= IOSQE_FIXED_FILE | (l < LINKS - 1 ? IOSQE_IO_LINK : 0);
+	}
+	if (io_uring_submit_and_wait(ring, LINKS) != LINKS)
+		return 1;
+	for (int l = 0; l < LINKS; l++) {
+		if (io_uring_wait_cqe(ring, &cqe) || cqe->res != BLOCK)
+			return 1;
+		io_uring_cqe_seen(ring, cqe);
+	}
+	return 0;
+}
+
+static int linked(const char *path, long n)
+{
+	int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC), bad = 0;
+	struct iovec iov = { .iov_len = BLOCK };
+	struct io_uring ring;
+
+	buffer = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	iov.iov_base = buffer;
+	if (fd < 0 || buffer == MAP_FAILED || io_uring_queue_init(8, &ring, 0) ||
+	    io_uring_register_files(&ring, &fd, 1) || io_uring_register_buffers(&ring, &iov, 1))
+		return fail(path);
+	for (long i = 0; i < n && !bad; i++)
+		bad = chain(&ring, i);
+	io_uring_queue_exit(&ring);
+	return bad ? fail("a chain") : 0;
+}
+
 static const struct {
 	const char *name;
 	int (*work)(const char *path, long n);
-} by_path[] = { { "touch", touch }, { "dirty", dirty }, { "swap", swap }, { "ahead", ahead } };
+} by_path[] = { { "touch", touch }, { "dirty", dirty }, { "swap", swap }, { "ahead", ahead }, { "linked", linked } };
 
 int main(int argc, char **argv)
 {

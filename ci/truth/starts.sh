@@ -92,4 +92,47 @@ start_by_readahead()
 	whole ahead
 }
 
-starts="start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead"
+start_by_linked_requests()
+{
+	null t0 || return
+	traced linked $tmp/truth-load linked $dev 71
+	same "reads" "$(operations linked read io_uring count)" 213
+	same "bytes of the requests" "$(requests linked $disk read bytes)" $((213 * 4096))
+	same "bios outside operations" "$(sum linked .coverage.untied_bios)" 0
+	whole linked
+}
+
+# Completed by who polls, not by an interrupt.
+start_by_polled_requests()
+{
+	null t0 poll_queues=1 2>/dev/null || { null t0; skip "null_blk has no queues to poll"; return; }
+	traced polled $tmp/known-count --target $dev --engine iopoll --direct --count 211 --depth 4
+	same "reads" "$(operations polled read io_uring count)" 211
+	same "requests" "$(requests polled $disk read count)" 211
+	same "reads with a device's time" "$(operations polled read io_uring stages.device.count)" 211
+	whole polled
+}
+
+# fio asks for the range of each 16 writes before the next one: the last 16 have none behind them.
+start_by_calls_that_sync()
+{
+	null t0 memory_backed=1 && filled $dev || return
+	start syncs || return
+	fio_on $mnt/f --rw=write --direct=0 --size=1m --sync_file_range=write:16 >/dev/null
+	dd if=/dev/zero of=$mnt/f bs=64k count=1 conv=notrunc 2>/dev/null
+	sync -d $mnt/f
+	dd if=/dev/zero of=$mnt/f bs=64k count=1 conv=notrunc 2>/dev/null
+	sync $mnt/f
+	sync -f $mnt/f
+	stop syncs
+	umount $mnt
+	same "sync_file_range()" "$(operations syncs sync_file_range syscall count)" 15
+	same "fdatasync()" "$(operations syncs fdatasync syscall count)" 1
+	same "fsync()" "$(operations syncs fsync syscall count)" 1
+	same "syncfs()" "$(operations syncs sync syscall count)" 1
+	at_least "fsync() that waited for the device" "$(operations syncs fsync syscall stages.device.count)" 1
+	whole syncs
+}
+
+starts="start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead
+	start_by_linked_requests start_by_polled_requests start_by_calls_that_sync"
