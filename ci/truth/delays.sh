@@ -10,8 +10,7 @@ delayed()
 {
 	local op=$3
 	injected $4 $5 $3 $6
-	[ -z "$1" ] || appears "device(\"$1\"; \"$op\")" $2 $injected_ns $4 $5
-	appears "operation(\"$op\"; \"syscall\")" $2 $injected_ns $4 $5
+	appears $2 $injected_ns $4 $5 "operation(\"$op\"; \"syscall\")" ${1:+"device(\"$1\"; \"$op\")"}
 	whole $4
 	whole $5
 }
@@ -155,9 +154,8 @@ dm_delay_is_its_own_level()
 	level_table delay $slow 0 20
 	fio_traced with /dev/$level --number_ios=50
 	injected base with read $((15 * ms))
-	appears "device(\"$level\"; \"read\")" device $injected_ns base with
-	appears "device(\"${slow#/dev/}\"; \"read\")" device 0 base with
-	appears 'operation("read"; "syscall")' device $injected_ns base with
+	appears device $injected_ns base with "device(\"$level\"; \"read\")" 'operation("read"; "syscall")'
+	appears device 0 base with "device(\"${slow#/dev/}\"; \"read\")"
 	whole with
 }
 

@@ -24,8 +24,8 @@ tasks_end_in_mid_io()
 	sleep 0.2
 	stop leave
 	same "requests" "$(requests leave $disk read count)" 800
-	same "operations" "$(sum leave '.coverage.operations | .finished + .in_flight')" 800
-	same "lost" "$(sum leave '[.coverage.lost[]] | add')" 0
+	same "operations" $(($(covered leave operations.finished) + $(covered leave operations.in_flight))) 800
+	same "lost" "$(lost leave)" 0
 }
 
 # kill -9 of a task inside a read that will not come back for long
@@ -45,7 +45,7 @@ a_killed_task_is_counted()
 	done
 	stop kill
 	same "requests" "$(requests kill $disk read count)" 3
-	same "operations" "$(sum kill '.coverage | .operations.finished + .task_died')" 3
+	same "operations" $(($(covered kill operations.finished) + $(covered kill task_died))) 3
 }
 
 pids_are_used_again()
@@ -88,10 +88,10 @@ in_mid_run()
 	kill -INT $fio 2>/dev/null
 	wait $fio
 	stop $name
-	same "not finished" "$(sum $name '.coverage.requests | .seen - .finished - .in_flight')" 0
-	same "in flight" "$(sum $name '.coverage.requests.in_flight')" 0
-	same "lost" "$(sum $name '[.coverage.lost[]] | add')" 0
-	at_least "requests" "$(sum $name '.coverage.requests.finished')" 100
+	same "not finished" $(($(covered $name requests.seen) - $(covered $name requests.finished) - $(covered $name requests.in_flight))) 0
+	same "in flight" "$(covered $name requests.in_flight)" 0
+	same "lost" "$(lost $name)" 0
+	at_least "requests" "$(covered $name requests.finished)" 100
 }
 
 scsi_disk_is_removed()
@@ -138,9 +138,9 @@ a_full_ring_is_counted()
 	fio_on $dev --number_ios=20000 --ioengine=io_uring --iodepth=32 >$tmp/ring.out
 	kill -CONT $tracer
 	stop ring
-	at_least "records dropped" "$(sum ring .coverage.lost.ring_full)" 1
+	at_least "records dropped" "$(covered ring lost.ring_full)" 1
 	same "records and those dropped" \
-		$(($(grep -c '"type":"sample"' $tmp/ring.json) + $(sum ring .coverage.lost.ring_full))) 20000
+		$(($(grep -c '"type":"sample"' $tmp/ring.json) + $(covered ring lost.ring_full))) 20000
 	same "operations" "$(operations ring read io_uring count)" 20000
 }
 
@@ -162,7 +162,7 @@ writeback_of_a_cgroup()
 	rmdir $cg
 	same "bytes written by calls of the cgroup" "$(operations wb write syscall bytes)" $((64 * 65536))
 	same "bytes written back for it" "$(requests wb $disk write bytes)" $((64 * 65536))
-	same "lost" "$(sum wb '[.coverage.lost[]] | add')" 0
+	same "lost" "$(lost wb)" 0
 }
 
 nothing_is_left_after_kill_9()

@@ -129,12 +129,24 @@ ended()
 {
 	sleep 0.05
 	cut
-	tail -n 2 $tmp/shared.json | jq -cs '
+	tail -n 2 $tmp/shared.json | summed $1 '
 		def since($was): with_entries(.key as $k |
 			if (.value | type) == "object" then .value |= since($was[$k])
 			elif (.value | type) == "number" and ($was[$k] | type) == "number" and $k != "in_flight" then .value -= $was[$k]
 			else . end);
-		.[0].coverage as $was | .[1] | .coverage |= since($was)' >$tmp/$1.sum
+		.[0].coverage as $was | .[1] | .coverage |= since($was)'
+}
+
+# summed NAME FILTER: of lines, the summary in NAME.sum; and in NAME.flat its numbers, a line each, since
+# jq takes long to start
+summed()
+{
+	jq -rs "$2"' | tojson,
+		(def leaves: paths(type == "number") as $p | "\($p | join(".")) \(getpath($p))";
+		(.devices[]? | "requests \(.name) " + (.ops[] | "\(.op) \(leaves)")),
+		(.operations[]? | "operations \(.kind) \(.via) \(leaves)"),
+		(.coverage | "coverage \(leaves)"))' >$tmp/$1.flat
+	head -n 1 $tmp/$1.flat >$tmp/$1.sum
 }
 
 until_ready()
@@ -158,7 +170,7 @@ traced()
 	fi
 	$iopath trace --json $trace_opts -o $tmp/$name.json -- "$@" >$tmp/$name.out 2>$tmp/$name.err ||
 		{ fail "$name: $(tail -n 1 $tmp/$name.err)"; return 1; }
-	tail -n 1 $tmp/$name.json >$tmp/$name.sum
+	tail -n 1 $tmp/$name.json | summed $name '.[0]'
 }
 
 # start NAME: iopath in the background; stop NAME
@@ -175,7 +187,7 @@ stop()
 	[ -n "$trace_opts" ] || { ended $1; return; }
 	kill -INT $tracer
 	wait $tracer || fail "$1: $(tail -n 1 $tmp/$1.err)"
-	tail -n 1 $tmp/$1.json >$tmp/$1.sum
+	tail -n 1 $tmp/$1.json | summed $1 '.[0]'
 }
 
 # fio_on DEV ARGUMENT…: direct random reads, unless told otherwise; with as=exec in place of a subshell
@@ -202,25 +214,33 @@ fio_traced()
 # sum NAME FILTER: of the summary
 sum() { jq -r "$2" $tmp/$1.sum; }
 
-# requests NAME DISK OP FIELD; operations NAME KIND VIA FIELD: 0 where there are none
-requests()
+# number NAME PATTERN: 0 where there is none
+number()
 {
-	sum $1 "[.devices[] | select(.name == \"$2\") | .ops[] | select(.op == \"$3\") | .$4] | add // 0"
-}
-operations()
-{
-	sum $1 "[.operations[] | select(.kind == \"$2\" and .via == \"$3\") | .$4] | add // 0"
+	local line
+	line=$(grep -m 1 "^$2 " $tmp/$1.flat)
+	line=${line##* }
+	echo "${line:-0}"
 }
 
+# requests NAME DISK OP FIELD; operations NAME KIND VIA FIELD
+requests() { number $1 "requests $2 $3 $4"; }
+operations() { number $1 "operations $2 $3 $4"; }
+
+# covered NAME FIELD; lost NAME: all causes together
+covered() { number $1 "coverage $2"; }
+lost() { awk '$1 == "coverage" && $2 ~ /^lost\./ { n += $3 } END { print n + 0 }' $tmp/$1.flat; }
+
 # Mean latency and number of fio's I/Os, ns.
-fio_clat() { jq -r "[.jobs[] | .$2.clat_ns | select(.N > 0)] | (map(.mean * .N) | add) / (map(.N) | add)" $tmp/$1.out; }
+fio_clat_of='def clat($d): [.jobs[] | .[$d].clat_ns | select(.N > 0)] | (map(.mean * .N) | add) / (map(.N) | add);'
+fio_clat() { jq -r "$fio_clat_of clat(\"$2\")" $tmp/$1.out; }
 fio_count() { jq -r "[.jobs[].$2.total_ios] | add" $tmp/$1.out; }
 
 # Coverage: everything seen has ended, nothing was lost.
 whole()
 {
-	same "$1: not finished" "$(sum $1 '.coverage | .seen - .finished - .in_flight')" 0
-	same "$1: lost" "$(sum $1 '[.coverage.lost[]] | add')" 0
+	same "$1: not finished" $(($(covered $1 seen) - $(covered $1 finished) - $(covered $1 in_flight))) 0
+	same "$1: lost" "$(lost $1)" 0
 }
 
 # row_stages NAME ROW: mean ns per I/O of each stage of a row, a jq path
@@ -228,31 +248,37 @@ rows='def device($d; $o): .devices[] | select(.name == $d) | .ops[] | select(.op
 def operation($k; $v): .operations[] | select(.kind == $k and .via == $v);
 def means: .count as $n | .stages | map_values(if . == null then 0 else .sum_ns / $n end);'
 
-# appears ROW STAGE[+STAGE] NS BASE WITH
-#	In the row (a jq filter) the mean of the stage, or of these together, is NS longer in WITH
+# appears STAGE[+STAGE] NS BASE WITH ROW…
+#	In each row (a jq filter) the mean of the stage, or of these together, is NS longer in WITH
 #	than in BASE, within 2 % + 20 us; no other stage is, but the total.
 appears()
 {
-	local said
-	said=$(jq -rn --slurpfile b $tmp/$4.sum --slurpfile w $tmp/$5.sum --arg s $2 --argjson ns $3 "$rows"'
+	local rows_named said
+	printf -v rows_named '[%s],' "${@:5}"
+	said=$(jq -rn --slurpfile b $tmp/$3.sum --slurpfile w $tmp/$4.sum --arg s $1 --argjson ns $2 "$rows"'
 		def us: . / 1000 | floor;
-		($b[0] | '"$1"' | means) as $base | ($w[0] | '"$1"' | means) as $with |
-		($s | split("+")) as $in | ($ns * 0.02 + 20000) as $slack |
-		([$in[] | $with[.] - $base[.]] | add) as $grew |
-		if ($grew - $ns | fabs) > $slack then
-			"\($s): \($grew | us) us more, wanted \($ns | us)" else empty end,
-		($with | keys[] | select(. as $k | $k != "total" and ($in | index($k) | not)) |
-			select(($with[.] - $base[.] | fabs) > $slack) |
-			"\(.): \($with[.] - $base[.] | us) us more in it, wanted none")') ||
-		{ fail "no such row: $1"; return; }
-	[ -z "$said" ] || while IFS= read -r line; do fail "$1: $line"; done <<<"$said"
+		def told($row; $base; $with):
+			($s | split("+")) as $in | ($ns * 0.02 + 20000) as $slack |
+			([$in[] | $with[.] - $base[.]] | add) as $grew |
+			(if ($grew - $ns | fabs) > $slack then
+				"\($row): \($s): \($grew | us) us more, wanted \($ns | us)" else empty end),
+			($with | keys[] | select(. as $k | $k != "total" and ($in | index($k) | not)) |
+				select(($with[.] - $base[.] | fabs) > $slack) |
+				"\($row): \(.): \($with[.] - $base[.] | us) us more in it, wanted none");
+		($b[0] | ['"${rows_named%,}"' | map(means)]) as $base | ($w[0] | ['"${rows_named%,}"' | map(means)]) as $with |
+		range($with | length) | . as $i |
+		if ($with[$i] == [] or $base[$i] == []) then "row \($i + 1): there is none"
+		else told("row \($i + 1)"; $base[$i][0]; $with[$i][0]) end') ||
+		{ fail "no such row: ${*:5}"; return; }
+	[ -z "$said" ] || while IFS= read -r line; do fail "$line of ${*:5}"; done <<<"$said"
 }
 
 # injected BASE WITH DIR LEAST: how much longer fio's I/Os took, ns; at least LEAST
 injected()
 {
 	local ns
-	ns=$(jq -n "$(fio_clat $2 $3) - $(fio_clat $1 $3) | floor" 2>/dev/null)
+	ns=$(jq -n --slurpfile b $tmp/$1.out --slurpfile w $tmp/$2.out "$fio_clat_of"'
+		($w[0] | clat("'$3'")) - ($b[0] | clat("'$3'")) | floor' 2>/dev/null)
 	at_least "fio's own latency, ns more" "$ns" $4
 	injected_ns=${ns:-0}
 }

@@ -76,7 +76,7 @@ start_by_discard()
 	traced zero blkdiscard --zeroout --length 1048576 $dev
 	same "discards" "$(operations discard discard syscall count)" 1
 	same "bytes of the requests" "$(requests discard $disk discard bytes)" 1048576
-	same "bios outside operations" "$(sum discard .coverage.untied_bios)" 0
+	same "bios outside operations" "$(covered discard untied_bios)" 0
 	same "zeroing calls" "$(operations zero discard syscall count)" 1
 	whole discard
 }
@@ -88,7 +88,7 @@ start_by_readahead()
 	umount $mnt
 	same "calls" "$(operations ahead readahead syscall count)" 1
 	same "bytes of the requests" "$(requests ahead $disk read bytes)" $((32 * 4096))
-	same "bios outside operations" "$(sum ahead .coverage.untied_bios)" 0
+	same "bios outside operations" "$(covered ahead untied_bios)" 0
 	whole ahead
 }
 
@@ -98,7 +98,7 @@ start_by_linked_requests()
 	traced linked $tmp/truth-load linked $dev 71
 	same "reads" "$(operations linked read io_uring count)" 213
 	same "bytes of the requests" "$(requests linked $disk read bytes)" $((213 * 4096))
-	same "bios outside operations" "$(sum linked .coverage.untied_bios)" 0
+	same "bios outside operations" "$(covered linked untied_bios)" 0
 	whole linked
 }
 

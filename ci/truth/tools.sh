@@ -75,8 +75,8 @@ fifty_thousand_records_a_second_are_told()
 	reads=$(fio_count fifty read) ms=$(jq '.jobs[0].read.runtime' $tmp/fifty.out)
 	at_least "reads a second" $((reads * 1000 / ms)) 49000
 	same "told" "$(grep -c '"type":"sample"' $tmp/fifty.json)" "$reads"
-	same "lost" "$(sum fifty '[.coverage.lost[]] | add')" 0
-	same "whose stages do not sum to the total" "$(sum fifty .coverage.lost.uneven)" 0
+	same "lost" "$(lost fifty)" 0
+	same "whose stages do not sum to the total" "$(covered fifty lost.uneven)" 0
 }
 
 tools="btt_agrees fio_and_the_disk_agree strace_agrees fifty_thousand_records_a_second_are_told"
