@@ -9,19 +9,17 @@ of() { jq -r "select(.type == \"anomaly\" and .tag == \"$2\") | $3" $tmp/$1.json
 latency_spike_is_told()
 {
 	local ndelay=/sys/bus/pseudo/drivers/scsi_debug/ndelay quiet spiked
-	local load=(fio_on "$LAB_DISK_SCSI_DEBUG" --size=100m --rate_iops=200 --time_based)
 	trace_opts="--dev $LAB_DISK_SCSI_DEBUG --anomalies --anomaly-window 500ms"
 	start spike || return
-	"${load[@]}" --runtime=6 >$tmp/spike.out
-	quiet=$(sum_now spike LATENCY_SPIKE)
-	"${load[@]}" --runtime=8 >$tmp/spike.out &
+	fio_on $LAB_DISK_SCSI_DEBUG --size=100m --rate_iops=80 --time_based --runtime=8 >$tmp/spike.out &
 	spiked=$!
 	sleep 6
+	quiet=$(sum_now spike LATENCY_SPIKE)
 	echo 5000000 >$ndelay
 	wait $spiked
 	echo 20000 >$ndelay
 	stop spike
-	same "spikes of a process that has none" "$quiet" 0
+	same "spikes before there was one" "$quiet" 0
 	at_least "spikes" "$(sum spike .anomalies.LATENCY_SPIKE)" 1
 	same "whose" "$(of spike LATENCY_SPIKE .subject.comm | sort -u)" fio
 	at_least "ns now" "$(of spike LATENCY_SPIKE .values.p99_below_ns | head -n 1)" 5000000

@@ -62,7 +62,7 @@ strace_agrees()
 	same "bytes" "$(operations str write syscall bytes)" $((97 * 4096))
 }
 
-# Each of 100 000 reads of cached pages is told, at 50 000 a second.
+# Each of 50 000 reads of cached pages is told, in one second on one processor.
 fifty_thousand_records_a_second_are_told()
 {
 	local reads ms
@@ -70,7 +70,8 @@ fifty_thousand_records_a_second_are_told()
 	fio_on $dev --rw=read --direct=0 --size=4m >/dev/null
 	trace_opts="--dev $dev --sample 1/1"
 	start fifty || return
-	fio_on $dev --direct=0 --size=4m --io_size=400m --number_ios=100000 --rate_iops=50000 >$tmp/fifty.out
+	fio_on $dev --direct=0 --size=4m --io_size=200m --number_ios=50000 --rate_iops=50000 \
+		--ioengine=io_uring --iodepth=32 --iodepth_batch=32 --iodepth_batch_complete_min=32 >$tmp/fifty.out
 	stop fifty
 	reads=$(fio_count fifty read) ms=$(jq '.jobs[0].read.runtime' $tmp/fifty.out)
 	at_least "reads a second" $((reads * 1000 / ms)) 49000
