@@ -312,9 +312,11 @@ static __always_inline void part_add(const struct op *o, const struct rq_stamps 
 static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s, u32 dev, const struct done *d)
 {
 	struct op *o = handle ? op_of(handle) : NULL;
+	bool last;
 
 	if (!o)
 		return;
+	OP_HOLDER(o) = 1;
 	op_request_done(o, s);
 	o->nr_requests++;
 	o->dev = dev;
@@ -325,8 +327,10 @@ static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s, u
 		o->tag = d->tag;
 		o->hctx = d->hctx;
 	}
+	last = fetch_add_u32(&o->refs, -1) == 1;
+	OP_HOLDER(o) = 0;
 	/* libaio has no end of its own to hook: the last bio is it */
-	if (fetch_add_u32(&o->refs, -1) == 1 && o->via == VIA_AIO && !o->end_seen)
+	if (last && o->via == VIA_AIO && !o->end_seen)
 		op_end((int)o->index, s->c, (s64)o->len);
 }
 
@@ -776,7 +780,7 @@ static __always_inline int on_bio_complete(struct bio *bio)
 	struct bio_slot *b = bios_find(address(bio));
 	u64 now = bpf_ktime_get_ns();
 	struct op *o;
-	bool level;
+	bool level, last;
 
 	if (cfg.who)
 		who_bio_end(address(bio), bio->bi_status);
@@ -786,10 +790,17 @@ static __always_inline int on_bio_complete(struct bio *bio)
 	if (!b->own && level)
 		bio_account(bio, b, now);
 	o = TIER(TIER_VFS) && b->op ? op_of(b->op) : NULL;
-	if (o && level)
+	if (!o) {
+		bio_slot_release(b);
+		return 0;
+	}
+	OP_HOLDER(o) = 1;
+	if (level)
 		op_level_done(o, bio, b, now);
 	bio_slot_release(b);
-	if (o && fetch_add_u32(&o->refs, -1) == 1 && o->via == VIA_AIO && !o->end_seen)
+	last = fetch_add_u32(&o->refs, -1) == 1;
+	OP_HOLDER(o) = 0;
+	if (last && o->via == VIA_AIO && !o->end_seen)
 		op_end((int)o->index, now, bio->bi_status ? -1 : (s64)o->len);
 	return 0;
 }

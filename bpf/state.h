@@ -73,6 +73,7 @@ struct op {
 	/* of its last request, when it is to be told (config.h) */
 	s32 tag;
 	u64 sector;
+	u64 holders;	/* a byte each: completions that are at it (op.bpf.h) */
 	u16 hctx;
 	u8 pad2[6];
 	struct owner owner;

@@ -394,7 +394,7 @@ __global_fn int who_op_end(int index, u64 total, s64 result)
 	id = who_op_at(index);
 	if (!o || !id)
 		return 0;
-	m.now = o->cursor;
+	m.now = o->t0 + total;
 	m.class = o->kind == KIND_READ ? WHO_READ : o->kind == KIND_WRITE ? WHO_WRITE : WHO_OTHER;
 	m.bytes = result > 0 ? (u64)result : 0;
 	m.error = result < 0;
