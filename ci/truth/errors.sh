@@ -29,7 +29,6 @@ errors_are_counted()
 {
 	local got=0 i
 	null t0 memory_backed=1 badblocks=+800-900 || return
-	trace_opts="--dev $dev --threshold 1ns"
 	start err || return
 	for i in 0 800 808 4000; do
 		got=$((got + $($tmp/truth-load once read $dev $i)))
@@ -43,28 +42,25 @@ errors_are_counted()
 
 flakey_errors_are_counted()
 {
-	modprobe dm_flakey 2>/dev/null || { skip "no dm-flakey"; return; }
+	{ [ -n "$level" ] && modprobe dm_flakey 2>/dev/null; } || { skip "no dm-flakey"; return; }
 	local got=0
-	null t0 || return
 	# error_reads is new (6.5); before, all I/O of the down time fails
-	mapped truth-flakey "0 $(blockdev --getsz $dev) flakey $dev 0 0 60 1 error_reads" ||
-		mapped truth-flakey "0 $(blockdev --getsz $dev) flakey $dev 0 0 60" || return
-	trace_opts="--dev /dev/$dm"
+	level_table flakey $slow 0 0 60 1 error_reads || level_table flakey $slow 0 0 60 || return
 	start flakey || return
 	for _ in 1 2 3; do
-		got=$((got + $($tmp/truth-load once read /dev/$dm 0)))
+		got=$((got + $($tmp/truth-load once read /dev/$level 0)))
 	done
 	stop flakey
-	dmsetup remove truth-flakey
+	level_table delay $slow 0 0
 	same "errno of the three" $got $((3 * 5))
 	same "reads that failed" "$(operations flakey read syscall errors)" 3
-	same "bios of the dm device that failed" "$(requests flakey $dm read errors)" 3
+	same "bios of the dm device that failed" "$(requests flakey $level read errors)" 3
+	ended_as flakey 5 "I/O error" 3
 }
 
 error_of_the_medium()
 {
 	local got
-	trace_opts="--dev $LAB_DISK_SCSI_DEBUG --threshold 1ns"
 	start medium || return
 	inject 2 0
 	got=$($tmp/truth-load once read $LAB_DISK_SCSI_DEBUG $((0x1234)))
@@ -78,25 +74,24 @@ error_of_the_medium()
 # A pool of 1 MiB that is written beyond; the error is the level's, nothing below it has one.
 error_of_no_space()
 {
-	local data meta pool thin got i
-	modprobe dm_thin_pool 2>/dev/null || { skip "no dm-thin-pool"; return; }
+	local data meta pool got i
+	{ [ -n "$level" ] && modprobe dm_thin_pool 2>/dev/null; } || { skip "no dm-thin-pool"; return; }
 	null t0 memory_backed=1 || return
 	mapped t-meta "0 8192 linear $dev 0" && meta=/dev/$dm
 	mapped t-data "0 2048 linear $dev 8192" && data=/dev/$dm
 	mapped t-pool "0 2048 thin-pool $meta $data 128 0 1 error_if_no_space" && pool=/dev/$dm
 	dmsetup message t-pool 0 "create_thin 0"
-	mapped t-thin "0 65536 thin $pool 0" || return
-	thin=$dm
-	trace_opts="--dev /dev/$thin --threshold 1ns"
+	level_like 0 65536 thin $pool 0 || return
 	start space || return
 	for ((i = 0; i < 20; i++)); do
-		got=$($tmp/truth-load once write /dev/$thin $((i * 128)))
+		got=$($tmp/truth-load once write /dev/$level $((i * 128)))
 	done
 	stop space
-	dmsetup remove t-thin t-pool t-data t-meta
+	level_table delay $slow 0 0
+	dmsetup remove t-pool t-data t-meta
 	same "errno of the last" $got 28
 	ended_as space 28 "no space" 4
-	same "bios of the device that failed" "$(requests space $thin write errors)" 4
+	same "bios of the device that failed" "$(requests space $level write errors)" 4
 }
 
 # More zones written to at once than the device allows.
@@ -104,7 +99,6 @@ error_of_a_zone()
 {
 	local got
 	null t0 memory_backed=1 zoned=1 zone_size=4 zone_max_active=1 2>/dev/null || { null t0; skip "no limit of active zones"; return; }
-	trace_opts="--dev $dev --threshold 1ns"
 	start zone || return
 	got=$($tmp/truth-load once write $dev 0)
 	got+=" $($tmp/truth-load once write $dev 8192)"
@@ -117,7 +111,6 @@ error_of_a_zone()
 # Two commands of three find the host busy, and come again.
 requeued_requests_are_counted()
 {
-	trace_opts="--dev $LAB_DISK_SCSI_DEBUG --threshold 1ns"
 	start busy || return
 	inject $((0x8000)) 3
 	fio_on $LAB_DISK_SCSI_DEBUG --size=100m --number_ios=97 >/dev/null
@@ -136,7 +129,6 @@ requeued_requests_are_counted()
 requests_that_complete_in_parts()
 {
 	local row=${LAB_DISK_SCSI_DEBUG#/dev/}
-	trace_opts="--dev $LAB_DISK_SCSI_DEBUG --threshold 1ns"
 	start parts || return
 	inject $((0x100)) 2
 	fio_on $LAB_DISK_SCSI_DEBUG --size=100m --bs=64k --number_ios=53 >/dev/null
@@ -154,7 +146,6 @@ a_timeout_is_the_devices_time()
 {
 	local row=${LAB_DISK_SCSI_DEBUG#/dev/}
 	echo 1 >/sys/block/$row/device/timeout
-	trace_opts="--dev $LAB_DISK_SCSI_DEBUG --threshold 500ms"
 	start late || return
 	inject 4 2
 	$tmp/truth-load once read $LAB_DISK_SCSI_DEBUG 0 >/dev/null
@@ -163,9 +154,9 @@ a_timeout_is_the_devices_time()
 	stop late
 	echo 30 >/sys/block/$row/device/timeout
 	same "requests" "$(requests late $row read count)" 2
-	same "records of more than half a second" "$(told late true)" 1
+	same "records of more than half a second" "$(told late '.total_ns > 500e6')" 1
 	at_least "its time in the device and on the way there again, ms" \
-		"$(jq -s 'map(select(.type == "slow" and .level == "operation")) | .[0].stages | (.device + .driver + .i2d) / 1e6 | floor' $tmp/late.json)" 900
+		"$(jq -s 'map(select(.type == "slow" and .level == "operation" and .total_ns > 500e6)) | .[0].stages | (.device + .driver + .i2d) / 1e6 | floor' $tmp/late.json)" 900
 	whole late
 }
 

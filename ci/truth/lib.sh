@@ -83,19 +83,22 @@ stay()
 	watch /dev/$level
 }
 
-# level_table TARGET ARGUMENT…: what the level does from now on
-level_table()
+# level_table TARGET ARGUMENT…: what the level does from now on; level_like: by a whole table
+level_table() { level_like 0 "$(blockdev --getsz $slow)" "$@"; }
+level_like()
 {
-	dmsetup suspend truth-level
-	dmsetup reload truth-level --table "0 $(blockdev --getsz $slow) $*"
+	dmsetup suspend truth-level && dmsetup reload truth-level --table "$*" 2>/dev/null
+	local status=$?
 	dmsetup resume truth-level
+	return $status
 }
 
 # ---- traces ----
 
 # Options of a tracer of its own, set by the case. Without, it shares one that runs already: to start
-# one takes longer than most cases. That watches what `watch` names, which must stay the same devices.
-trace_opts='' fio_opts='' watched='' shared=''
+# one takes longer than most cases. That watches what `watch` names, which must stay the same devices;
+# in real time it tells each operation.
+trace_opts='' fio_opts='' watched='' shared='' shared_opts='--tier full' from=0
 
 # watch DEV…
 watch() { local d; for d; do watched+=" --dev $d"; done; }
@@ -104,7 +107,7 @@ watch() { local d; for d; do watched+=" --dev $d"; done; }
 share()
 {
 	[ -z "$shared" ] || ! kill -0 $shared 2>/dev/null || return 0
-	$iopath trace --json --tier full $watched -o $tmp/shared.json >/dev/null 2>$tmp/shared.err &
+	$iopath trace --json $shared_opts $watched -o $tmp/shared.json >/dev/null 2>$tmp/shared.err &
 	shared=$!
 	until_ready shared $shared
 }
@@ -112,24 +115,25 @@ share()
 # Its report up to now; what comes next belongs to another.
 cut()
 {
-	local lines now
-	lines=$(wc -l <$tmp/shared.json)
-	now=$lines
+	local before now
+	before=$(grep -c '^{"type":"interval"' $tmp/shared.json)
+	now=$before
 	kill -USR1 $shared || { fail "the shared tracer: $(tail -n 1 $tmp/shared.err)"; return 1; }
-	while [ "$now" = "$lines" ] && kill -0 $shared; do
+	while [ "$now" = "$before" ] && kill -0 $shared; do
 		sleep 0.02
-		now=$(wc -l <$tmp/shared.json)
+		now=$(grep -c '^{"type":"interval"' $tmp/shared.json)
 	done
 }
 
-begun() { share && cut; }
+begun() { share && cut && from=$(wc -l <$tmp/shared.json); }
 
 # Coverage is told since its start: what it was at the begin is taken off.
 ended()
 {
 	sleep 0.05
 	cut
-	tail -n 2 $tmp/shared.json | summed $1 '
+	tail -n +$((from + 1)) $tmp/shared.json >$tmp/$1.json
+	{ sed -n "${from}p" $tmp/shared.json && tail -n 1 $tmp/$1.json; } | summed $1 '
 		def since($was): with_entries(.key as $k |
 			if (.value | type) == "object" then .value |= since($was[$k])
 			elif (.value | type) == "number" and ($was[$k] | type) == "number" and $k != "in_flight" then .value -= $was[$k]
