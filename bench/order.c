@@ -9,6 +9,8 @@
 #include "tracer/base/parse.h"
 
 #define MIB_MIN 64
+#define TEXT(x) TEXT_(x)
+#define TEXT_(x) #x
 
 static int translate(const struct order_word *w, const char *text, char *buf, size_t len)
 {
@@ -90,7 +92,7 @@ static int take_all(const struct device_maker *m, const char *params, struct ord
 
 		if (err)
 			return why_fail(why, EXIT_USAGE, err, "--device %s: %s: %s", m->name, shown ? shown : word,
-					err == -ERANGE ? "too small" : err == -E2BIG ? "too long" : "not understood");
+					err == -ERANGE ? "too small (1 at least, a size " TEXT(MIB_MIN) "M)" : err == -E2BIG ? "too long" : "not understood");
 	}
 	return 0;
 }
