@@ -64,19 +64,27 @@ static char *edited(const char *text, const char *from, const char *to)
 	return asprintf(&copy, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)) < 0 ? NULL : copy;
 }
 
-/* What the judge finds in a summary where @from is replaced by @to: the first line, or "". */
-static const char *found(const char *from, const char *to, unsigned int disk_reads)
+/*
+ * What the judge finds in a summary where @from is replaced by @to: the first line, or "".
+ * A second disk, sda, was read @other_reads times; the report knows nothing of it.
+ */
+static const char *found_of_two(const char *from, const char *to, unsigned int disk_reads, unsigned int other_reads)
 {
 	static char first[256];
 	_cleanup_free_ char *text = edited(summary_text, from, to);
-	struct target disk = { .class = "nvme", .name = "nvme0n1" };
-	struct cell c = { .kernel = "6.1", .disks = { { &disk, { "mq-deadline" }, 1 } }, .nr_disks = 1, .tier = "vfs" };
-	struct seen seen = { .stat = { .reads = disk_reads, .read_sectors = 24 } };
+	struct target disk = { .class = "nvme", .name = "nvme0n1" }, other = { .class = "scsi", .name = "sda" };
+	struct cell c = { .kernel = "6.1",
+			  .disks = { { &disk, { "mq-deadline" }, 1 }, { &other, { "none" }, 1 } },
+			  .nr_disks = 2,
+			  .tier = "vfs" };
+	struct seen seen[2] = { { .stat = { .reads = disk_reads, .read_sectors = 24 } } };
 	struct trace t = { .lines = json_array() };
 	json_t *lines = json_array();
-	struct truth *truth = &seen.truth;
+	struct truth *truth = &seen[0].truth;
 
 	truth_init(truth);
+	truth_init(&seen[1].truth);
+	seen[1].truth.requests[REQ_READ].count = other_reads;
 	truth->requests[REQ_READ] = (struct tally){ .name = "read", .count = 3, .bytes = 12288, .scheduled = 3 };
 	truth->operations[0] = (struct tally){ .name = "read", .via = "syscall", .count = 3, .bytes = 12288 };
 	truth->nr_operations = 1;
@@ -87,13 +95,18 @@ static const char *found(const char *from, const char *to, unsigned int disk_rea
 	c.doctor = parse(doctor_text);
 	ASSERT_TRUE(c.doctor);
 	differ_into(lines);
-	judge(&c, &t, &seen);
+	judge(&c, &t, seen);
 	snprintf(first, sizeof(first), "%s",
 		 json_array_size(lines) ? json_string_value(json_array_get(lines, 0)) : "");
 	json_decref(c.doctor);
 	json_decref(lines);
 	json_decref(t.lines);
 	return first;
+}
+
+static const char *found(const char *from, const char *to, unsigned int disk_reads)
+{
+	return found_of_two(from, to, disk_reads, 0);
 }
 
 TEST(a_right_report_has_no_fault)
@@ -120,6 +133,36 @@ TEST(each_fault_is_found)
 	ASSERT_STR(found("'errors':0", "'errors':1", 3), "read requests of nvme0n1: errors: 1, wanted 0");
 	ASSERT_STR(found("'name':'nvme0n1'", "'name':'sda'", 3), "read requests of nvme0n1: 0, wanted 3");
 	ASSERT_STR(found("'window_ns':100000", "'window_ns':15", 3), "read requests of nvme0n1: longest total: 20, wanted 0 to 15");
+}
+
+TEST(each_disk_has_its_own_requests)
+{
+	ASSERT_STR(found_of_two(NULL, NULL, 3, 1), "read requests of sda: 0, wanted 1");
+	ASSERT_STR(found_of_two("'name':'nvme0n1'", "'name':'vda'", 3, 0), "read requests of nvme0n1: 0, wanted 3");
+}
+
+TEST(operations_are_of_all_disks)
+{
+	struct truth all, more;
+
+	truth_init(&all);
+	truth_init(&more);
+	more.requests[REQ_READ] = (struct tally){ .name = "read", .count = 3, .bytes = 30, .scheduled = 2 };
+	more.operations[0] = (struct tally){ .name = "read", .via = "syscall", .count = 5, .bytes = 50 };
+	more.nr_operations = 1;
+	more.hits = 1;
+	more.misses = 4;
+	truth_add(&all, &more);
+	more.operations[0].via = "libaio";
+	truth_add(&all, &more);
+	ASSERT_EQ(truth_requests(&all), 6);
+	ASSERT_EQ(all.requests[REQ_READ].bytes, 60);
+	ASSERT_EQ(all.requests[REQ_READ].scheduled, 4);
+	ASSERT_EQ(all.nr_operations, 2);
+	ASSERT_EQ(truth_operations(&all), 10);
+	ASSERT_STR(all.operations[1].via, "libaio");
+	ASSERT_EQ(all.hits, 2);
+	ASSERT_EQ(all.misses, 8);
 }
 
 TEST(a_negative_stage_is_found)
@@ -207,4 +250,5 @@ TEST(differences_are_named)
 }
 
 TEST_MAIN("validate", T(a_right_report_has_no_fault), T(each_fault_is_found), T(a_negative_stage_is_found),
+	  T(each_disk_has_its_own_requests), T(operations_are_of_all_disks),
 	  T(what_was_not_run_has_failed), T(a_digest_is_of_hooks_and_not_of_releases), T(differences_are_named))
