@@ -33,7 +33,17 @@ results-overhead: deps lab-deps arms-deps
 	$(Q)$(MAKE) $(addprefix $(O)/,iopath iopath-events iopath-gate)
 	$(Q)O='$(O)' CLANG='$(CLANG)' setpriv --pdeathsig TERM ci/gate/publish results/overhead.md
 
+# What is added with more disks and more processors.
+.PHONY: results-scaling
+results-scaling: export GATE_KERNEL := $(or $(GATE_KERNEL),6.1)
+results-scaling: deps lab-deps
+	$(Q)$(MAKE) deps DEPS='jq gnuplot-nox'
+	$(Q)$(MAKE) $(O)/iopath
+	$(Q)O='$(O)' setpriv --pdeathsig TERM ci/gate/scaling results/scaling.png > $(O)/scaling.md
+	$(Q)mv $(O)/scaling.md results/scaling.md
+
 HELP_TARGETS += \
+	make_results-scaling___write_results/scaling.md:_what_tracing_adds_with_more_disks_and_processors \
 	make_results-overhead__write_results/overhead.md:_what_tiers_and_other_tracers_cost_in_virtual_time_(KERNELS=) \
 	make_gate__________overhead_in_virtual_time_against_ci/budget.ini_and_the_baseline_(ci/gate/README.md) \
 	make_baseline______measure_anew_and_write_results/baseline/,_old_beside_new \
