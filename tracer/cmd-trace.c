@@ -1,73 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
-#include <time.h>
+#include <unistd.h>
 
-#include "child.h"
 #include "cmd.h"
 #include "disk.h"
-#include "hung.h"
-#include "trace-budget.h"
-#include "stacks-map.h"
 #include "look.h"
+#include "stacks-map.h"
+#include "trace.h"
 #include "tracer/base/cleanup.h"
-#include "trace-opts.h"
-#include "trace-records.h"
-#include "view-anomaly.h"
-#include "view.h"
 #include "who-map.h"
-
-/* How often the ring of records is looked at; the programs wake us when it is half full. */
-#define DRAIN_NS 100000000ull
-/*
- * 32-bit buckets must not wrap between two readings: 17 million I/Os a second
- * in one bucket of one shard, which with 32 processors to a shard is more than
- * each can do.
- */
-#define READ_NS 240000000000ull
-/* How often room is made for new processes, files and cgroups. */
-#define WHO_READ_NS 1000000000ull
-/* A command's last requests may still be under way when it ends. */
-#define LINGER_NS 200000000ull
-
-/* Everything that a run holds. */
-struct trace {
-	struct trace_cfg cfg;
-	struct kernel kernel;
-	struct hook_plan plan;
-	struct session *session;
-	struct child child;
-	int child_status;
-	FILE *out;
-	int signal_fd;
-	bool interval_asked;	/* by SIGUSR1 */
-	sigset_t old_mask;
-	struct stats now, before, view;
-	u64 start_ns, interval_start_ns, cpu_at_start_ns, in_flight_at_start;
-	struct who who;
-	u64 who_ns;		/* when it was last read */
-	struct anomalies anomalies;
-	struct stacks stacks;
-	FILE *folded;
-	int folded_error;	/* -errno of writing it */
-	u64 stacks_ns;		/* when processes were last looked for */
-	struct trace_who who_opts;
-	struct hung hung;
-	struct trace_budget budget;
-	struct trace_records records;
-	struct watch_list watched;
-	int write_error;	/* -errno of the first write that failed */
-	int stop_signal;
-};
 
 static void trace_finish(struct trace *t)
 {
@@ -89,336 +34,6 @@ static void trace_finish(struct trace *t)
 	watch_free(&t->watched);
 	trace_records_free(&t->records);
 	trace_cfg_free(&t->cfg);
-}
-
-static u64 now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec;
-}
-
-static u64 tv_ns(struct timeval tv)
-{
-	return (u64)tv.tv_sec * 1000000000ull + (u64)tv.tv_usec * 1000;
-}
-
-static u64 own_cpu_ns(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return tv_ns(u.ru_utime) + tv_ns(u.ru_stime);
-}
-
-static u64 own_rss_bytes(void)
-{
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/statm", "re");
-	unsigned long long size, rss;
-
-	if (!f || fscanf(f, "%llu %llu", &size, &rss) != 2)
-		return 0;
-	return rss * (u64)sysconf(_SC_PAGESIZE);
-}
-
-/* ---- reports ---- */
-
-static void note_write(struct trace *t, int err)
-{
-	if (err && !t->write_error)
-		t->write_error = err;
-}
-
-static void on_anomaly(const struct anomaly *a, void *ctx)
-{
-	struct trace *t = ctx;
-
-	if (t->write_error)
-		return;
-	note_write(t, t->cfg.json ? view_json_anomaly(t->out, a, &t->anomalies.limits) :
-				    view_text_anomaly(t->out, a, &t->anomalies.limits));
-}
-
-static struct report make_report(struct trace *t, const char *type, u64 start_ns, u64 end_ns)
-{
-	u64 requests = 0, operations = 0;
-	struct session_cost c;
-	struct report r = {
-		.type = type,
-		.tier = t->cfg.tier,
-		.measured = t->plan.stages,
-		.start_ns = start_ns,
-		.window_ns = end_ns - start_ns,
-		.stats = &t->view,
-		.session = t->session,
-		.watched = &t->watched,
-		.min_lat_ns = t->cfg.min_lat_ns,
-		.program_stats = t->cfg.stats,
-		.floor = t->cfg.floor,
-		.governor = t->cfg.budget ? &t->budget.g : NULL,
-		.who = { .who = &t->who,
-			 .dims = t->who_opts.shown,
-			 .interval = !strcmp(type, "interval"),
-			 .operations = t->cfg.tier >= TIER_VFS,
-			 .window_ns = end_ns - start_ns },
-	};
-
-	session_cost(t->session, &c);
-	note_write(t, session_in_flight(t->session, &requests, &operations));
-	coverage_from(&t->now, requests, operations, t->in_flight_at_start, c.recursion_misses, &r.coverage);
-	r.resched = resched_from(&t->now);
-	r.cost = (struct cost){ .user_cpu_ns = own_cpu_ns() - t->cpu_at_start_ns,
-				.window_ns = end_ns - t->start_ns,
-				.maps_bytes = c.maps_bytes,
-				.rss_bytes = own_rss_bytes() };
-	return r;
-}
-
-static int put_report(struct trace *t, const struct report *r)
-{
-	return t->cfg.json ? view_json_report(t->out, r) : view_text_report(t->out, r);
-}
-
-static bool who_kept(const struct trace *t)
-{
-	return t->who_opts.shown || t->anomalies.window_ns;
-}
-
-/* Everything that was counted; a window that has ended is judged. */
-static int read_all(struct trace *t, u64 now, bool last)
-{
-	int err = session_read(t->session, &t->now);
-
-	t->who_ns = now;
-	if (!err && who_kept(t))
-		err = who_map_read(t->session, &t->who, now);
-	if (err || !t->anomalies.window_ns || (!last && now < t->anomalies.begin_ns + t->anomalies.window_ns))
-		return err;
-	return anomalies_judge(&t->anomalies, &t->now, &t->who, now, on_anomaly, t);
-}
-
-static int report_interval(struct trace *t, u64 end_ns)
-{
-	struct report r;
-	int err = read_all(t, end_ns, false);
-
-	if (!err)
-		err = stats_since(&t->view, &t->now, &t->before);
-	if (err)
-		return err;
-	trace_records_tell_top(&t->records, t->session);
-	note_write(t, t->records.err);
-	r = make_report(t, "interval", t->interval_start_ns, end_ns);
-	note_write(t, put_report(t, &r));
-	t->interval_start_ns = end_ns;
-	who_begin_interval(&t->who);
-	return stats_since(&t->before, &t->now, NULL);
-}
-
-static int report_summary(struct trace *t, u64 end_ns)
-{
-	struct report r;
-	int err = read_all(t, end_ns, true);
-
-	if (!err)
-		err = stats_since(&t->view, &t->now, NULL);
-	if (err)
-		return err;
-	trace_records_tell_top(&t->records, t->session);
-	note_write(t, t->records.err);
-	r = make_report(t, "summary", t->start_ns, end_ns);
-	r.anomalies = t->anomalies.window_ns ? t->anomalies.seen : NULL;
-	if (t->cfg.trace_stacks) {
-		err = stacks_map_read(t->session, &t->stacks);
-		if (err)
-			return err;
-		r.stacks = &t->stacks;
-	}
-	note_write(t, put_report(t, &r));
-	if (t->folded)
-		t->folded_error = stacks_folded(&t->stacks, t->folded, t->cfg.folded_by);
-	return 0;
-}
-
-/* ---- the run ---- */
-
-static int catch_signals(struct trace *t)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGUSR1);
-	if (sigprocmask(SIG_BLOCK, &set, &t->old_mask))
-		return -errno;
-	t->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return t->signal_fd < 0 ? -errno : 0;
-}
-
-/* True when the run is over. */
-static bool take_signals(struct trace *t)
-{
-	struct signalfd_siginfo si;
-	bool over = false;
-
-	while (read(t->signal_fd, &si, sizeof(si)) == sizeof(si)) {
-		if (si.ssi_signo == SIGCHLD) {
-			int status;
-
-			if (t->child.pid > 0 && waitpid(t->child.pid, &status, WNOHANG) > 0) {
-				t->child_status = child_exit_code(status);
-				t->child.pid = 0;
-				over = true;
-			}
-			continue;
-		}
-		if (si.ssi_signo == SIGUSR1) {
-			t->interval_asked = true;
-			continue;
-		}
-		t->stop_signal = (int)si.ssi_signo;
-		/* what the terminal sends, the command has got too: wait for its end */
-		if (t->child.pid <= 0)
-			over = true;
-		else if (si.ssi_code != SI_KERNEL)
-			kill(t->child.pid, (int)si.ssi_signo);
-	}
-	return over;
-}
-
-static bool records_wanted(const struct trace *t)
-{
-	return t->cfg.threshold_ns || t->cfg.sample || t->cfg.top;
-}
-
-/* Take what the ring holds, and print it. */
-static int drain(struct trace *t)
-{
-	if (session_drain(t->session) < 0)
-		return -EIO;
-	if (records_wanted(t)) {
-		trace_records_drained(&t->records, t->session);
-		note_write(t, t->records.err);
-	}
-	return 0;
-}
-
-/* Time of the next thing to do. */
-static u64 next_event(const struct trace *t, u64 now, u64 end_ns)
-{
-	u64 next = now + READ_NS;
-
-	if (who_kept(t) && t->who_ns + WHO_READ_NS < next)
-		next = t->who_ns + WHO_READ_NS;
-	if (t->anomalies.window_ns && t->anomalies.begin_ns + t->anomalies.window_ns < next)
-		next = t->anomalies.begin_ns + t->anomalies.window_ns;
-	if (t->stacks.with_user && t->stacks_ns + STACKS_SEE_NS < next)
-		next = t->stacks_ns + STACKS_SEE_NS;
-	if (hung_next(&t->hung, now) < next)
-		next = hung_next(&t->hung, now);
-	if (t->cfg.budget && t->budget.next_ns < next)
-		next = t->budget.next_ns;
-	if (records_wanted(t) && now + DRAIN_NS < next)
-		next = now + DRAIN_NS;
-	if (t->cfg.interval_ns && t->interval_start_ns + t->cfg.interval_ns < next)
-		next = t->interval_start_ns + t->cfg.interval_ns;
-	return end_ns < next ? end_ns : next;
-}
-
-static bool who_due(const struct trace *t, u64 now)
-{
-	return (who_kept(t) && now - t->who_ns >= WHO_READ_NS) ||
-	       (t->anomalies.window_ns && now >= t->anomalies.begin_ns + t->anomalies.window_ns);
-}
-
-/* What has its own time beside the intervals. */
-static int look_who(struct trace *t, u64 now)
-{
-	int err = 0;
-
-	if (t->stacks.with_user && now - t->stacks_ns >= STACKS_SEE_NS) {
-		err = stacks_map_see(t->session, &t->stacks);
-		t->stacks_ns = now;
-	}
-	return err || !who_due(t, now) ? err : read_all(t, now, false);
-}
-
-static int look_budget(struct trace *t, u64 now)
-{
-	int err;
-
-	if (!t->cfg.budget || now < t->budget.next_ns)
-		return 0;
-	err = session_read(t->session, &t->now);
-	return err ? err : trace_budget_look(&t->budget, t->session, stats_requests(&t->now),
-					     own_cpu_ns() - t->cpu_at_start_ns, now);
-}
-
-static int run_loop(struct trace *t)
-{
-	u64 end_ns = t->cfg.duration_ns ? t->start_ns + t->cfg.duration_ns : UINT64_MAX;
-	u64 read_ns = t->start_ns;
-
-	for (;;) {
-		struct pollfd fds[] = { { t->signal_fd, POLLIN, 0 },
-					{ session_poll_fd(t->session), POLLIN, 0 } };
-		u64 now = now_ns(), next = next_event(t, now, end_ns);
-		u64 wait = next > now ? next - now : 0;
-		struct timespec ts = { (time_t)(wait / 1000000000), (long)(wait % 1000000000) };
-		int err;
-
-		if (ppoll(fds, ARRAY_SIZE(fds), &ts, NULL) < 0 && errno != EINTR)
-			return -errno;
-		err = drain(t);
-		if (err)
-			return err;
-		if (t->write_error || take_signals(t))
-			return 0;
-		now = now_ns();
-		if (now >= end_ns)
-			return 0;
-		if (t->hung.min_age_ns)
-			note_write(t, hung_look(&t->hung, t->session, now, t->out));
-		if (t->interval_asked || (t->cfg.interval_ns && now >= t->interval_start_ns + t->cfg.interval_ns)) {
-			t->interval_asked = false;
-			err = report_interval(t, now);
-			if (err)
-				return err;
-			read_ns = now;
-		} else if (now - read_ns >= READ_NS) {
-			err = session_read(t->session, &t->now);
-			if (err)
-				return err;
-			read_ns = now;
-		}
-		err = look_who(t, now);
-		if (!err)
-			err = look_budget(t, now);
-		if (err)
-			return err;
-	}
-}
-
-/* Wait a moment for what the command left in flight. */
-static int linger(struct trace *t)
-{
-	u64 until = now_ns() + LINGER_NS;
-
-	for (;;) {
-		const struct timespec ms = { 0, 2000000 };
-		u64 requests, operations;
-		int err = session_in_flight(t->session, &requests, &operations);
-
-		if (err)
-			return err;
-		if ((!requests && !operations) || now_ns() > until)
-			return 0;
-		nanosleep(&ms, NULL);
-	}
 }
 
 static int start_child(struct trace *t, char *const argv[])
@@ -507,7 +122,7 @@ static int attach_records(struct trace *t, const struct session_opts *o)
 {
 	int r;
 
-	if (!records_wanted(t))
+	if (!trace_has_records(t))
 		return -1;
 	t->records.out = t->out;
 	t->records.json = t->cfg.json;
@@ -577,7 +192,7 @@ static void announce(struct trace *t, const struct session_opts *o)
 
 	session_cost(t->session, &c);
 	if (t->cfg.json)
-		note_write(t, view_json_start(t->out, &r, c.nr_programs));
+		trace_note_write(t, view_json_start(t->out, &r, c.nr_programs));
 	fprintf(stderr, "iopath: ready, tier %s%s, %u programs%s\n", tier_names[t->cfg.tier],
 		o->floor ? " (floor)" : "", c.nr_programs,
 		t->child.pid || t->cfg.duration_ns ? "" : "; Ctrl-C ends");
@@ -589,8 +204,8 @@ static int trace_session(struct trace *t, struct session_opts *o, char *const co
 	int r;
 
 	t->in_flight_at_start = disk_in_flight(o->devs, o->nr_devs);
-	t->cpu_at_start_ns = own_cpu_ns();
-	t->start_ns = t->interval_start_ns = t->who_ns = t->anomalies.begin_ns = now_ns();
+	t->cpu_at_start_ns = trace_cpu_ns();
+	t->start_ns = t->interval_start_ns = t->who_ns = t->anomalies.begin_ns = trace_now_ns();
 	session_enable(t->session);
 	if (t->cfg.budget)
 		trace_budget_begin(&t->budget, t->cfg.budget, t->cfg.tier, t->start_ns);
@@ -600,14 +215,14 @@ static int trace_session(struct trace *t, struct session_opts *o, char *const co
 		if (r >= 0)
 			return r;
 	}
-	r = run_loop(t);
+	r = trace_loop(t);
 	if (!r && command)
-		r = linger(t);
+		r = trace_linger(t);
 	session_disable(t->session);
 	if (!r)
-		r = drain(t);
+		r = trace_drain(t);
 	if (!r && !t->write_error)
-		r = report_summary(t, now_ns());
+		r = trace_report_summary(t, trace_now_ns());
 	if (r)
 		return cmd_fail(&trace_table, EXIT_ERROR, "%s", strerror(-r));
 	return -1;
@@ -620,7 +235,7 @@ static int finish_output(struct trace *t)
 
 		errno = 0;
 		if (fclose(f))
-			note_write(t, -errno);
+			trace_note_write(t, -errno);
 	}
 	if (t->folded_error)
 		return cmd_fail(&trace_table, EXIT_ERROR, "--folded %s: %s", t->cfg.folded, strerror(-t->folded_error));
@@ -685,9 +300,9 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	o.kernel_stack = t->cfg.kernel_stack;
 	o.extras.tree = command != NULL;
 	o.in_flight = t->cfg.hung_ns != 0;
-	o.extras.dirtiers = records_wanted(t) || o.in_flight || t->cfg.by.nr;
+	o.extras.dirtiers = trace_has_records(t) || o.in_flight || t->cfg.by.nr;
 	o.debug = t->cfg.debug ? stderr : NULL;
-	r = catch_signals(t);
+	r = trace_catch_signals(t);
 	if (!r && command)
 		r = child_fork(&t->child, command);
 	if (r)

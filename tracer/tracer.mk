@@ -44,6 +44,8 @@ iopath_SRC := \
 	tracer/view-budget.c \
 	tracer/top.c \
 	tracer/trace-records.c \
+	tracer/trace-report.c \
+	tracer/trace-run.c \
 	tracer/json-line.c \
 	tracer/view-record.c \
 	tracer/inflight-task.c \
