@@ -16,6 +16,7 @@ TRACER_SRC := \
 	tracer/record.c \
 	tracer/session.c \
 	tracer/session-config.c \
+	tracer/session-cost.c \
 	tracer/standin.c \
 	tracer/stacks.c \
 	tracer/stacks-map.c \
