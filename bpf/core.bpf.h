@@ -333,6 +333,11 @@ static __always_inline bool submitter_wanted(const struct task_struct *task)
 	return task_wanted(task) && (!cfg.nr_cgroups || task_in_cgroups());
 }
 
+static __always_inline bool kind_wanted(u8 kind)
+{
+	return !cfg.kind_mask || cfg.kind_mask & 1u << (kind & 31);
+}
+
 /* A filter that only the submission of an I/O can answer. */
 static __always_inline bool owner_filtered(void)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tier vfs: where operations begin and end. System calls by sys_enter and
- * sys_exit; io_uring requests by their submission and their completion event;
- * libaio requests by io_submit and their
- * completion, or their last bio. What only function hooks see: where the file
- * system takes over, and kernel threads that read and write files.
+ * sys_exit; io_uring and libaio requests, page faults (uring.bpf.h, aio.bpf.h,
+ * fault.bpf.h). What only function hooks see: where the file system takes over,
+ * and kernel threads that read and write files.
  */
-
-#define MAX_AIO_BATCH 1024
+#include "aio.bpf.h"
+#include "fault.bpf.h"
+#include "uring.bpf.h"
 
 /* 1-based argument of the system call; 0: none. */
 static __always_inline u64 sys_arg(struct pt_regs *regs, int n)
@@ -33,100 +33,6 @@ static __always_inline u64 sys_number(struct pt_regs *regs)
 #else
 	return (u64)((struct pt_regs *)regs)->syscallno;
 #endif
-}
-
-static __always_inline bool kind_wanted(u8 kind)
-{
-	return !cfg.kind_mask || cfg.kind_mask & 1u << (kind & 31);
-}
-
-/* ---- libaio ---- */
-
-static __always_inline bool aio_read_iocb(u64 slot, u64 *ret_user, struct iocb *ret)
-{
-	u64 user = 0;
-
-	if (bpf_probe_read_user(&user, sizeof(user), (void *)slot))
-		return false;
-	*ret_user = user;
-	return !bpf_probe_read_user(ret, sizeof(*ret), (void *)user);
-}
-
-/* include/uapi/linux/aio_abi.h IOCB_CMD_*; the others end where no hook sees it */
-static __always_inline u8 aio_kind(u16 opcode)
-{
-	return opcode == 0 || opcode == 7 ? KIND_READ : opcode == 1 || opcode == 8 ? KIND_WRITE : KIND_NONE;
-}
-
-/* The iocb at @slot of the user's list begins. 0, or 1 when there is none. */
-__global_fn int aio_begin(u64 slot, u64 now)
-{
-	struct task_struct *task = current_task();
-	struct iocb iocb;
-	struct op *o;
-	u64 user;
-	u8 kind;
-
-	if (!aio_read_iocb(slot, &user, &iocb))
-		return 1;
-	kind = aio_kind(iocb.aio_lio_opcode);
-	if (kind == KIND_NONE || !kind_wanted(kind))
-		return 0;
-	o = op_begin(aio_key((u32)LOAD(task, tgid), user), task, kind, VIA_AIO, now);
-	if (!o)
-		return 0;
-	o->offset = (u64)iocb.aio_offset;
-	o->has_offset = 1;
-	o->len = iocb.aio_nbytes;
-	o->fd = (s32)iocb.aio_fildes;
-	if (!op_set_file(o, fd_file(iocb.aio_fildes))) {
-		op_drop(o);
-		return 0;
-	}
-	if (cfg.who)
-		who_op_issued((int)o->index);
-	if (op_on_wanted_dev(o))
-		o->dev_wanted = 1;
-	return 0;
-}
-
-/*
- * io_submit() is over for the iocb at @slot: if it had no bios, or they are
- * done already, it ends here; else with its last bio. @accepted counts from
- * this one on.
- */
-__global_fn int aio_submitted(u64 slot, u64 now, s64 accepted)
-{
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct op *o;
-	u64 user = 0;
-
-	if (bpf_probe_read_user(&user, sizeof(user), (void *)slot))
-		return 1;
-	o = ops_find(aio_key(tgid, user));
-	if (!o || o->via != VIA_AIO || !o->t0)
-		return 0;
-	if (accepted <= 0)
-		op_drop(o);
-	else if (fetch_add_u32(&o->refs, -1) == 1 && !o->end_seen)
-		op_end((int)o->index, o->nr_requests ? o->cursor : now, (s64)o->len);
-	return 0;
-}
-
-static __always_inline void aio_batch_begin(u64 list, u64 nr, u64 now)
-{
-	for (u32 i = 0; i < MAX_AIO_BATCH && i < nr; i++)
-		if (aio_begin(list + i * 8, now))
-			break;
-	if (nr > MAX_AIO_BATCH)
-		count_add(COUNT_LOSS_FIRST + LOSS_BATCH_LONG, nr - MAX_AIO_BATCH);
-}
-
-static __always_inline void aio_batch_end(u64 list, u64 nr, u64 now, s64 accepted)
-{
-	for (u32 i = 0; i < MAX_AIO_BATCH && i < nr; i++)
-		if (aio_submitted(list + i * 8, now, accepted - i))
-			break;
 }
 
 /* ---- system calls ---- */
@@ -291,128 +197,6 @@ static __always_inline int on_task_exit(struct task_struct *p)
 	return 0;
 }
 
-/* ---- io_uring ---- */
-
-static __always_inline u8 uring_kind(u64 req, u8 opcode)
-{
-	/* struct io_kiocb begins with what its operation keeps */
-	struct io_sync *sync = (struct io_sync *)req;
-	u8 kind = cfg.uring_kind[opcode & (NR_URING_OPS - 1)];
-
-	if (kind == KIND_FSYNC && BPF_CORE_READ(sync, flags) & IORING_FSYNC_DATASYNC)
-		return KIND_FDATASYNC;
-	return kind;
-}
-
-/* As submitted: ki_pos moves on while the request runs. -1: at the file position. */
-static __always_inline void uring_set_offset(struct op *o, u64 req)
-{
-	struct io_rw *rw = (struct io_rw *)req;
-
-	o->offset = (u64)BPF_CORE_READ(rw, kiocb.ki_pos);
-	o->has_offset = o->offset != -1ull;
-	o->len = BPF_CORE_READ(rw, len);
-}
-
-/* The operation that began, or NULL. */
-static __always_inline struct op *uring_begin(u64 req, u8 opcode)
-{
-	struct task_struct *task = current_task();
-	u64 tid_key = TID_KEY(LOAD(task, pid));
-	struct op *batch = ops_find(tid_key), *o;
-	u8 kind = uring_kind(req, opcode);
-
-	/* a polling thread submits outside any call: its batch lasts as long as it does */
-	if (!batch)
-		batch = op_begin_carrier(tid_key, KIND_URING_BATCH);
-	if (batch && batch->kind == KIND_URING_BATCH) {
-		batch->current_key = req;
-		batch->in_fs = 0;
-	}
-	if (kind == KIND_NONE || !kind_wanted(kind) || (u32)LOAD(task, tgid) == cfg.self_tgid ||
-	    !submitter_wanted(task))
-		return NULL;
-	o = op_begin(req, task, kind, VIA_URING, bpf_ktime_get_ns());
-	if (!o)
-		return NULL;
-	if (!cfg.fs_hooked && (kind == KIND_READ || kind == KIND_WRITE))
-		uring_set_offset(o, req);
-	if (cfg.who)
-		who_op_issued((int)o->index);
-	return o;
-}
-
-static __always_inline int on_uring_submit(u64 req, u8 opcode)
-{
-	uring_begin(req, opcode);
-	return 0;
-}
-
-/*
- * Where the completion event names no request (until 5.17): by its ring and
- * user_data, which therefore must differ among those in flight.
- */
-static __always_inline u64 uring_alias(u64 ring, u64 user_data)
-{
-	return ALIAS_KEY(((user_data * 0x9e3779b97f4a7c15ull) ^ ring) << 3);
-}
-
-static __always_inline int on_uring_submit_named(u64 ring, u64 req, u8 opcode, u64 user_data)
-{
-	struct op *o = uring_begin(req, opcode);
-
-	if (o)
-		op_alias(uring_alias(ring, user_data), op_handle(o));
-	return 0;
-}
-
-/* A task sets about the request: what came before was the way there, io-wq's queue included. */
-static __always_inline int on_uring_issue(u64 req)
-{
-	struct op *o = ops_find(req);
-
-	if (o && o->t0 && !o->nr_bios)
-		op_spent(o, STAGE_VFS);
-	return 0;
-}
-
-/* No hook in the file system has told the file: the request does, once it has been issued. */
-__global_fn int uring_find_file(int index, u64 key)
-{
-	struct io_kiocb *req = (struct io_kiocb *)key;
-	struct op *o = ops_at((u32)index);
-
-	if (!o)
-		return 0;
-	if (!op_set_file(o, (u64)BPF_CORE_READ(req, file)))
-		o->dev_wanted = 0;
-	else if (op_on_wanted_dev(o))
-		o->dev_wanted = 1;
-	return 0;
-}
-
-static __always_inline int uring_end(struct op *o, u64 key, s64 res)
-{
-	if (!o || !o->t0)
-		return 0;
-	if (!o->file)
-		uring_find_file((int)o->index, key);
-	op_end((int)o->index, bpf_ktime_get_ns(), res);
-	return 0;
-}
-
-static __always_inline int on_uring_complete(u64 key, s64 res)
-{
-	return key ? uring_end(ops_find(key), key, res) : 0;
-}
-
-static __always_inline int on_uring_complete_named(u64 ring, u64 user_data, s64 res)
-{
-	struct op *o = op_of_alias(uring_alias(ring, user_data));
-
-	return o ? uring_end(o, o->key, res) : 0;
-}
-
 /* ---- functions ---- */
 
 /* Where a hook sees libaio's end. Those without bios end with io_submit(). */
@@ -536,69 +320,6 @@ static __always_inline int on_kernel_end(s64 ret)
 
 	if (o && o->via == VIA_KERNEL)
 		op_end((int)o->index, bpf_ktime_get_ns(), ret);
-	return 0;
-}
-
-/* ---- page faults ---- */
-
-#define VM_FAULT_OOM 0x1
-#define VM_FAULT_FAILED 0x872	/* VM_FAULT_ERROR but for OOM */
-
-static __always_inline bool fault_tried(struct vm_fault *vmf)
-{
-	struct vm_fault___plain *plain = (void *)vmf;
-	u32 flags = bpf_core_field_exists(plain->flags) ? plain->flags : (u32)vmf->flags;
-
-	return flags & FAULT_FLAG_TRIED;
-}
-
-/* A task touches memory, not in any operation: that is one by itself. */
-static __always_inline int on_fault_begin(u8 kind, u8 via, struct vm_fault *vmf)
-{
-	struct task_struct *task = current_task();
-	u64 key = TID_KEY(LOAD(task, pid));
-	struct vm_area_struct *vma = vmf->vma;
-	struct op *o;
-
-	if ((u32)LOAD(task, tgid) == cfg.self_tgid || !submitter_wanted(task) || !kind_wanted(kind) ||
-	    ops_find(key) || op_of_task(task))
-		return 0;
-	o = op_begin(key, task, kind, via, bpf_ktime_get_ns());
-	if (!o)
-		return 0;
-	o->again = kind == KIND_FAULT && fault_tried(vmf);
-	if (via == VIA_SWAP) {
-		/* without a file its bios tell */
-		o->dev_wanted = !target_filtered();
-	} else {
-		o->offset = (u64)vmf->pgoff << PAGE_SHIFT;
-		o->len = 1 << PAGE_SHIFT;
-		o->has_offset = 1;
-		o->lookups = 1;
-		op_take_file(o, vma->vm_file);
-	}
-	if (cfg.who)
-		who_op_issued((int)o->index);
-	return 0;
-}
-
-static __always_inline int on_fault_end(u8 kind, u8 via, u32 ret)
-{
-	u32 tid = (u32)bpf_get_current_pid_tgid();
-	struct op *o = ops_find(TID_KEY(tid));
-
-	if (!o || o->kind != kind || o->via != via)
-		return 0;
-	/* the kernel lets go of its locks to wait, and tries again: what is found then has been told */
-	if (o->again && !o->nr_bios && !o->folios_added) {
-		op_drop(o);
-		return 0;
-	}
-	/* nothing had to be read */
-	if (TIER(TIER_FILEMAP) && kind == KIND_FAULT && via == VIA_MMAP)
-		op_cache_done(o);
-	op_end((int)o->index, bpf_ktime_get_ns(),
-	       ret & VM_FAULT_OOM ? -ENOMEM : ret & VM_FAULT_FAILED ? -EFAULT : 0);
 	return 0;
 }
 

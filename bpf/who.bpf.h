@@ -11,7 +11,7 @@
 #ifndef IOPATH_WHO_BPF_H
 #define IOPATH_WHO_BPF_H
 
-#include "op.bpf.h"
+#include "op-end.bpf.h"
 #include "who.h"
 
 struct {

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Completions of requests: of all of one, of a part, of bios that were merged. */
+#ifndef IOPATH_COMPLETE_H
+#define IOPATH_COMPLETE_H
+
+#include "op-end.bpf.h"
+#include "request-tell.bpf.h"
+
+#define MAX_CHAIN 256
+
+/* The operation of one bio learns that its request completed. */
+static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s, u32 dev, const struct done *d)
+{
+	struct op *o = handle ? op_of(handle) : NULL;
+	bool last;
+
+	if (!o)
+		return;
+	OP_HOLDER(o) = 1;
+	op_request_done(o, s);
+	o->nr_requests++;
+	o->dev = dev;
+	if (cfg.parts && d)
+		part_add(o, s, d);
+	if (cfg.tell && d) {
+		o->sector = d->sector;
+		o->tag = d->tag;
+		o->hctx = d->hctx;
+	}
+	last = fetch_add_u32(&o->refs, -1) == 1;
+	OP_HOLDER(o) = 0;
+	/* libaio has no end of its own to hook: the last bio is it */
+	if (last && o->via == VIA_AIO && !o->end_seen)
+		op_end((int)o->index, s->c, (s64)o->len);
+}
+
+/* A bio that was merged into what the scratch holds, perhaps of another operation. */
+__global_fn int merged_done(u64 bio, u32 scratch)
+{
+	struct bio_slot *b = bios_find(bio);
+	const struct done *d = done_at(scratch);
+	struct rq_stamps s;
+
+	if (!b || !d)
+		return 0;
+	if (TIER(TIER_VFS) && b->op) {
+		s = d->s;
+		if (b->q)
+			s.q = b->q;
+		s.g = b->g ? b->g : s.g > s.q ? s.g : s.q;
+		op_bio_done(b->op, &s, d->dev, d);
+	}
+	bio_slot_release(b);
+	return 0;
+}
+
+static __noinline u32 chain_done(struct bio *bio, u32 scratch)
+{
+	u32 n = 0;
+
+	for (; n < MAX_CHAIN && bio; n++) {
+		merged_done(address(bio), scratch);
+		bio = bio->bi_next;
+	}
+	if (bio)
+		lost(LOSS_CHAIN_LONG);
+	return n;
+}
+
+/*
+ * No slot, and no stamp of the kernel's: the request began before tracing, or
+ * a filter left it out, or it is one that nobody queued (passthrough).
+ */
+static __noinline int rq_unknown(struct request *rq)
+{
+	struct gendisk *disk = rq_disk(rq);
+
+	/* passthrough: nobody queued it */
+	if (!rq->start_time_ns && bop_of(rq->cmd_flags) == BOP_OTHER)
+		return 0;
+	if (!disk || !rq->__data_len || owner_filtered() || cfg.bop_mask ||
+	    !dev_wanted(disk_dev(disk), disk_dev(disk)))
+		return 0;
+	if (rq->start_time_ns && rq->start_time_ns < enabled_ns)
+		count(COUNT_RQ_AT_START);
+	else
+		lost(LOSS_NO_START);
+	return 0;
+}
+
+/* Whatever completes now. */
+static __always_inline void done_reset(struct done *d, struct request *rq)
+{
+	struct gendisk *disk = rq_disk(rq);
+
+	d->s.q = d->s.g = d->s.i = d->s.p = d->s.d = d->s.h = d->s.e = 0;
+	d->s.c = bpf_ktime_get_ns();
+	d->op = 0;
+	d->requeues = d->merged = 0;
+	d->status = 0;
+	d->bytes = rq->__data_len;
+	d->dev = disk ? disk_dev(disk) : 0;
+	d->partials = 0;
+	d->submitter = 0;
+	d->rq = 0;
+	if (!cfg.tell)
+		return;
+	d->rq = address(rq);
+	d->sector = rq->__sector;
+	d->tag = rq->tag;
+	d->hctx = rq->mq_hctx ? rq->mq_hctx->queue_num : 0;
+	__builtin_memset(&d->owner, 0, sizeof(d->owner));
+}
+
+/*
+ * G as the kernel keeps it. Requests that a plug allocates in a batch are older
+ * than the bios that get one of them at once (block/blk-mq.c, cached_rq).
+ */
+static __always_inline u64 rq_got(struct request *rq, u64 q)
+{
+	u64 g = rq->start_time_ns;
+
+	return g && g < q ? q : g;
+}
+
+/* What is known by the first bio; false: not to be counted. */
+static __always_inline bool done_bio(struct request *rq, struct bio *bio, struct bio_slot *b, struct done *d)
+{
+	if (!b && (!cfg.kernel_q || owner_filtered() || !rq->start_time_ns)) {
+		/* the second end of a flush whose data ended before has no bio left */
+		rq_unknown(rq);
+		return false;
+	}
+	if (b) {
+		/* a filter has been asked when it was queued */
+		if (b->own)
+			return false;
+		d->s.q = b->q;
+		d->s.g = b->g;
+		d->op = b->op;
+		if (cfg.tell) {
+			d->owner = b->owner;
+			d->submitter = b->submitter;
+		}
+		if (b->rest) {
+			d->bytes = b->bytes;
+			d->partials = b->partials;
+		}
+	}
+	d->bop = bio_bop(bio);
+	if (cfg.kernel_q && !d->s.q)
+		d->s.q = bio_queue_time(bio, d->s.c);
+	if (cfg.kernel_g)
+		d->s.g = rq_got(rq, d->s.q);
+	if ((!b || !cfg.bio_slots) && (!bop_wanted(d->bop) || !dev_wanted(d->dev, rq_part(rq, d->dev)))) {
+		/* else counted when it was queued */
+		if (!cfg.bio_slots)
+			count(COUNT_FILTERED);
+		return false;
+	}
+	if (cfg.kernel_q && (d->s.q ? d->s.q : d->s.g) < enabled_ns) {
+		count(COUNT_RQ_AT_START);
+		return false;
+	}
+	return true;
+}
+
+/* What our own stamps say; the kernel's issue, where that is exact. */
+static __always_inline void done_stamps(struct request *rq, struct rq_slot *r, struct done *d)
+{
+	if (cfg.kernel_d)
+		d->s.d = rq->io_start_time_ns;
+	if (!r)
+		return;
+	d->s.i = r->i;
+	d->s.p = r->p;
+	d->s.h = r->h;
+	d->s.e = r->e;
+	d->requeues = r->requeues;
+	if (!cfg.kernel_d)
+		d->s.d = r->d;
+	else if (d->s.g) {
+		/* of an earlier life, whose end was not seen */
+		if (r->i < d->s.g)
+			d->s.i = 0;
+		if (r->p < d->s.g)
+			d->s.p = 0;
+		if (r->h < d->s.g)
+			d->s.h = 0;
+		if (r->e < d->s.g)
+			d->s.e = 0;
+	}
+}
+
+/*
+ * Some bytes of a request are done, the rest is under way still. The bios that
+ * are done with end here, perhaps to be used anew; what is known of the
+ * request by its first bio goes on under the request's own name.
+ */
+static __noinline int on_part_done(struct request *rq, u32 nr_bytes)
+{
+	struct bio *bio = rq->bio;
+	struct bio_slot *head = bio ? bios_find(address(bio)) : NULL, *rest;
+	u32 scratch = done_here(), left = nr_bytes;
+	struct done *d = done_at(scratch);
+
+	if (!d || !bio || (!head && (!cfg.kernel_q || owner_filtered())))
+		return 0;
+	rest = bios_in_parts ? bios_find(address(rq)) : NULL;
+	done_reset(d, rq);
+	if (!rest) {
+		rest = bio_slot_new(address(rq));
+		if (!rest)
+			return 0;
+		rest->q = head && head->q ? head->q : bio_queue_time(bio, d->s.c);
+		rest->g = head ? head->g : 0;
+		rest->op = 0;
+		rest->dev = d->dev;
+		rest->bytes = rq->__data_len;
+		rest->bop = bio_bop(bio);
+		rest->own = head ? head->own : 0;
+		rest->held = 0;
+		rest->rest = 1;
+		rest->partials = 0;
+		if (head)
+			rest->owner = head->owner;
+		else
+			__builtin_memset(&rest->owner, 0, sizeof(rest->owner));
+		bio_slot_part(rest);
+	}
+	rest->partials++;
+	d->s.q = rest->q;
+	d->s.g = cfg.kernel_g ? rq_got(rq, rest->q) : rest->g;
+	done_stamps(rq, rqs_find(address(rq)), d);
+	for (int i = 0; i < MAX_CHAIN && bio; i++) {
+		if (bio->bi_iter.bi_size > left)
+			break;
+		left -= bio->bi_iter.bi_size;
+		merged_done(address(bio), scratch);
+		bio = bio->bi_next;
+	}
+	return 0;
+}
+
+/* What the scratch holds is over. */
+__global_fn int done_account(u32 scratch)
+{
+	struct done *d = done_at(scratch);
+	int row;
+
+	if (!d)
+		return 0;
+	/* the kernel was told meanwhile to stamp no more: what is left is the total */
+	if (cfg.kernel_d && !d->s.d && d->bop != BOP_FLUSH && !d->status) {
+		lost(LOSS_UNSTAMPED);
+		d->s.g = d->s.i = d->s.e = d->s.h = 0;
+	}
+	if (!stamps_ordered(&d->s))
+		stamps_reorder(&d->s);
+	if (TIER(TIER_VFS) && d->op)
+		op_bio_done(d->op, &d->s, d->dev, d);
+	if (done_begin(d) && too_short(d->s.c - done_begin(d))) {
+		count(COUNT_SHORT_RQS);
+		return 0;
+	}
+	row = row_of(d->dev, d->bop);
+	if (row >= 0)
+		row_account(d, (u32)row);
+	/* one that belongs to an operation is told with it */
+	if (records_wanted() && done_begin(d) && (!TIER(TIER_VFS) || !d->op)) {
+		int tell = to_tell(d->s.c - done_begin(d));
+
+		if (tell)
+			rq_emit(d, tell);
+	}
+	return 0;
+}
+
+/* By the bio it has; one without is the flush command of the queue, or passthrough. */
+static __always_inline bool done_begun(struct request *rq, struct bio *bio, struct bio_slot *b, struct done *d)
+{
+	if (bio)
+		return done_bio(rq, bio, b, d);
+	d->bop = BOP_FLUSH_COMMAND;
+	return bop_of(rq->cmd_flags) == BOP_FLUSH && !owner_filtered() && bop_wanted(BOP_FLUSH_COMMAND) &&
+	       dev_wanted(d->dev, d->dev);
+}
+
+/*
+ * What nearly every request is where the kernel stamps: one bio, done at once,
+ * in order, nothing to be told. False: not that, and nothing has been done.
+ */
+static __always_inline bool complete_plain(struct request *rq, struct bio *bio)
+{
+	struct bio_slot *b = cfg.bio_slots ? bios_find(address(bio)) : NULL;
+	struct rq_slot *r = rqs_find(address(rq));
+	struct rq_stamps s = { .d = rq->io_start_time_ns };
+	struct gendisk *disk = rq_disk(rq);
+	u64 taken, handed;
+	struct iop_block_stats *stats;
+	u32 bop = bio_bop(bio), dev;
+	int row;
+
+	if (!disk || (b ? b->own : owner_filtered()))
+		return false;
+	dev = disk_dev(disk);
+	if (!b && (!bop_wanted(bop) || !dev_wanted(dev, rq_part(rq, dev))))
+		return false;
+	s.c = bpf_ktime_get_ns();
+	s.q = bio_queue_time(bio, s.c);
+	s.g = rq_got(rq, s.q);
+	if (s.q < enabled_ns || s.g < s.q || s.d < s.g || s.c < s.d)
+		return false;
+	taken = handed = s.d;
+	if (r) {
+		s.i = r->i;
+		s.p = r->p;
+		s.h = r->h;
+		s.e = r->e;
+		if (r->requeues)
+			return false;
+		if (s.p)
+			taken = s.p;
+		if (s.h)
+			handed = s.h;
+		if ((s.i && (s.i < s.g || taken < s.i)) || taken < s.g || s.d < taken || handed < s.d ||
+		    s.c < handed || (s.e && (s.e < handed || s.c < s.e)))
+			return false;
+	}
+	row = row_of(dev, bop);
+	stats = row < 0 ? NULL : block_stats_at((u32)row);
+	if (!stats)
+		return false;
+#define ADD(stage, ns) hist_add(&stats->h[(stage) - BLOCK_STAGE_FIRST], ns, ROW_ATOMIC(false))
+	ADD(STAGE_Q2G, s.g - s.q);
+	ADD(STAGE_G2I, (s.i ? s.i : taken) - s.g);
+	if (s.i)
+		ADD(STAGE_I2D, taken - s.i);
+	if (s.p || s.h)
+		ADD(STAGE_DRIVER, handed - taken);
+	ADD(STAGE_DEVICE, (s.e ? s.e : s.c) - handed);
+	if (s.e)
+		ADD(STAGE_COMPLETE, s.c - s.e);
+#undef ADD
+	hist_add(&stats->h[BLOCK_HIST_TOTAL], s.c - s.q, ROW_ATOMIC(false));
+	row_add(&stats->c.count, 1, ROW_ATOMIC(false));
+	row_add(&stats->c.bytes, rq->__data_len, ROW_ATOMIC(false));
+	if (b) {
+		if (TIER(TIER_VFS))
+			op_bio_done(b->op, &s, dev, NULL);
+		bio_slot_release(b);
+	}
+	if (r)
+		rq_slot_release(r);
+	return true;
+}
+
+static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_bytes)
+{
+	u32 scratch = done_here();
+	struct bio *bio = rq->bio, *more;
+	struct bio_slot *b = NULL;
+	struct rq_slot *r;
+	struct done *d;
+
+	if (cfg.who)
+		who_request_end(address(rq), nr_bytes, status);
+	/* done when its last byte is: this hook fires for each part */
+	if (nr_bytes < rq->__data_len)
+		return on_part_done(rq, nr_bytes);
+	if (cfg.kernel_d && !cfg.tell && !cfg.min_lat_ns && bio && bio == rq->biotail && !status &&
+	    !bios_in_parts && complete_plain(rq, bio))
+		return 0;
+	d = done_at(scratch);
+	if (!d || !rq_disk(rq))
+		return 0;
+	done_reset(d, rq);
+	d->status = status;
+	r = rqs_find(address(rq));
+	more = bio && bio != rq->biotail ? bio->bi_next : NULL;
+	/* slots of bios are looked for where there can be any */
+	if (bios_in_parts)
+		b = bios_find(address(rq));
+	if (b)
+		more = bio;
+	else if (bio && (!cfg.kernel_q || cfg.bio_slots || bios_in_parts))
+		b = bios_find(address(bio));
+	if (done_begun(rq, bio, b, d)) {
+		done_stamps(rq, r, d);
+		if (more)
+			d->merged = chain_done(more, scratch);
+		done_account(scratch);
+	} else if (more && cfg.bio_slots) {
+		chain_done(more, scratch);
+	}
+	if (b)
+		bio_slot_release(b);
+	if (r)
+		rq_slot_release(r);
+	return 0;
+}
+
+#endif
