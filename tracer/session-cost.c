@@ -100,6 +100,11 @@ int session_tier_times(const struct session *s, u64 ret_ns[static NR_TIERS])
 		if (program_info(s->programs[p], &info))
 			return -errno;
 		ns[hook_points[p].tier] += info.run_time_ns;
+		if (!s->stand_ins.programs[p])
+			continue;
+		if (program_info(s->stand_ins.programs[p], &info))
+			return -errno;
+		ns[hook_points[p].tier] += info.run_time_ns;
 	}
 	memcpy(ret_ns, ns, sizeof(ns));
 	return 0;

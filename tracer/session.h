@@ -113,7 +113,7 @@ int session_program(const struct session *s, u32 i, struct session_program *ret)
  * time. -errno.
  */
 int session_time_programs(struct session *s, bool on);
-/* Run time so far, ns, of the programs that each tier adds. -errno. */
+/* Run time so far, ns, of the programs that each tier adds, stand-ins too. -errno. */
 int session_tier_times(const struct session *s, u64 ret_ns[static NR_TIERS]);
 
 /*
