@@ -401,6 +401,8 @@ TEST(reports_name_every_arm_and_why)
 	ASSERT_STR(json_string_value(json_object_get(o, "verdict")), "FAIL");
 	ASSERT_STR(json_string_value(json_object_get(arm, "arm")), "full");
 	CU_ASSERT_DOUBLE_EQUAL(json_real_value(json_object_get(arm, "extra_ns_per_io")), 1300, 1e-3);
+	/* 1300 ns are a twentieth of 26 us */
+	CU_ASSERT_DOUBLE_EQUAL(json_real_value(json_object_get(arm, "iops_within_5_pct")), 1e9 / 26000, 1e-3);
 	/* what is written is a baseline */
 	ASSERT_EQ(gate_set_baseline(&g, o), 0);
 	CU_ASSERT_DOUBLE_EQUAL(gate_result(&g, 1, 0)->was_extra_ns, 1300, 1e-3);
