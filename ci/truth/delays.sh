@@ -48,9 +48,9 @@ in_scheduler()
 {
 	null t0 hw_queue_depth=1 completion_nsec=1000000 || return
 	echo $1 >/sys/block/$disk/queue/scheduler || return
-	echo 16 >/sys/block/$disk/queue/nr_requests
+	echo 64 >/sys/block/$disk/queue/nr_requests
 	# mq-deadline lets writes have some of the requests only: the wait for these is q2g
-	[ ! -e /sys/block/$disk/queue/iosched/async_depth ] || echo 16 >/sys/block/$disk/queue/iosched/async_depth
+	[ ! -e /sys/block/$disk/queue/iosched/async_depth ] || echo 64 >/sys/block/$disk/queue/iosched/async_depth
 	fio_traced base $dev --number_ios=100 --rw=randwrite
 	fio_traced with $dev --number_ios=100 --rw=randwrite --numjobs=4
 	delayed $disk i2d write base with $ms

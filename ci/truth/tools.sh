@@ -62,22 +62,22 @@ strace_agrees()
 	same "bytes" "$(operations str write syscall bytes)" $((97 * 4096))
 }
 
-# Each of 50 000 reads of cached pages is told, in one second on one processor.
-fifty_thousand_records_a_second_are_told()
+# Each read of cached pages is told, by the one processor that does them as well. 50 000 a second take a real one:
+# tracer/tests/test-trace-sums.c.
+records_of_fast_reads_are_told()
 {
-	local reads ms
+	local reads
 	null t0 memory_backed=1 || return
 	fio_on $dev --rw=read --direct=0 --size=4m >/dev/null
 	trace_opts="--dev $dev --sample 1/1"
-	start fifty || return
-	fio_on $dev --direct=0 --size=4m --io_size=200m --number_ios=50000 --rate_iops=50000 \
-		--ioengine=io_uring --iodepth=32 --iodepth_batch=32 --iodepth_batch_complete_min=32 >$tmp/fifty.out
-	stop fifty
-	reads=$(fio_count fifty read) ms=$(jq '.jobs[0].read.runtime' $tmp/fifty.out)
-	at_least "reads a second" $((reads * 1000 / ms)) 49000
-	same "told" "$(grep -c '"type":"sample"' $tmp/fifty.json)" "$reads"
-	same "lost" "$(lost fifty)" 0
-	same "whose stages do not sum to the total" "$(covered fifty lost.uneven)" 0
+	start fast || return
+	fio_on $dev --direct=0 --size=4m --io_size=80m --number_ios=20000 --rate_iops=15000 \
+		--ioengine=io_uring --iodepth=32 --iodepth_batch=32 --iodepth_batch_complete_min=32 >$tmp/fast.out
+	stop fast
+	reads=$(fio_count fast read)
+	same "told" "$(grep -c '"type":"sample"' $tmp/fast.json)" "$reads"
+	same "lost" "$(lost fast)" 0
+	same "whose stages do not sum to the total" "$(covered fast lost.uneven)" 0
 }
 
-tools="btt_agrees fio_and_the_disk_agree strace_agrees fifty_thousand_records_a_second_are_told"
+tools="btt_agrees fio_and_the_disk_agree strace_agrees records_of_fast_reads_are_told"
