@@ -369,6 +369,44 @@ TRACE_TEST(two_tracers_at_once)
 	trace_free(&a);
 }
 
+/* ---- how long it took ---- */
+
+TRACE_TEST(by_latency)
+{
+	static const char *const tiers[] = { "block", "full" };
+	const char *why = need_loop();
+
+	if (why)
+		TEST_SKIP(why);
+	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
+		struct trace t;
+
+		check_case("tier %s: --min-lat that nothing takes", tiers[i]);
+		if (trace_begin(&t, "--tier %s --dev %s --min-lat 1h", tiers[i], loop.name)) {
+			struct proc p = {};
+
+			proc_line(&p, "known-count --target %s --count %d --direct", loop.path, N);
+			proc_free(&p);
+			if (trace_end(&t, SIGINT)) {
+				check_same("counted", trace_device_count(&t, loop.name, "read"), 0);
+				check_same("too short", number_at(t.summary, "coverage.requests.too_short"), N);
+				check_same("operations", number_at(t.summary, "coverage.operations.too_short"),
+					   i ? N : 0);
+				check_coverage(&t);
+			}
+		}
+		trace_free(&t);
+		check_case("tier %s: --min-lat that all take", tiers[i]);
+		if (trace_command(&t, "--tier %s --dev %s --min-lat 1ns -- known-count --target %s --count %d --direct",
+				  tiers[i], loop.name, loop.path, N)) {
+			check_device(&t, loop.name, "read", N, N * SIZE);
+			check_same("too short", number_at(t.summary, "coverage.too_short"), 0);
+			check_coverage(&t);
+		}
+		trace_free(&t);
+	}
+}
+
 TEST_MAIN("trace-filter", T(by_device), T(a_busy_neighbour), T(of_two_devices), T(by_process_and_thread), T(by_name),
 	  T(by_operation), T(status_of_the_command), T(children_of_the_command),
-	  T(signals_while_the_command_runs), T(signals_end_with_a_report), T(two_tracers_at_once))
+	  T(signals_while_the_command_runs), T(signals_end_with_a_report), T(two_tracers_at_once), T(by_latency))

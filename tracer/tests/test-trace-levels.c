@@ -5,8 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/blkpg.h>
+#include <linux/loop.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include "ground-attempt.h"
@@ -17,7 +20,7 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
-enum { N = 211, SIZE = 4096, ZRAM_BYTES = 64 << 20 };
+enum { N = 211, M = 307, SIZE = 4096, ZRAM_BYTES = 64 << 20 };
 
 static bool run_script(const char *text)
 {
@@ -42,6 +45,81 @@ static void read_word(const char *path, char *buf, size_t len)
 	if (!f || !fgets(buf, (int)len, f))
 		*buf = '\0';
 	buf[strcspn(buf, "\n")] = '\0';
+}
+
+/* ---- partitions ---- */
+
+static struct loop parted = { .fd = -1 };
+
+/* A partition of @len bytes on the device without a table on it. 0 or -errno. */
+static int partition_add(int nr, long long start, long long len)
+{
+	struct blkpg_partition p = { .start = start, .length = len, .pno = nr };
+	struct blkpg_ioctl_arg a = { .op = BLKPG_ADD_PARTITION, .datalen = sizeof(p), .data = &p };
+
+	return ioctl(parted.fd, BLKPG, &a) ? -errno : 0;
+}
+
+static int partitions_make(void)
+{
+	struct loop_info64 info;
+	int err;
+
+	if (ioctl(parted.fd, LOOP_GET_STATUS64, &info))
+		return -errno;
+	info.lo_flags |= LO_FLAGS_PARTSCAN;
+	if (ioctl(parted.fd, LOOP_SET_STATUS64, &info))
+		return -errno;
+	err = partition_add(1, 1 << 20, 16 << 20);
+	return err ? err : partition_add(2, 32 << 20, 16 << 20);
+}
+
+static void run_part(int nr, int count)
+{
+	struct proc p = {};
+
+	check_same("status of the generator",
+		   proc_line(&p, "known-count --target %sp%d --count %d --direct", parted.path, nr, count), 0);
+	proc_free(&p);
+}
+
+TRACE_TEST(by_partition)
+{
+	static const char *const tiers[] = { "block", "full" };
+	const char *why = need_loop();
+	int err;
+
+	if (!why)
+		why = loop_need(&parted, 64 << 20);
+	if (why)
+		TEST_SKIP(why);
+	err = partitions_make();
+	if (err)
+		TEST_SKIP("loop devices take no partitions here");
+	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
+		struct trace t;
+
+		check_case("tier %s: --dev %sp1", tiers[i], parted.name);
+		if (trace_begin(&t, "--tier %s --dev %sp1", tiers[i], parted.name)) {
+			run_part(1, N);
+			run_part(2, M);
+			if (trace_end(&t, SIGINT)) {
+				check_device(&t, parted.name, "read", N, N * SIZE);
+				check_coverage(&t);
+			}
+		}
+		trace_free(&t);
+		check_case("tier %s: --dev-stack %s", tiers[i], parted.name);
+		if (trace_begin(&t, "--tier %s --dev-stack %s", tiers[i], parted.name)) {
+			run_part(1, N);
+			run_part(2, M);
+			if (trace_end(&t, SIGINT)) {
+				check_device(&t, parted.name, "read", N + M, (N + M) * SIZE);
+				check_coverage(&t);
+			}
+		}
+		trace_free(&t);
+	}
 }
 
 /* ---- zram: no requests, done when it is submitted ---- */
@@ -173,4 +251,4 @@ TRACE_TEST(by_dm_stack)
 	check_true("removed", run_script(text));
 }
 
-TEST_MAIN("trace-levels", T(a_device_without_requests_is_a_level), T(by_dm_stack))
+TEST_MAIN("trace-levels", T(a_device_without_requests_is_a_level), T(by_dm_stack), T(by_partition))

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Filters by place: cgroup, file, directory, partition; by how long it took;
- * and all of them together. Who and where is decided when the I/O is
+ * Filters by place: cgroup, file, directory; and all of them together. Who and where is decided when the I/O is
  * submitted: on a loop device every completion runs in a kernel worker.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/blkpg.h>
-#include <linux/fs.h>
-#include <linux/loop.h>
 #include <mntent.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -328,119 +323,6 @@ TRACE_TEST(renamed_files_are_followed_and_told)
 	place_umount("ext4");
 }
 
-/* ---- partitions ---- */
-
-static struct loop parted = { .fd = -1 };
-
-/* A partition of @len bytes on the device without a table on it. 0 or -errno. */
-static int partition_add(int nr, long long start, long long len)
-{
-	struct blkpg_partition p = { .start = start, .length = len, .pno = nr };
-	struct blkpg_ioctl_arg a = { .op = BLKPG_ADD_PARTITION, .datalen = sizeof(p), .data = &p };
-
-	return ioctl(parted.fd, BLKPG, &a) ? -errno : 0;
-}
-
-static int partitions_make(void)
-{
-	struct loop_info64 info;
-	int err;
-
-	if (ioctl(parted.fd, LOOP_GET_STATUS64, &info))
-		return -errno;
-	info.lo_flags |= LO_FLAGS_PARTSCAN;
-	if (ioctl(parted.fd, LOOP_SET_STATUS64, &info))
-		return -errno;
-	err = partition_add(1, 1 << 20, 16 << 20);
-	return err ? err : partition_add(2, 32 << 20, 16 << 20);
-}
-
-static void run_part(int nr, int count)
-{
-	struct proc p = {};
-
-	check_same("status of the generator",
-		   proc_line(&p, "known-count --target %sp%d --count %d --direct", parted.path, nr, count), 0);
-	proc_free(&p);
-}
-
-TRACE_TEST(by_partition)
-{
-	static const char *const tiers[] = { "block", "full" };
-	const char *why = need_loop();
-	int err;
-
-	if (!why)
-		why = loop_need(&parted, 64 << 20);
-	if (why)
-		TEST_SKIP(why);
-	err = partitions_make();
-	if (err)
-		TEST_SKIP("loop devices take no partitions here");
-	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
-		struct trace t;
-
-		check_case("tier %s: --dev %sp1", tiers[i], parted.name);
-		if (trace_begin(&t, "--tier %s --dev %sp1", tiers[i], parted.name)) {
-			run_part(1, N);
-			run_part(2, M);
-			if (trace_end(&t, SIGINT)) {
-				check_device(&t, parted.name, "read", N, N * SIZE);
-				check_coverage(&t);
-			}
-		}
-		trace_free(&t);
-		check_case("tier %s: --dev-stack %s", tiers[i], parted.name);
-		if (trace_begin(&t, "--tier %s --dev-stack %s", tiers[i], parted.name)) {
-			run_part(1, N);
-			run_part(2, M);
-			if (trace_end(&t, SIGINT)) {
-				check_device(&t, parted.name, "read", N + M, (N + M) * SIZE);
-				check_coverage(&t);
-			}
-		}
-		trace_free(&t);
-	}
-}
-
-/* ---- how long it took ---- */
-
-TRACE_TEST(by_latency)
-{
-	static const char *const tiers[] = { "block", "full" };
-	const char *why = need_loop();
-
-	if (why)
-		TEST_SKIP(why);
-	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
-		struct trace t;
-
-		check_case("tier %s: --min-lat that nothing takes", tiers[i]);
-		if (trace_begin(&t, "--tier %s --dev %s --min-lat 1h", tiers[i], loop.name)) {
-			struct proc p = {};
-
-			proc_line(&p, "known-count --target %s --count %d --direct", loop.path, N);
-			proc_free(&p);
-			if (trace_end(&t, SIGINT)) {
-				check_same("counted", trace_device_count(&t, loop.name, "read"), 0);
-				check_same("too short", number_at(t.summary, "coverage.requests.too_short"), N);
-				check_same("operations", number_at(t.summary, "coverage.operations.too_short"),
-					   i ? N : 0);
-				check_coverage(&t);
-			}
-		}
-		trace_free(&t);
-		check_case("tier %s: --min-lat that all take", tiers[i]);
-		if (trace_command(&t, "--tier %s --dev %s --min-lat 1ns -- known-count --target %s --count %d --direct",
-				  tiers[i], loop.name, loop.path, N)) {
-			check_device(&t, loop.name, "read", N, N * SIZE);
-			check_same("too short", number_at(t.summary, "coverage.too_short"), 0);
-			check_coverage(&t);
-		}
-		trace_free(&t);
-	}
-}
-
 /* ---- the tracer itself ---- */
 
 /* What it prints is written back later, by a kernel thread. */
@@ -563,5 +445,5 @@ TRACE_TEST(all_filters_at_once)
 
 TEST_MAIN("trace-place", T(peer_defect_1_cgroup_is_decided_at_submission), T(cgroups_of_a_v1_controller),
 	  T(peer_defect_2_pid_is_decided_at_submission), T(by_file), T(by_directory),
-	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(by_partition), T(by_latency), T(own_output_is_left_out), T(writeback_belongs_to_who_wrote),
+	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(own_output_is_left_out), T(writeback_belongs_to_who_wrote),
 	  T(all_filters_at_once))
