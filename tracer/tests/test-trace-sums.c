@@ -100,9 +100,13 @@ static void mix_run(struct proc *p)
 		check_same(p[i].line, proc_wait(&p[i], 300000), 0);
 }
 
-/* What the generators say that they did by an interface, against the report. */
+/*
+ * What the generators say that they did by an interface, against the report. A program that the kernel
+ * skipped, because it would have interrupted itself, may have been an operation's end: it is counted.
+ */
 static void check_counts(const struct trace *t, struct proc *p)
 {
+	int64_t skipped = number_at(t->summary, "coverage.lost.recursion");
 	static const char *const vias[] = { "syscall", "io_uring", "libaio" };
 	static const char *const kinds[] = { "read", "write", "fsync", "fdatasync", "msync" };
 	json_t *m[ARRAY_SIZE(mix)];
@@ -123,7 +127,7 @@ static void check_counts(const struct trace *t, struct proc *p)
 						want += number_at(row, "count");
 			}
 			snprintf(what, sizeof(what), "%s by %s", kinds[k], vias[v]);
-			check_same(what, trace_operation_count(t, kinds[k], vias[v]), want);
+			check_between(what, trace_operation_count(t, kinds[k], vias[v]), want - skipped, want);
 		}
 	for (size_t i = 0; i < ARRAY_SIZE(mix); i++)
 		json_decref(m[i]);
