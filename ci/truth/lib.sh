@@ -125,7 +125,8 @@ cut()
 	done
 }
 
-begun() { share && cut && from=$(wc -l <$tmp/shared.json); }
+# What comes behind the last report is what is told from now on.
+begun() { share && cut && from=$(grep -n '^{"type":"interval"' $tmp/shared.json | tail -n 1 | cut -d : -f 1); }
 
 # Coverage is told since its start: what it was at the begin is taken off.
 ended()
@@ -133,7 +134,7 @@ ended()
 	sleep 0.05
 	cut
 	tail -n +$((from + 1)) $tmp/shared.json >$tmp/$1.json
-	{ sed -n "${from}p" $tmp/shared.json && tail -n 1 $tmp/$1.json; } | summed $1 '
+	grep '^{"type":"interval"' $tmp/shared.json | tail -n 2 | summed $1 '
 		def since($was): with_entries(.key as $k |
 			if (.value | type) == "object" then .value |= since($was[$k])
 			elif (.value | type) == "number" and ($was[$k] | type) == "number" and $k != "in_flight" then .value -= $was[$k]
