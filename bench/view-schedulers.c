@@ -9,6 +9,8 @@
 #include "bench/view.h"
 #include "tracer/base/parse.h"
 
+#define ROUNDS_MIN 5 /* fewer have no bounds: a figure of theirs may be anything */
+
 static const char *duration(double ns, char *buf, size_t len)
 {
 	return ns > 0 ? fmt_duration((uint64_t)ns, buf, len) : "-";
@@ -24,9 +26,9 @@ static void print_workload(const struct report *r, unsigned int first, FILE *f)
 
 		if (!view_same_place(s, &r->set[first]))
 			continue;
-		if (s->skipped || !t->nr_rounds) {
-			fprintf(f, "| %s | %s | | | | |\n", s->scheduler, s->skipped ? s->failed ? "failed" : "not to be had here" :
-										       "no round counted");
+		if (s->skipped || t->nr_rounds < ROUNDS_MIN) {
+			fprintf(f, "| %s | %s | | | | |\n", s->scheduler,
+				s->skipped ? s->failed ? "failed" : "not to be had here" : "too few rounds for a figure");
 			continue;
 		}
 		fprintf(f, "| %s | %.0f | %s | %s | %s | %s |\n", s->scheduler,
@@ -48,6 +50,10 @@ static void print_cost(const struct report *r, unsigned int first, unsigned int 
 
 		if (!view_same_place(s, &r->set[first]) || s->skipped)
 			continue;
+		if (s->outcome.table.nr_rounds < ROUNDS_MIN) {
+			fprintf(f, "| %s | - | - | too few rounds for a figure |\n", s->scheduler);
+			continue;
+		}
 		view_interval(&s->outcome.decision[arm][METRIC_THROUGHPUT], thr, sizeof(thr));
 		view_interval(&s->outcome.decision[arm][METRIC_CPU_PER_IO], cpu, sizeof(cpu));
 		fprintf(f, "| %s | %s | %s | %s |\n", s->scheduler, thr, cpu,
@@ -107,7 +113,7 @@ static void print_stages(const struct report *r, unsigned int first, unsigned in
 void view_schedulers(const struct report *r, FILE *f)
 {
 	fprintf(f, "# Schedulers\n\nKernel %s, seed %llu, budget %g%%.%s\n", r->kernel, (unsigned long long)r->seed,
-		r->budget, r->smoke ? " A smoke run: its figures are not for publishing." : "");
+		r->budget, r->smoke ? " A smoke run: few short rounds, one look; it does not gate." : "");
 	md_machine(r, f);
 	for (unsigned int i = 0; i < r->nr_sets; i++) {
 		if (!view_comes_first(r, i))
