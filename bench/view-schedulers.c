@@ -16,6 +16,16 @@ static const char *duration(double ns, char *buf, size_t len)
 	return ns > 0 ? fmt_duration((uint64_t)ns, buf, len) : "-";
 }
 
+/* Is there anything to be said of throughput and cost at this place? */
+static bool has_figures(const struct report *r, unsigned int first)
+{
+	for (unsigned int i = first; i < r->nr_sets; i++)
+		if (view_same_place(&r->set[i], &r->set[first]) &&
+		    (r->set[i].skipped || r->set[i].outcome.table.nr_rounds >= ROUNDS_MIN))
+			return true;
+	return false;
+}
+
 static void print_workload(const struct report *r, unsigned int first, FILE *f)
 {
 	fprintf(f, "\nWithout a tracer, at saturation:\n\n| scheduler | IOPS | p50 | p99 | p99.9 | CPU per I/O |\n|---|---:|---:|---:|---:|---:|\n");
@@ -119,9 +129,12 @@ void view_schedulers(const struct report *r, FILE *f)
 		if (!view_comes_first(r, i))
 			continue;
 		fprintf(f, "\n## %s on %s\n", r->set[i].workload, r->set[i].device);
-		print_workload(r, i, f);
+		if (!has_figures(r, i))
+			fprintf(f, "\nFewer than %d rounds counted: no figures of throughput and cost.\n", ROUNDS_MIN);
+		else
+			print_workload(r, i, f);
 		for (unsigned int a = 0; a < r->arms->nr; a++)
-			if (report_counts(r, a))
+			if (report_counts(r, a) && has_figures(r, i))
 				print_cost(r, i, a, f);
 		for (unsigned int a = 0; a < r->arms->nr; a++)
 			if (report_counts(r, a))
