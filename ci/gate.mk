@@ -24,7 +24,7 @@ gate-selftest: deps lab-deps
 	$(Q)$(MAKE) $(addprefix $(O)/,iopath iopath-events iopath-gate)
 	$(Q)O='$(O)' setpriv --pdeathsig TERM ci/gate/selftest
 
-# Ours beside other tracers, in one guest for each of KERNELS: 20 minutes each.
+# Ours beside other tracers, in one guest for each of KERNELS: some 10 minutes each.
 .PHONY: results-overhead
 results-overhead: export KERNELS := $(value KERNELS)
 results-overhead: export GATE_ARMS := $(value GATE_ARMS)
