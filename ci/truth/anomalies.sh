@@ -15,16 +15,16 @@ latency_spike_is_told()
 	spiked=$!
 	sleep 6
 	quiet=$(sum_now spike LATENCY_SPIKE)
-	echo 5000000 >$ndelay
+	echo 10000000 >$ndelay
 	wait $spiked
 	echo 20000 >$ndelay
 	stop spike
 	same "spikes before there was one" "$quiet" 0
 	at_least "spikes" "$(sum spike .anomalies.LATENCY_SPIKE)" 1
 	same "whose" "$(of spike LATENCY_SPIKE .subject.comm | sort -u)" fio
-	at_least "ns now" "$(of spike LATENCY_SPIKE .values.p99_below_ns | head -n 1)" 5000000
+	at_least "ns now" "$(of spike LATENCY_SPIKE .values.p99_below_ns | head -n 1)" 10000000
 	at_least "ns more than it is used to" \
-		"$(of spike LATENCY_SPIKE '.values | .p99_below_ns - .used_to_ns' | head -n 1)" 4000000
+		"$(of spike LATENCY_SPIKE '.values | .p99_below_ns - .used_to_ns' | head -n 1)" 8000000
 	same "others" "$(sum spike '.anomalies | del(.LATENCY_SPIKE) | add')" 0
 }
 
