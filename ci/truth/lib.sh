@@ -113,7 +113,7 @@ share()
 }
 
 # Its report up to now; what comes next belongs to another.
-cut()
+report_now()
 {
 	local before now
 	before=$(grep -c '^{"type":"interval"' $tmp/shared.json)
@@ -126,13 +126,13 @@ cut()
 }
 
 # What comes behind the last report is what is told from now on.
-begun() { share && cut && from=$(grep -n '^{"type":"interval"' $tmp/shared.json | tail -n 1 | cut -d : -f 1); }
+begun() { share && report_now && from=$(grep -n '^{"type":"interval"' $tmp/shared.json | tail -n 1 | cut -d : -f 1); }
 
 # Coverage is told since its start: what it was at the begin is taken off.
 ended()
 {
 	sleep 0.05
-	cut
+	report_now
 	tail -n +$((from + 1)) $tmp/shared.json >$tmp/$1.json
 	grep '^{"type":"interval"' $tmp/shared.json | tail -n 2 | summed $1 '
 		def since($was): with_entries(.key as $k |
