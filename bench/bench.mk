@@ -170,6 +170,7 @@ fake-fio_SRC := bench/tests/fake-fio.c
 test-programs: $(O)/step-clock.so
 $(O)/step-clock.so: bench/tests/step-clock.c
 	$(call say,LD,$@)
+	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu17 -Wall -Wextra -Werror $(CFLAGS) -fPIC -shared -o $@ $<
 
 BENCH_TESTS := test-bench-arm test-bench-browser test-bench-clock test-bench-compare test-bench-cpu test-bench-device test-bench-fuzz test-bench-history test-bench-merge test-bench-past test-bench-tune test-bench-report test-bench-run test-bench-stat test-bench-stop test-bench-turns \

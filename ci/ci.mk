@@ -33,6 +33,9 @@ TESTS += test-templates
 test-templates_SRC := ci/tests/test-templates.c ci/tests/template.c ci/tests/yaml.c tracer/tests/ground-run.c $(BASE_SRC)
 test-templates_LIBS := -lyaml -ljansson -lm
 
+TESTS += test-makefile
+test-makefile_SRC := ci/tests/test-makefile.c
+
 -include ci/gate.mk
 -include ci/validate.mk
 -include ci/truth.mk
