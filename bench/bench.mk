@@ -187,6 +187,7 @@ $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/can
 .PHONY: arms-deps
 arms-deps:
 	$(Q)$(MAKE) deps DEPS='libbpf-tools bpfcc-tools bpftrace blktrace linux-perf'
+	$(Q)O=$(O) ci/lab/tools
 
 # The same targets under libFuzzer, with everything of ours instrumented: objects of their own.
 .PHONY: fuzz fuzz-deps
