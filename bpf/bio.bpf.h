@@ -8,7 +8,6 @@
 #ifndef IOPATH_BIO_H
 #define IOPATH_BIO_H
 
-#include "dirtier.bpf.h"
 #include "wanted.bpf.h"
 #include "who.h"
 
@@ -233,7 +232,7 @@ static __always_inline int bio_queued(struct bio *bio, bool held)
 		count(COUNT_EXCLUDED);
 	if (!op || cfg.tell)
 		owner_get(&b->owner, task);
-	b->submitter = cfg.dirtiers && !op ? bio_initiator(bio, task, &b->owner) : 0;
+	b->submitter = !op ? bio_initiator(bio, task, &b->owner) : 0;
 	if (cfg.tell || !cfg.kernel_q) {
 		b->dev = disk_dev(bio_disk(bio));
 		b->bop = bio_bop(bio);
@@ -328,6 +327,7 @@ static __always_inline int on_split(struct bio *bio)
 		w->op = w->g = w->q = 0;
 		w->owner.tgid = w->owner.tid = 0;
 		w->owner.comm[0] = '\0';
+		w->submitter = 0;
 		w->dev = disk_dev(bio_disk(bio));
 		w->bytes = bio->bi_iter.bi_size;
 		w->bop = bio_bop(bio);
@@ -353,6 +353,7 @@ static __always_inline int on_split(struct bio *bio)
 	if (cfg.kernel_q)
 		bio_slot_part(b);
 	b->owner = w->owner;
+	b->submitter = w->submitter;
 	op_more_bios(b->op);
 	return 0;
 }

@@ -222,6 +222,7 @@ static __noinline int on_part_done(struct request *rq, u32 nr_bytes)
 		rest->held = 0;
 		rest->rest = 1;
 		rest->partials = 0;
+		rest->submitter = head ? head->submitter : 0;
 		if (head)
 			rest->owner = head->owner;
 		else

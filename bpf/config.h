@@ -80,7 +80,7 @@ struct iop_config {
 	u64 threshold_ns;	/* 0: no records for that */
 	u32 sample;	/* a record for each Nth; 0: none */
 	u8 parts;	/* keep the bios of each operation for its record */
-	u8 dirtiers;	/* records tell whose writeback it is */
+	u8 dirtiers;	/* whose writeback it is, is told or filtered by */
 	u8 kernel_stack;	/* and where in the kernel it was submitted */
 	u8 top;		/* the threshold is top_threshold_ns, which changes */
 	u64 ring_wake_bytes;

@@ -6,6 +6,7 @@
 #ifndef IOPATH_WANTED_H
 #define IOPATH_WANTED_H
 
+#include "dirtier.bpf.h"
 #include "op.bpf.h"
 #include "page.bpf.h"
 
@@ -47,11 +48,17 @@ static __always_inline bool bio_is_own(struct bio *bio, const struct task_struct
 	       (u64)bio_inode(bio, &offset) == cfg.own_file;
 }
 
+/* By who submits it or, of writeback, by who made the pages dirty. */
 static __always_inline bool bio_owner_wanted(struct bio *bio, const struct task_struct *task)
 {
-	if (!task_wanted(task))
-		return false;
-	return !cfg.nr_cgroups || task_in_cgroups() || bio_in_cgroups(address(bio));
+	bool process = task_wanted(task);
+	bool cgroup = !cfg.nr_cgroups || task_in_cgroups() || bio_in_cgroups(address(bio));
+	const struct dirtier *d;
+
+	if (process && cgroup)
+		return true;
+	d = bio_dirtier(bio, task);
+	return d && (process || d->passes & PASSES_PROCESS) && (cgroup || d->passes & PASSES_CGROUP);
 }
 
 #endif

@@ -131,7 +131,6 @@ static int set_dims(struct top *t, struct session_opts *o)
 	if (!t->dims)
 		t->dims = 1u << WHO_PROCESS;
 	o->by = t->dims;
-	o->extras.dirtiers = true;
 	o->by_max = (u32)t->cfg.by_max;
 	t->who.max = o->by_max;
 	return -1;

@@ -300,7 +300,6 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	o.kernel_stack = t->cfg.kernel_stack;
 	o.extras.tree = command != NULL;
 	o.in_flight = t->cfg.hung_ns != 0;
-	o.extras.dirtiers = trace_has_records(t) || o.in_flight || t->cfg.by.nr;
 	o.debug = t->cfg.debug ? stderr : NULL;
 	r = trace_catch_signals(t);
 	if (!r && command)

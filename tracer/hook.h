@@ -127,7 +127,7 @@ void hook_give_up(struct hook_plan *plan, enum hook_point p);
 struct hook_extras {
 	bool tree;		/* a process tree is followed */
 	bool resched_calls;	/* the calls of cond_resched are counted (tier full) */
-	bool dirtiers;		/* whose writeback it is, is told */
+	bool dirtiers;		/* whose writeback it is, is asked; set by the session */
 	bool kernel_io;		/* what kernel threads read and write is followed (from tier vfs) */
 };
 

@@ -47,10 +47,26 @@ static bool has_records(const struct session_opts *o)
 	return o->threshold_ns || o->sample || o->top;
 }
 
-/* Each I/O's owner is told, and with it whose writeback it is. */
+/* Each I/O's owner is told. */
 static bool tells_owners(const struct session_opts *o)
 {
 	return has_records(o) || o->in_flight;
+}
+
+static bool filters_tasks(const struct session_opts *o)
+{
+	return o->tgid || o->tid || o->comm || o->extras.tree || o->nr_cgroups;
+}
+
+/* Who made the pages dirty is told with a bio, or asked by a filter. */
+static bool keeps_dirtiers(const struct session_opts *o)
+{
+	return tells_owners(o) || filters_tasks(o);
+}
+
+bool session_asks_dirtiers(const struct session_opts *o)
+{
+	return keeps_dirtiers(o) || o->by;
 }
 
 struct session_sizes session_sizes_for(const struct session_opts *o, u32 cpus, u64 queue_depth)
@@ -66,7 +82,7 @@ struct session_sizes session_sizes_for(const struct session_opts *o, u32 cpus, u
 		/* a third of a second of 50 000 records a second: the reader does not always get a processor at once */
 		.ring_bytes = has_records(o) ? 16 << 20 : 4096,
 		.stacks = 1,
-		.dirtiers = tells_owners(o) ? MAX_DIRTIERS : 1,
+		.dirtiers = keeps_dirtiers(o) ? MAX_DIRTIERS : 1,
 		.verdicts = o->nr_dirs ? NR_VERDICTS : 1,
 		.who = 1,
 		.who_ops = 1,
@@ -238,10 +254,9 @@ static bool fs_hooked(const struct hook_plan *plan)
 #undef X
 }
 
-static bool filters_tasks(const struct session_opts *o)
+static bool filters_bios(const struct session_opts *o)
 {
-	return o->tgid || o->tid || o->comm || o->extras.tree || o->nr_cgroups || o->nr_files || o->nr_dirs ||
-	       o->own_file;
+	return filters_tasks(o) || o->nr_files || o->nr_dirs || o->own_file;
 }
 
 /* Without types, virtio_blk's buffers look like any other device's. */
@@ -256,7 +271,7 @@ void session_plan_stamps(const struct session_opts *o, const struct kernel *k, c
 			struct stamp_plan *ret)
 {
 	const struct stamp_needs needs = { .tier = o->tier,
-					   .owner = filters_tasks(o) || o->threshold_ns || o->sample || o->by,
+					   .owner = filters_bios(o) || o->threshold_ns || o->sample || o->by,
 					   .in_flight = o->in_flight,
 					   .issue_seen = virtio_untyped(plan) };
 	struct stamp_disks disks;
@@ -307,7 +322,7 @@ void session_configure(struct iop_config *c, const struct session_opts *o, const
 	c->top = o->top;
 	c->parts = has_records(o) && o->tier >= TIER_VFS;
 	c->kernel_stack = o->kernel_stack;
-	c->dirtiers = tells_owners(o);
+	c->dirtiers = keeps_dirtiers(o);
 	c->ring_wake_bytes = z->ring_bytes / 2;
 	c->who = (u8)(o->by | (o->stacks ? WHO_STACKS : 0) | (o->user_stacks ? WHO_USER_STACKS : 0));
 	c->who_streams_mask = z->who_streams - 1;

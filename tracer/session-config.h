@@ -19,6 +19,9 @@ struct session_sizes {
 /* For @cpus possible CPUs and disks that take @queue_depth requests together. */
 struct session_sizes session_sizes_for(const struct session_opts *o, u32 cpus, u64 queue_depth);
 
+/* The hook where pages are made dirty is needed: hook_extras.dirtiers. */
+bool session_asks_dirtiers(const struct session_opts *o);
+
 /* -errno of libbpf. */
 int session_size_maps(struct object *o, const struct session_sizes *z);
 

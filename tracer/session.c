@@ -63,7 +63,7 @@ static int select_programs(struct session *s, const struct session_opts *o,
 	for (int p = 0; p < NR_POINTS; p++) {
 		const struct hook_row *row;
 
-		if (plan->chosen[p] < 0 || !hook_wanted(p, o->tier, &o->extras) || stamp_spares(stamps, p))
+		if (plan->chosen[p] < 0 || !hook_wanted(p, o->tier, &s->extras) || stamp_spares(stamps, p))
 			continue;
 		row = &hook_rows[plan->chosen[p]];
 		s->programs[p] = bpf_object__find_program_by_name(s->object.obj, row->program);
@@ -149,6 +149,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 	s->nr_shards = z.shards;
 	s->has_ops = opts->tier >= TIER_VFS;
 	s->extras = opts->extras;
+	s->extras.dirtiers = session_asks_dirtiers(opts);
 	s->nr_devs = opts->nr_devs;
 	memcpy(s->devs, opts->devs, sizeof(s->devs));
 	libbpf_said[0] = '\0';

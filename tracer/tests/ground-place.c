@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tracer/base/cleanup.h"
 #include "ground-place.h"
 #include "ground-run.h"
 
@@ -98,6 +99,16 @@ const char *place_path(const char *fmt, ...)
 	vsnprintf(at + n, sizeof(ring[0]) - (size_t)n, fmt, ap);
 	va_end(ap);
 	return at;
+}
+
+const char *place_script(const char *name, const char *text)
+{
+	const char *path = place_path("%s", name);
+	_cleanup_fclose_ FILE *f = fopen(path, "we");
+
+	if (f)
+		fprintf(f, "%s\n", text);
+	return path;
 }
 
 int place_mount_tmpfs(const char *name, unsigned long bytes)

@@ -13,6 +13,8 @@ const char *place_ready(void);
 void place_at_end(void (*fn)(void));
 /* A path in it; the text lives until the 8th call after this one. */
 const char *place_path(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Write @text into the file @name there, for a shell; its path, as of place_path(). */
+const char *place_script(const char *name, const char *text);
 /* Mount a tmpfs of @bytes on a new directory @name; returns 0 or -errno. */
 int place_mount_tmpfs(const char *name, unsigned long bytes);
 /* mkfs.ext4 on @device without anything that writes later, mounted on the new directory @name. */

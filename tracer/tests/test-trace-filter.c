@@ -209,16 +209,6 @@ TRACE_TEST(by_operation)
 
 /* ---- the COMMAND ---- */
 
-static const char *script(const char *name, const char *text)
-{
-	const char *path = place_path("%s", name);
-	_cleanup_fclose_ FILE *f = fopen(path, "we");
-
-	if (f)
-		fprintf(f, "%s\n", text);
-	return path;
-}
-
 static void status_case(const char *command, int want)
 {
 	struct trace t = {};
@@ -243,11 +233,11 @@ TRACE_TEST(status_of_the_command)
 	if (why)
 		TEST_SKIP(why);
 	status_case("true", 0);
-	snprintf(words, sizeof(words), "sh %s", script("exit7.sh", "exit 7"));
+	snprintf(words, sizeof(words), "sh %s", place_script("exit7.sh", "exit 7"));
 	status_case(words, 7);
-	snprintf(words, sizeof(words), "sh %s", script("kill.sh", "kill -9 $$"));
+	snprintf(words, sizeof(words), "sh %s", place_script("kill.sh", "kill -9 $$"));
 	status_case(words, 128 + SIGKILL);
-	snprintf(words, sizeof(words), "sh %s", script("term.sh", "kill -15 $$"));
+	snprintf(words, sizeof(words), "sh %s", place_script("term.sh", "kill -15 $$"));
 	status_case(words, 128 + SIGTERM);
 	status_case("iopath-no-such-program", 127);
 	status_case(place_path("exit7.sh"), 126);
@@ -267,7 +257,7 @@ TRACE_TEST(children_of_the_command)
 		proc_path("known-count"), loop.path, N, proc_path("known-count"), loop.path, M,
 		proc_path("known-count"), loop.path, N);
 	check_case("-- sh, three children, and a stranger");
-	if (trace_begin(&t, "--tier vfs --dev %s -- sh %s", loop.name, script("children.sh", text))) {
+	if (trace_begin(&t, "--tier vfs --dev %s -- sh %s", loop.name, place_script("children.sh", text))) {
 		run_known(&loop, 101, "--op write");
 		check_same("status", proc_wait(&t.proc, 30000), 0);
 		trace_read(&t);

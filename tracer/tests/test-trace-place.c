@@ -365,7 +365,10 @@ TRACE_TEST(own_output_is_left_out)
 
 /* ---- whose writeback it is ---- */
 
-/* A kernel thread submits it; the record tells who made the pages dirty, and which file's they are. */
+/*
+ * A kernel thread submits it; the record tells who made the pages dirty, and which file's they are. One bio is larger than
+ * the disk takes, and is split.
+ */
 TRACE_TEST(writeback_belongs_to_who_wrote)
 {
 	const char *why = need_files();
@@ -381,7 +384,8 @@ TRACE_TEST(writeback_belongs_to_who_wrote)
 	check_case("--threshold 1ns, buffered writes, then sync");
 	proc_line(&sync_first, "sync");
 	if (trace_begin(&t, "--tier vfs --dev %s --threshold 1ns", loop.name)) {
-		proc_start(&p, "known-count --target %s --count 101 --op write --contiguous", place_path("ext4/in/new"));
+		proc_start(&p, "known-count --target %s --count %d --op write --contiguous",
+			   place_path("ext4/in/new"), M);
 		pid = p.pid;
 		check_same("status of the generator", proc_wait(&p, 20000), 0);
 		proc_line(&sync_first, "sync");
@@ -397,12 +401,39 @@ TRACE_TEST(writeback_belongs_to_who_wrote)
 				check_text("its name", text_at(line, "comm"), "known-count");
 				check_has("submitter", text_at(line, "submitter.comm"), "kworker");
 			}
-			check_same("bytes of its requests", bytes, 101 * SIZE);
+			check_same("bytes of its requests", bytes, M * SIZE);
 		}
 	}
 	trace_free(&t);
 	proc_free(&p);
 	proc_free(&sync_first);
+	place_umount("ext4");
+}
+
+/* The writer has gone by then; what strangers wrote is left out, the journal's and metadata may be either's. */
+TRACE_TEST(writeback_of_the_command)
+{
+	const char *why = need_files();
+	struct proc p = {};
+	char text[512];
+	struct trace t;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("-- sh: buffered writes of a child, then syncfs");
+	proc_line(&p, "sync");
+	proc_free(&p);
+	proc_line(&p, "known-count --target %s --count %d --op write --contiguous", place_path("ext4/in/stranger"), M);
+	snprintf(text, sizeof(text), "%s --target %s --count %d --op write --contiguous; sync -f %s",
+		 proc_path("known-count"), place_path("ext4/in/ours"), N, place_path("ext4/in/ours"));
+	if (trace_begin(&t, "--tier block --dev %s -- sh %s", loop.name, place_script("writeback.sh", text))) {
+		check_same("status", proc_wait(&t.proc, 30000), 0);
+		trace_read(&t);
+		check_between("bytes written", number_at(trace_device_op(&t, loop.name, "write"), "bytes"), N * SIZE,
+			      (N + M / 2) * SIZE);
+	}
+	trace_free(&t);
+	proc_free(&p);
 	place_umount("ext4");
 }
 
@@ -446,4 +477,4 @@ TRACE_TEST(all_filters_at_once)
 TEST_MAIN("trace-place", T(peer_defect_1_cgroup_is_decided_at_submission), T(cgroups_of_a_v1_controller),
 	  T(peer_defect_2_pid_is_decided_at_submission), T(by_file), T(by_directory),
 	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(own_output_is_left_out), T(writeback_belongs_to_who_wrote),
-	  T(all_filters_at_once))
+	  T(writeback_of_the_command),	  T(all_filters_at_once))
