@@ -146,7 +146,10 @@ int calibrate(struct pass_env *e, struct calibration *ret, struct why *why)
 			*ret = c;
 			return 0;
 		}
-		share *= reached > .5 && reached < .95 ? reached * .95 : .9;
+		if (!reached || reached >= .95)
+			share *= .9;
+		else
+			share *= reached > .5 ? reached * .95 : .5;
 	}
 	return err ? err :
 		     why_fail(why, EXIT_ENVIRONMENT, -EIO,

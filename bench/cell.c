@@ -11,6 +11,8 @@
 
 /* A tracer that saw fewer than this share of the device's I/Os did not do its work. */
 #define TRACED_MIN .5
+/* So few are the file system's own, just before or behind: a workload may live in the page cache. */
+#define TRACED_FEW 20
 
 static void set_fault(struct cell *c, bool by_tracer, const char *text)
 {
@@ -20,21 +22,24 @@ static void set_fault(struct cell *c, bool by_tracer, const char *text)
 	snprintf(c->fault, sizeof(c->fault), "%.250s", text);
 }
 
-static void judge_tracer(struct cell *c, const struct arm *arm)
+void cell_judge_tracer(struct cell *c, const struct arm *arm)
 {
 	uint64_t disk_ios = c->saturation.disk_ios + c->fixed.disk_ios + c->low.disk_ios;
+	bool has_ops = strcmp(arm->tier, "block");
 	char text[160];
 
 	if (!c->has_tracer)
 		return;
 	set_fault(c, true, c->tracer.fault);
-	if (arm->kind != ARM_TIER || arm->floor || c->fault[0])
+	if (arm->kind != ARM_TIER || arm->floor)
 		return;
-	if ((double)c->tracer.traced_ios < TRACED_MIN * (double)disk_ios) {
+	if (disk_ios > TRACED_FEW && (double)c->tracer.traced_ios < TRACED_MIN * (double)disk_ios) {
 		snprintf(text, sizeof(text), "the tracer saw %llu of %llu I/Os of the device",
 			 (unsigned long long)c->tracer.traced_ios, (unsigned long long)disk_ios);
 		set_fault(c, true, text);
 	}
+	if (has_ops && !c->tracer.traced_ops)
+		set_fault(c, true, "the tracer traced no operation");
 }
 
 int cell_take_core_pct(struct cell *c)
@@ -108,7 +113,7 @@ int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath, cons
 		cell_free(&c);
 		return err;
 	}
-	judge_tracer(&c, arm);
+	cell_judge_tracer(&c, arm);
 	c.took_ns = now_ns() - begin;
 	*ret = c;
 	return 0;

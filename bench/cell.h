@@ -33,6 +33,8 @@ struct cell_rates {
 /* As pass_run(): 0 also for a cell that does not count. */
 int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath, const struct cell_rates *rates,
 	     struct cell *ret, struct why *why);
+/* Make it a fault when a tier did not trace what there was: it would seem to cost nothing. */
+void cell_judge_tracer(struct cell *c, const struct arm *arm);
 /* Fill core_pct from the fixed-rate pass. -ENOMEM. */
 int cell_take_core_pct(struct cell *c);
 /* The answers of a valid cell; points into it. */

@@ -43,6 +43,7 @@ struct tracer_report {
 	json_t *summary;	/* the whole line, or NULL */
 	bool has_summary;	/* also of a cell read back, whose line is gone */
 	uint64_t traced_ios;	/* of the device under test */
+	uint64_t traced_ops;	/* system calls and the like; tier block sees none */
 	uint64_t lost;		/* all causes */
 	unsigned int nr_stages;	/* without the total; 0: it tells none */
 	struct stage_time stage[STAGES_MAX];
@@ -65,8 +66,7 @@ void stage_add(struct stage_time *stage, unsigned int *nr, const char *name, dou
 void tracer_report_free(struct tracer_report *r);
 json_t *tracer_report_json(const struct tracer_report *r);
 
-/* Judge the text of a summary file; fills summary, traced_ios, lost, fault. */
-void tracer_read_summary(const char *text, const char *device, bool floor,
-			 struct tracer_report *r);
+/* Read the text of a summary file; fills summary, traced_ios, traced_ops, lost, fault. */
+void tracer_read_summary(const char *text, const char *device, struct tracer_report *r);
 
 #endif

@@ -224,16 +224,16 @@ static void print_facts(const struct report *r, const struct report_set *s, FILE
 /* Three figures of about one height: cost and cores, latency, rounds. */
 static void print_plots(const struct report *r, const struct report_set *s, FILE *f)
 {
+	if (!s->outcome.table.nr_rounds)
+		return;
 	fputs("<div class=\"grid\">\n<figure>", f);
 	plot_cost(r, s, METRIC_THROUGHPUT, f);
 	plot_cost(r, s, METRIC_CPU_PER_IO, f);
-	if (s->outcome.table.nr_rounds) {
-		plot_cores(r, s, f);
-		fputs("</figure>\n<figure>", f);
-		plot_latency(r, s, f);
-		fputs("</figure>\n<figure>", f);
-		plot_rounds(r, s, f);
-	}
+	plot_cores(r, s, f);
+	fputs("</figure>\n<figure>", f);
+	plot_latency(r, s, f);
+	fputs("</figure>\n<figure>", f);
+	plot_rounds(r, s, f);
 	fputs("</figure>\n</div>\n", f);
 }
 

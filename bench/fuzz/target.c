@@ -218,8 +218,8 @@ static void run_summary(const uint8_t *data, size_t len)
 	struct tracer_report r = { 0 };
 	json_t *json;
 
-	tracer_read_summary(text, "loop0", false, &r);
-	MUST(r.traced_ios || r.fault[0]); /* who traced nothing is not free of cost */
+	tracer_read_summary(text, "loop0", &r);
+	MUST(r.has_summary || r.fault[0]); /* who says nothing is not free of cost */
 	json = tracer_report_json(&r);
 	MUST(json);
 	json_decref(json);

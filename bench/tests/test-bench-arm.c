@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/arm.h"
+#include "bench/cell.h"
 #include "bench/tracer.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
@@ -14,11 +15,11 @@
 #define LOOP0(n) "[{\"name\":\"sda\",\"ops\":[{\"op\":\"read\",\"count\":5}]},"                    \
 		 "{\"name\":\"loop0\",\"ops\":[{\"op\":\"read\",\"count\":" #n "},{\"op\":\"write\",\"count\":2}]}]"
 
-static void summary_fault(const char *text, bool floor, const char *want, uint64_t ios, uint64_t lost)
+static void summary_fault(const char *text, const char *want, uint64_t ios, uint64_t lost)
 {
 	struct tracer_report r = { 0 };
 
-	tracer_read_summary(text, "loop0", floor, &r);
+	tracer_read_summary(text, "loop0", &r);
 	if (want)
 		ASSERT_TRUE(strstr(r.fault, want) != NULL);
 	else
@@ -31,17 +32,49 @@ static void summary_fault(const char *text, bool floor, const char *want, uint64
 TEST(summary_is_the_last_line_and_counts_our_device)
 {
 	summary_fault("{\"type\":\"interval\"}\n" SUMMARY(LOOP0(40), "{\"ring_full\":3,\"map_full\":4}") "\n",
-		      false, NULL, 42, 7);
+		      NULL, 42, 7);
 }
 
-TEST(missing_summary_or_nothing_traced_is_a_fault)
+TEST(a_missing_summary_is_a_fault)
 {
-	summary_fault("", false, "no summary", 0, 0);
-	summary_fault("{\"type\":\"interval\"}\n", false, "no summary", 0, 0);
-	summary_fault("{\"type\":\"summary\",", false, "no summary", 0, 0);
-	summary_fault("{\"type\":\"summary\"}", false, "no devices", 0, 0);
-	summary_fault(SUMMARY("[]", "{}"), false, "no I/O on loop0", 0, 0);
-	summary_fault(SUMMARY("[]", "{}"), true, NULL, 0, 0);
+	summary_fault("", "no summary", 0, 0);
+	summary_fault("{\"type\":\"interval\"}\n", "no summary", 0, 0);
+	summary_fault("{\"type\":\"summary\",", "no summary", 0, 0);
+	summary_fault("{\"type\":\"summary\"}", "no devices", 0, 0);
+	summary_fault(SUMMARY("[]", "{}"), NULL, 0, 0);
+}
+
+/* What a cell of tier @tier says whose device did @disk_ios, of which it saw @ios, and @ops operations. */
+static const char *judged(const char *tier, bool floor, uint64_t disk_ios, uint64_t ios, uint64_t ops)
+{
+	static struct cell c;
+	struct arm a = { .kind = ARM_TIER, .floor = floor };
+
+	snprintf(a.tier, sizeof(a.tier), "%s", tier);
+	c = (struct cell){ .has_tracer = true, .saturation.disk_ios = disk_ios,
+			   .tracer = { .traced_ios = ios, .traced_ops = ops } };
+	cell_judge_tracer(&c, &a);
+	ASSERT_EQ(c.tracer_fault, c.fault[0] != '\0');
+	return c.fault;
+}
+
+TEST(a_tracer_that_did_not_see_what_there_was_is_a_fault)
+{
+	ASSERT_STR(judged("block", false, 1000, 0, 0), "the tracer saw 0 of 1000 I/Os of the device");
+	ASSERT_STR(judged("block", false, 1000, 499, 0), "the tracer saw 499 of 1000 I/Os of the device");
+	ASSERT_STR(judged("block", false, 1000, 500, 0), "");
+	ASSERT_STR(judged("full", false, 1000, 0, 1000), "the tracer saw 0 of 1000 I/Os of the device");
+	ASSERT_STR(judged("full", false, 1000, 1000, 0), "the tracer traced no operation");
+	ASSERT_STR(judged("full", false, 1000, 1000, 1000), "");
+	ASSERT_STR(judged("full", true, 1000, 0, 0), "");
+}
+
+TEST(a_workload_in_the_page_cache_has_nothing_for_the_device)
+{
+	ASSERT_STR(judged("block", false, 0, 0, 0), "");
+	ASSERT_STR(judged("block", false, 5, 0, 0), "");
+	ASSERT_STR(judged("vfs", false, 3, 0, 478737), "");
+	ASSERT_STR(judged("vfs", false, 0, 0, 0), "the tracer traced no operation");
 }
 
 static struct opt_list list(char **v)
@@ -118,5 +151,7 @@ TEST(arms_that_are_none)
 }
 
 TEST_MAIN("test-bench-arm", T(summary_is_the_last_line_and_counts_our_device),
-	  T(missing_summary_or_nothing_traced_is_a_fault), T(arms_always_have_off_and_its_twin),
+	  T(a_missing_summary_is_a_fault), T(arms_always_have_off_and_its_twin),
+	  T(a_tracer_that_did_not_see_what_there_was_is_a_fault), T(arms_always_have_off_and_its_twin),
+	  T(a_workload_in_the_page_cache_has_nothing_for_the_device), T(arms_always_have_off_and_its_twin),
 	  T(arms_of_others), T(arms_that_are_none))

@@ -228,7 +228,7 @@ TEST(a_tracer_that_does_not_trace_is_invalid)
 		{ "block", "no such tier" },
 		{ "vfs", "ended by itself" },
 		{ "filemap", "no summary" },
-		{ "full", "traced no I/O" },
+		{ "full", "the tracer saw 0 of" },
 	};
 	struct bench_run r;
 	const char *path;
