@@ -79,6 +79,11 @@ static int take(const struct device_maker *m, char *word, struct order *o)
 	return err ? err : put(o, w->kernel_name, text);
 }
 
+static const char *least(const struct order_word *w)
+{
+	return w && w->kind == WORD_MIB ? "too small (" TEXT(MIB_MIN) "M at least)" : "too small (1 at least)";
+}
+
 static int take_all(const struct device_maker *m, const char *params, struct order *o, struct why *why)
 {
 	_cleanup_free_ char *copy = strdup(params);
@@ -92,7 +97,7 @@ static int take_all(const struct device_maker *m, const char *params, struct ord
 
 		if (err)
 			return why_fail(why, EXIT_USAGE, err, "--device %s: %s: %s", m->name, shown ? shown : word,
-					err == -ERANGE ? "too small (1 at least, a size " TEXT(MIB_MIN) "M)" : err == -E2BIG ? "too long" : "not understood");
+					err == -ERANGE ? least(find_word(m, word)) : err == -E2BIG ? "too long" : "not understood");
 	}
 	return 0;
 }
