@@ -220,5 +220,6 @@ $(O)/bench/arms/events.o: $(O)/bench/arms/events.skel.h
 results-schedulers results-disks: results-%: deps
 	$(Q)$(MAKE) programs
 	$(Q)$(MAKE) lab-deps arms-deps
+	$(Q)$(MAKE) deps DEPS=jq
 	$(Q)O=$(O) OUT=$(OUT) WORKLOAD=$(WORKLOAD) ARGS='$(ARGS)' RUNS='$(RUNS)' bench/bench-publish $* results/$*.md
 HELP_TARGETS += make_results-schedulers,_results-disks_write_results/schedulers.md_and_results/disks.md_(hours;_ARGS=,_RUNS=)
