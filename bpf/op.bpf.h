@@ -86,6 +86,14 @@ static __noinline void op_clear_stages(struct op *o)
 		o->stage[i] = 0;
 }
 
+/* The key of an operation comes again: how it ended was not seen. */
+static __noinline void op_unseen_end(struct op *o)
+{
+	if (o->dev_wanted)
+		lost(LOSS_NO_OP_END);
+	op_clear_stages(o);
+}
+
 #define ZERO(o, from, to)                                                   \
 	__builtin_memset(&(o)->from, 0,                                     \
 			 __builtin_offsetof(struct op, to) - __builtin_offsetof(struct op, from))
@@ -98,9 +106,8 @@ static __always_inline struct op *op_begin(u64 key, const struct task_struct *ta
 
 	if (!o)
 		return NULL;
-	/* its end was not seen */
 	if (o->t0)
-		op_clear_stages(o);
+		op_unseen_end(o);
 	o->t0 = o->cursor = now;
 	o->kind = kind;
 	o->via = via;

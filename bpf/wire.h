@@ -180,6 +180,7 @@ enum iop_op_row {
 	X(BIO_MAP_FULL, "bio_map_full", "bios or requests that found no slot")           \
 	X(NO_START, "no_start", "requests that completed with their start unseen")       \
 	X(NO_END, "no_end", "requests whose completion was not seen")                    \
+	X(NO_OP_END, "no_op_end", "operations whose end was not seen")                   \
 	X(TIME_BACKWARDS, "time_backwards", "stamps out of order, clamped")              \
 	X(CHAIN_LONG, "chain_long", "bios of a request beyond those that are walked")    \
 	X(BATCH_LONG, "batch_long", "libaio requests beyond those of one call that are walked") \

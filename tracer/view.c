@@ -75,7 +75,7 @@ static void set_reconstructed(struct coverage *c)
 	u64 rqs_missing = lost[LOSS_NO_START] + lost[LOSS_NO_END] + lost[LOSS_BIO_MAP_FULL];
 	u64 rqs_spoiled = lost[LOSS_CHAIN_LONG] + lost[LOSS_DEVICE_FULL] + lost[LOSS_TIME_BACKWARDS] +
 			  lost[LOSS_UNSTAMPED] + c->recursion_misses;
-	u64 ops_missing = c->gone + lost[LOSS_MAP_FULL] + lost[LOSS_BATCH_LONG];
+	u64 ops_missing = c->gone + lost[LOSS_NO_OP_END] + lost[LOSS_MAP_FULL] + lost[LOSS_BATCH_LONG];
 	/* an operation is no better known than its requests */
 	u64 ops_spoiled = lost[LOSS_CONTENDED] + rqs_missing + rqs_spoiled;
 	double rqs = reconstructed(c->requests.finished, rqs_missing, rqs_spoiled);
@@ -102,13 +102,14 @@ void coverage_from(const struct stats *st, u64 requests_in_flight, u64 operation
 	const u64 *c = st->counts;
 	u64 rqs = finished(st, 0, NR_BLOCK_ROWS), ops = finished(st, NR_BLOCK_ROWS, NR_ROWS);
 	u64 no_end = c[COUNT_LOSS_FIRST + LOSS_NO_END];
+	u64 unseen_ops = c[COUNT_OP_GONE] + c[COUNT_LOSS_FIRST + LOSS_NO_OP_END];
 	u64 short_rqs = c[COUNT_SHORT_RQS], short_ops = c[COUNT_SHORT_OPS];
 
 	rqs += short_rqs;
 	ops += short_ops;
 	*ret = (struct coverage){
 		.requests = { rqs + requests_in_flight + no_end, rqs, requests_in_flight, short_rqs, 0 },
-		.operations = { ops + operations_in_flight + c[COUNT_OP_GONE], ops, operations_in_flight, short_ops, 0 },
+		.operations = { ops + operations_in_flight + unseen_ops, ops, operations_in_flight, short_ops, 0 },
 		.in_flight_at_start = in_flight_at_start,
 		.begun_before = c[COUNT_RQ_AT_START],
 		.gone = c[COUNT_OP_GONE],

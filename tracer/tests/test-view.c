@@ -344,6 +344,10 @@ TEST(the_share_that_was_reconstructed)
 	CU_ASSERT(c.operations.reconstructed_percent == 50 && c.doubtful);
 	c = covered(10, 10, LOSS_TIME_BACKWARDS, 1000);
 	CU_ASSERT(c.operations.reconstructed_percent == 0 && c.doubtful);
+	/* one whose end was not seen is no finished one, and does not vanish */
+	c = covered(100, 90, LOSS_NO_OP_END, 10);
+	CU_ASSERT(c.operations.seen == 110 && c.operations.finished == 90 && c.operations.in_flight == 10);
+	CU_ASSERT(c.operations.reconstructed_percent == 90 && c.doubtful);
 	/* a record that was lost is no operation that was lost */
 	c = covered(10, 10, LOSS_RING_FULL, 1000);
 	CU_ASSERT(c.operations.reconstructed_percent == 100);
