@@ -8,6 +8,7 @@
 #ifndef IOPATH_BIO_H
 #define IOPATH_BIO_H
 
+#include "above.bpf.h"
 #include "wanted.bpf.h"
 #include "who.h"
 
@@ -101,6 +102,14 @@ static __always_inline struct bio_slot *bio_slot_new(u64 key)
 	return b;
 }
 
+/* The same of one that the kernel does not vouch for. */
+static __always_inline u64 bio_queue_time_at(u64 bio_at, u64 now)
+{
+	struct bio *bio = (struct bio *)bio_at;
+
+	return bpf_core_field_exists(bio->bi_issue) ? bio_issue_time(BPF_CORE_READ(bio, bi_issue.value), now) : 0;
+}
+
 /*
  * Direct I/O that completes asynchronously belongs to the request that the bio
  * leads to, not to the call that the task is in: io_submit carries many.
@@ -144,6 +153,15 @@ static __always_inline struct op *bio_request_op(struct bio *bio, const struct o
 	return o;
 }
 
+/* One bio more is under way for it; its handle. */
+static __always_inline u64 op_takes_bio(struct op *o)
+{
+	o->nr_bios++;
+	fetch_add_u32(&o->refs, 1);
+	o->dev_wanted = 1;
+	return op_handle(o);
+}
+
 /*
  * The operation that a bio being queued is part of: the system call that the
  * task is in; else the request that it is submitting, or works on, where a
@@ -160,12 +178,40 @@ static __always_inline u64 bio_op(struct bio *bio, const struct task_struct *tas
 		if (!o)
 			o = op_of_task(task);
 	}
-	if (!o || !o->t0)
+	return o && o->t0 ? op_takes_bio(o) : 0;
+}
+
+/*
+ * What a worker of the device mapper queues belongs to the operation of the bio
+ * above. What has passed since that one was queued is the level's own time.
+ */
+static __always_inline u64 bio_op_below(u64 above, const struct bio_slot *a)
+{
+	struct op *o = a->op ? op_of(a->op) : NULL;
+	u64 now, from, q;
+
+	if (!o)
 		return 0;
-	o->nr_bios++;
-	fetch_add_u32(&o->refs, 1);
-	o->dev_wanted = 1;
-	return op_handle(o);
+	OP_HOLDER(o) = 1;
+	now = bpf_ktime_get_ns();
+	from = op_claim(o, now);
+	if (from) {
+		q = clamp_ns(a->q ? a->q : bio_queue_time_at(above, now), from, now);
+		op_give_cpu(o, STAGE_SUBMIT, q - from);
+		op_give(o, STAGE_DEVICE, now - q);
+	}
+	OP_HOLDER(o) = 0;
+	return op_takes_bio(o);
+}
+
+/* The slot of the bio above and *@ret_above where it is; NULL: the task itself queues what it was asked for. */
+static __always_inline struct bio_slot *bio_asked_above(struct bio *bio, const struct task_struct *task,
+							u64 *ret_above)
+{
+	if (!cfg.fn_dm_end_io || !(LOAD(task, flags) & PF_KTHREAD))
+		return NULL;
+	*ret_above = bio_above(address(bio));
+	return *ret_above ? bios_find(*ret_above) : NULL;
 }
 
 static __always_inline u32 bio_bop(struct bio *bio)
@@ -181,12 +227,28 @@ static __always_inline bool bio_filtered(void)
 	return owner_filtered() || cfg.bop_mask || cfg.nr_devs;
 }
 
-static __always_inline bool bio_wanted(struct bio *bio, const struct task_struct *task)
+/* @above: whose it is was asked there. */
+static __always_inline bool bio_wanted(struct bio *bio, const struct task_struct *task, bool above)
 {
 	u32 dev = disk_dev(bio_disk(bio));
 
-	return bio_owner_wanted(bio, task) && bop_wanted(bio_bop(bio)) && dev_wanted(dev, bio_part(bio, dev)) &&
-	       (!files_filtered() || bio_of_wanted_file(address(bio), bio_kiocb(bio)));
+	return (above || bio_owner_wanted(bio, task)) && bop_wanted(bio_bop(bio)) &&
+	       dev_wanted(dev, bio_part(bio, dev)) &&
+	       (above || !files_filtered() || bio_of_wanted_file(address(bio), bio_kiocb(bio)));
+}
+
+/* Its own; else the dirtier's, or who asked the level above for it. */
+static __always_inline void bio_set_owner(struct bio_slot *b, struct bio *bio, struct task_struct *task,
+					  const struct bio_slot *above)
+{
+	owner_get(&b->owner, task);
+	b->submitter = 0;
+	if (!above) {
+		b->submitter = !b->op ? bio_initiator(bio, task, &b->owner) : 0;
+	} else if (above->owner.tid) {
+		b->submitter = b->owner.tid;
+		b->owner = above->owner;
+	}
 }
 
 /* Set once the block throttle was asked about a bio. */
@@ -196,22 +258,24 @@ u32 throttle_in_use = 0;
 static __always_inline int bio_queued(struct bio *bio, bool held)
 {
 	struct task_struct *task = current_task();
-	struct bio_slot *b;
+	struct bio_slot *b, *above;
+	u64 op, above_at = 0;
 	bool own;
-	u64 op;
 
-	if (bio_filtered() && !bio_wanted(bio, task)) {
+	above = bio_asked_above(bio, task, &above_at);
+	if (bio_filtered() && !bio_wanted(bio, task, above)) {
 		if (!held)
 			count(COUNT_FILTERED);
 		return 0;
 	}
 	/* the tracer is in no operation */
-	op = TIER(TIER_VFS) ? bio_op(bio, task) : 0;
-	own = !op && bio_is_own(bio, task);
+	op = !TIER(TIER_VFS) ? 0 : above ? bio_op_below(above_at, above) : bio_op(bio, task);
+	own = above ? above->own : !op && bio_is_own(bio, task);
 	if (TIER(TIER_VFS) && !op && !own)
 		count(COUNT_UNTIED_BIOS);
 	if (cfg.who && !own)
-		who_bio_queued(address(bio), op, bpf_ktime_get_ns(), disk_dev(bio_disk(bio)), bio_bop(bio));
+		who_bio_queued(address(bio), op, bpf_ktime_get_ns(), disk_dev(bio_disk(bio)),
+			       bio_bop(bio) | (above ? WHO_NESTED : 0));
 	/* nothing that the kernel does not tell when the request completes */
 	if (cfg.kernel_q && !held && !op && !own && !cfg.tell && !owner_filtered() && bio_disk(bio)->queue->mq_ops)
 		return 0;
@@ -231,8 +295,7 @@ static __always_inline int bio_queued(struct bio *bio, bool held)
 	if (own)
 		count(COUNT_EXCLUDED);
 	if (!op || cfg.tell)
-		owner_get(&b->owner, task);
-	b->submitter = !op ? bio_initiator(bio, task, &b->owner) : 0;
+		bio_set_owner(b, bio, task, above);
 	if (cfg.tell || !cfg.kernel_q) {
 		b->dev = disk_dev(bio_disk(bio));
 		b->bop = bio_bop(bio);

@@ -89,6 +89,7 @@ struct iop_config {
 
 	/* kernel functions that identify what a bio belongs to; 0: unknown */
 	u64 fn_iomap_end_io, fn_blkdev_end_io_async, fn_blkdev_end_io;
+	u64 fn_dm_end_io, fn_crypt_end_io;
 	/* [from, to) of __cond_resched; 0: unknown */
 	u64 fn_resched_from, fn_resched_to;
 

@@ -371,6 +371,20 @@ struct blkdev_dio {
 	struct bio bio;
 };
 
+/* drivers/md/dm-core.h, dm-crypt.c: where these are modules, they are not there before they are loaded */
+struct dm_io {
+	struct bio *orig_bio;
+};
+
+struct dm_target_io {
+	struct dm_io *io;
+	struct bio clone;
+};
+
+struct dm_crypt_io {
+	struct bio *base_bio;
+};
+
 struct io_uring_cqe {
 	u64 user_data;
 	s32 res;

@@ -472,7 +472,7 @@ static __always_inline void who_bio_file(struct who_id *id, struct bio *bio)
 		who_new_inode((u64)inode);
 }
 
-static __always_inline void who_bio_fill(struct who_bio *b, struct bio *bio, u64 op, u32 dev)
+static __always_inline void who_bio_fill(struct who_bio *b, struct bio *bio, u64 op, u32 dev, bool nested)
 {
 	u64 at = BPF_CORE_READ(bio, bi_iter.bi_sector) << 9, tid = (u32)bpf_get_current_pid_tgid();
 	struct task_struct *task = current_task();
@@ -488,7 +488,7 @@ static __always_inline void who_bio_fill(struct who_bio *b, struct bio *bio, u64
 		who_bio_file(&b->id, bio);
 	b->dev = dev;
 	b->bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
-	b->nested = LOAD(task, bio_list) != NULL;
+	b->nested = nested || LOAD(task, bio_list);
 	b->id.sequential = who_continues(tid << 33 | (u64)dev << 1, at, b->bytes);
 	b->dev_sequential = who_by(WHO_DEVICE) && who_continues((u64)dev << 1 | 1, at, b->bytes);
 }
@@ -497,11 +497,12 @@ static __always_inline void who_bio_fill(struct who_bio *b, struct bio *bio, u64
  * A bio that passed the filters is queued, perhaps as part of operation @op.
  * The initiator is who issued that; without one, who made its pages dirty, when
  * a thread of the kernel's submits it; else the task that submits.
+ * @bop: iop_block_op, perhaps with WHO_NESTED.
  */
 __global_fn int who_bio_queued(u64 address, u64 op, u64 q, u32 dev, u32 bop)
 {
+	u32 index, class = bop & ~WHO_NESTED;
 	struct who_bio *b;
-	u32 index;
 
 	if (!cfg.who)
 		return 0;
@@ -512,8 +513,8 @@ __global_fn int who_bio_queued(u64 address, u64 op, u64 q, u32 dev, u32 bop)
 	}
 	b->q = q;
 	b->kernel_stack = b->user_stack = STACK_NOT_TAKEN;
-	b->class = bop == BOP_READ ? WHO_READ : bop == BOP_WRITE ? WHO_WRITE : WHO_OTHER;
-	who_bio_fill(b, (struct bio *)address, op, dev);
+	b->class = class == BOP_READ ? WHO_READ : class == BOP_WRITE ? WHO_WRITE : WHO_OTHER;
+	who_bio_fill(b, (struct bio *)address, op, dev, bop & WHO_NESTED);
 	if (who_by(WHO_PROCESS) && !b->nested)
 		who_switch(&b->id, dev);
 	if (who_by(WHO_DEVICE)) {

@@ -26,6 +26,9 @@ enum who_dim {
 	NR_WHO_DIMS,
 };
 
+/* With a block operation: another level's bio was asked for, this one is made of it. */
+#define WHO_NESTED (1u << 31)
+
 #define IOP_WHO_CLASSES(X) \
 	X(READ, "read")    \
 	X(WRITE, "write")  \

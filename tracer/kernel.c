@@ -244,6 +244,8 @@ static void read_symbols(struct kernel *k, struct text *ret_done, u64 *ret_remot
 		{ "iomap_dio_bio_end_io", &k->fn_iomap_end_io },
 		{ "blkdev_bio_end_io_async", &k->fn_blkdev_end_io_async },
 		{ "blkdev_bio_end_io", &k->fn_blkdev_end_io },
+		{ "clone_endio", &k->fn_dm_end_io },
+		{ "crypt_endio", &k->fn_crypt_end_io },
 		{ "__cond_resched", &resched.from },
 		{ "_cond_resched", &resched.from },
 		{ "blk_mq_complete_request", &ret_done->from },
