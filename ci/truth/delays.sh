@@ -48,6 +48,8 @@ in_scheduler()
 {
 	null t0 hw_queue_depth=1 completion_nsec=1000000 || return
 	echo $1 >/sys/block/$disk/queue/scheduler || return
+	# some kernels (6.12.95) tell the scheduler the number before: bfq would have the writes wait for one tag, in q2g
+	echo 63 >/sys/block/$disk/queue/nr_requests
 	echo 64 >/sys/block/$disk/queue/nr_requests
 	# mq-deadline lets writes have some of the requests only: the wait for these is q2g
 	[ ! -e /sys/block/$disk/queue/iosched/async_depth ] || echo 64 >/sys/block/$disk/queue/iosched/async_depth

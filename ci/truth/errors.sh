@@ -17,11 +17,13 @@ told() { jq -s "map(select(.type == \"slow\" and .level == \"operation\" and ($2
 # ended_as NAME ERRNO STATUS NUMBER: so many calls failed with that errno, by a bio that ended so
 ended_as()
 {
-	same "$1: calls that failed with errno $2" "$(told $1 ".result == -$2")" $4
-	same "$1: calls that failed" "$(told $1 '.result < 0')" $4
+	local failed with by
+	read -r failed with by < <(jq -rs --arg by "$3" 'map(select(.type == "slow" and .level == "operation" and .result < 0)) |
+		[length, (map(select(.result == -'$2')) | length, (map(select(any(.tree[]; .error == $by))) | length))] | join(" ")' $tmp/$1.json)
+	same "$1: calls that failed" "$failed" $4
+	same "$1: calls that failed with errno $2" "$with" $4
 	# before 5.18 the kernel tells an errno in place of a status
-	[ $LAB_KERNEL = 5.10 ] ||
-		same "$1: those by \"$3\"" "$(told $1 ".result == -$2 and any(.tree[]; .error == \"$3\")")" $4
+	[ $LAB_KERNEL = 5.10 ] || same "$1: those by \"$3\"" "$by" $4
 }
 
 # Errors by their status: as the disk says, and as the caller sees it.
@@ -69,6 +71,34 @@ error_of_the_medium()
 	same "errno" $got 61
 	ended_as medium 61 "medium error" 1
 	same "requests that failed" "$(requests medium ${LAB_DISK_SCSI_DEBUG#/dev/} read errors)" 1
+}
+
+# A sector that the disk had when the kernel asked how many there are.
+error_of_the_target()
+{
+	local got row=${LAB_DISK_SCSI_DEBUG#/dev/}
+	echo 1 >$scsi/virtual_gb && echo 1 >/sys/block/$row/device/rescan && echo 0 >$scsi/virtual_gb || return
+	start target || return
+	got=$($tmp/truth-load once read $LAB_DISK_SCSI_DEBUG 1000000)
+	stop target
+	echo 1 >/sys/block/$row/device/rescan
+	same "errno" $got 121
+	ended_as target 121 "target error" 1
+	same "requests that failed" "$(requests target $row read errors)" 1
+}
+
+# Answered by the device after the kernel has given it up: its status is still that.
+error_of_a_timeout()
+{
+	local got
+	null t0 completion_nsec=3000000000 || return
+	echo 500 >/sys/block/$disk/queue/io_timeout
+	start timeout || return
+	got=$($tmp/truth-load once read $dev 0)
+	stop timeout
+	same "errno" $got 110
+	ended_as timeout 110 "timeout" 1
+	same "requests that failed" "$(requests timeout $disk read errors)" 1
 }
 
 # A pool of 1 MiB that is written beyond; the error is the level's, nothing below it has one.
@@ -160,5 +190,6 @@ a_timeout_is_the_devices_time()
 	whole late
 }
 
-errors="errors_are_counted flakey_errors_are_counted error_of_the_medium error_of_no_space error_of_a_zone
+errors="errors_are_counted flakey_errors_are_counted error_of_the_medium error_of_the_target
+	error_of_a_timeout error_of_no_space error_of_a_zone
 	requeued_requests_are_counted requests_that_complete_in_parts a_timeout_is_the_devices_time"

@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC2016,SC2034,SC2086
 # What the cases share: how a case is told, disks made to order, traces, and how reports are read.
 
+export LC_ALL=C
 tmp=/tmp/truth
 iopath=$tmp/iopath
 mkdir -p $tmp
@@ -78,6 +79,8 @@ stay()
 	null t1 completion_nsec=2000000 || return
 	slow=$dev
 	watch $slow
+	# whose bios a worker of dm-crypt submits can be told where that is there when tracing begins
+	modprobe dm_crypt 2>/dev/null
 	modprobe dm_delay 2>/dev/null && mapped truth-level "0 $(blockdev --getsz $slow) delay $slow 0 0" || return 0
 	level=$dm
 	watch /dev/$level
@@ -98,7 +101,7 @@ level_like()
 # Options of a tracer of its own, set by the case. Without, it shares one that runs already: to start
 # one takes longer than most cases. That watches what `watch` names, which must stay the same devices;
 # in real time it tells each operation.
-trace_opts='' fio_opts='' watched='' shared='' shared_opts='--tier full' from=0
+trace_opts='' fio_opts='' watched='' shared='' shared_opts='--tier full' was='' from=0
 
 # watch DEV…
 watch() { local d; for d; do watched+=" --dev $d"; done; }
@@ -112,45 +115,58 @@ share()
 	until_ready shared $shared
 }
 
-# Its report up to now; what comes next belongs to another.
+# Its report up to now, in $report, and where in the file that ends, in $told. What was told before is long, and not
+# read again. The end of the line is asked for, which may be under way.
 report_now()
 {
-	local before now
-	before=$(grep -c '^{"type":"interval"' $tmp/shared.json)
-	now=$before
+	local size line
+	size=$(stat -c %s $tmp/shared.json)
 	kill -USR1 $shared || { fail "the shared tracer: $(tail -n 1 $tmp/shared.err)"; return 1; }
-	while [ "$now" = "$before" ] && kill -0 $shared; do
+	until line=$(tail -c +$((size + 1)) $tmp/shared.json | grep -b -m 1 '^{"type":"interval".*"budget":null}$'); do
+		kill -0 $shared || return
 		sleep 0.02
-		now=$(grep -c '^{"type":"interval"' $tmp/shared.json)
 	done
+	report=${line#*:}
+	told=$((size + ${line%%:*} + ${#report} + 1))
 }
 
-# What comes behind the last report is what is told from now on.
-begun() { share && report_now && from=$(grep -n '^{"type":"interval"' $tmp/shared.json | tail -n 1 | cut -d : -f 1); }
+# What comes behind this report is what is told from now on.
+begun() { share && report_now && was=$report from=$told; }
 
 # Coverage is told since its start: what it was at the begin is taken off.
 ended()
 {
 	sleep 0.05
 	report_now
-	tail -n +$((from + 1)) $tmp/shared.json >$tmp/$1.json
-	grep '^{"type":"interval"' $tmp/shared.json | tail -n 2 | summed $1 '
-		def since($was): with_entries(.key as $k |
-			if (.value | type) == "object" then .value |= since($was[$k])
-			elif (.value | type) == "number" and ($was[$k] | type) == "number" and $k != "in_flight" then .value -= $was[$k]
-			else . end);
-		.[0].coverage as $was | .[1] | .coverage |= since($was)'
+	tail -c +$((from + 1)) $tmp/shared.json >$tmp/$1.json
+	summed $1 "$was" "$report"
 }
 
-# summed NAME FILTER: of lines, the summary in NAME.sum; and in NAME.flat its numbers, a line each, since
-# jq takes long to start
+# A jq takes long to start, so there is one for all: of a report, given what came before it or null, that report
+# and its numbers, a line each.
+numbers_of='
+	def since($was): with_entries(.key as $k |
+		if (.value | type) == "object" then .value |= since($was[$k])
+		elif (.value | type) == "number" and ($was[$k] | type) == "number" and $k != "in_flight" then .value -= $was[$k]
+		else . end);
+	def leaves: paths(type == "number") as $p | "\($p | join(".")) \(getpath($p))";
+	.[0].coverage as $was | .[1] | .coverage |= since($was) |
+	tojson,
+	(.devices[]? | "requests \(.name) " + (.ops[] | "\(.op) \(leaves)")),
+	(.operations[]? | "operations \(.kind) \(.via) \(leaves)"),
+	(.coverage | "coverage \(leaves)"),
+	"end"'
+to_jq='' from_jq=''
+
+# summed NAME WAS IS: the summary in NAME.sum and its numbers in NAME.flat
 summed()
 {
-	jq -rs "$2"' | tojson,
-		(def leaves: paths(type == "number") as $p | "\($p | join(".")) \(getpath($p))";
-		(.devices[]? | "requests \(.name) " + (.ops[] | "\(.op) \(leaves)")),
-		(.operations[]? | "operations \(.kind) \(.via) \(leaves)"),
-		(.coverage | "coverage \(leaves)"))' >$tmp/$1.flat
+	if [ -z "$to_jq" ]; then
+		coproc exec jq -r --unbuffered "$numbers_of"
+		exec {from_jq}<&"${COPROC[0]}" {to_jq}>&"${COPROC[1]}"
+	fi
+	printf '[%s,%s]\n' "$2" "$3" >&"$to_jq"
+	sed '/^end$/q' <&"$from_jq" >$tmp/$1.flat
 	head -n 1 $tmp/$1.flat >$tmp/$1.sum
 }
 
@@ -175,7 +191,7 @@ traced()
 	fi
 	$iopath trace --json $trace_opts -o $tmp/$name.json -- "$@" >$tmp/$name.out 2>$tmp/$name.err ||
 		{ fail "$name: $(tail -n 1 $tmp/$name.err)"; return 1; }
-	tail -n 1 $tmp/$name.json | summed $name '.[0]'
+	summed $name null "$(tail -n 1 $tmp/$name.json)"
 }
 
 # start NAME: iopath in the background; stop NAME
@@ -192,7 +208,7 @@ stop()
 	[ -n "$trace_opts" ] || { ended $1; return; }
 	kill -INT $tracer
 	wait $tracer || fail "$1: $(tail -n 1 $tmp/$1.err)"
-	tail -n 1 $tmp/$1.json | summed $1 '.[0]'
+	summed $1 null "$(tail -n 1 $tmp/$1.json)"
 }
 
 # fio_on DEV ARGUMENT…: direct random reads, unless told otherwise; with as=exec in place of a subshell

@@ -150,6 +150,37 @@ peer_no_level_but_the_lowest()
 	whole level
 }
 
+# bcc#910: behind dm-crypt's workers nobody knows any more who began.
+peer_dm_crypt_hides_who_began()
+{
+	local key above
+	modprobe dm_crypt 2>/dev/null || { skip "no dm-crypt"; return; }
+	null t0 memory_backed=1 || return
+	key=$(printf %064d 7)
+	mapped truth-crypt "0 $(blockdev --getsz $dev) crypt aes-xts-plain64 $key 0 $dev 0" || { skip "no dm-crypt"; return; }
+	above=$dm
+	trace_opts="--dev /dev/$above --dev $dev --threshold 1ns"
+	traced crypt dd if=/dev/zero of=/dev/$above bs=4k count=101 oflag=direct
+	stacked crypt write $above 101
+	traced decrypt dd if=/dev/$above of=/dev/null bs=4k count=103 iflag=direct
+	stacked decrypt read $above 103
+	dmsetup remove truth-crypt
+}
+
+# stacked NAME OP ABOVE N: of the disk below, all belong to operations on the level above
+stacked()
+{
+	same "$1: operations" "$(operations $1 $2 syscall count)" $4
+	same "$1: bios of the level" "$(requests $1 $3 $2 count)" $4
+	same "$1: requests of the disk below" "$(requests $1 $disk $2 count)" $4
+	same "$1: bios outside operations" "$(covered $1 untied_bios)" 0
+	same "$1: records whose tree has both" \
+		"$(jq -s "map(select(.type == \"slow\" and ([.tree[]?.device] | unique == ([\"$3\", \"$disk\"] | unique)))) | length" $tmp/$1.json)" $4
+	same "$1: names" "$(jq -rs 'map(select(.type == "slow") | .comm) | unique | join(" ")' $tmp/$1.json)" dd
+	same "$1: records whose stages do not sum to the total" "$(covered $1 lost.uneven)" 0
+	whole $1
+}
+
 # A map of 1024 to 10240 entries, and nobody asks whether there was room. Here more bios at once than there
 # is room for: they wait in a suspended device.
 peer_silent_loss_in_a_full_map()
@@ -289,6 +320,6 @@ peers="peer_cgroup_of_the_interrupted_task peer_pid_and_name_of_the_completing_t
 	peer_async_read_of_minus_529_bytes peer_cache_numbers_of_each_file_system
 	peer_driver_point_of_the_last_in_a_batch peer_scsi_request_by_a_scaled_offset
 	peer_ends_at_the_first_part peer_blind_without_a_qos_policy peer_bytes_are_always_0
-	peer_no_level_but_the_lowest peer_silent_loss_in_a_full_map peer_queueing_is_left_out
+	peer_no_level_but_the_lowest peer_dm_crypt_hides_who_began peer_silent_loss_in_a_full_map peer_queueing_is_left_out
 	peer_junk_instead_of_what_was_done peer_merged_requests_stay_behind peer_flushes_and_discards_are_taken_for_io
 	peer_io_of_the_disk_on_a_partition peer_metadata_is_skipped peer_negative_differences"

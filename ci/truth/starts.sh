@@ -134,5 +134,56 @@ start_by_calls_that_sync()
 	whole syncs
 }
 
-starts="start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead
+# Blocks of the journal are a kernel thread's: the kernel's own events say how many.
+start_by_the_journal()
+{
+	local t=/sys/kernel/tracing i want
+	null t0 memory_backed=1 && filled $dev || return
+	echo 2 >/sys/block/$disk/queue/nomerges
+	echo >$t/trace
+	echo 1 >$t/events/block/block_bio_queue/enable
+	start journal || return
+	for ((i = 0; i < 11; i++)); do
+		dd if=/dev/zero of=$mnt/new$i bs=4k count=1 conv=fsync 2>/dev/null
+	done
+	stop journal
+	echo 0 >$t/events/block/enable
+	want=$(grep -c " jbd2/.* block_bio_queue: " $t/trace)
+	echo >$t/trace
+	umount $mnt
+	same "fsync()" "$(operations journal fsync syscall count)" 11
+	at_least "bios of the journal, by the kernel's events" $want 22
+	same "requests of the journal" "$(jq -s 'map(select(.type == "slow" and .level == "request" and
+		(.submitter.comm // .comm | startswith("jbd2/")))) | length' $tmp/journal.json)" $want
+	whole journal
+}
+
+# What a level is made of is begun by its bios; a mirror writes each of them twice.
+start_by_bios_of_md()
+{
+	local md above second i
+	modprobe raid1 2>/dev/null || { skip "no md"; return; }
+	null t2 memory_backed=1 && second=$dev && null t0 memory_backed=1 || return
+	echo md_truth >/sys/module/md_mod/parameters/new_array || { skip "md makes no array"; return; }
+	md=/sys/block/md_truth/md above=md_truth
+	echo raid1 >$md/level && echo 2 >$md/raid_disks && echo none >$md/metadata_version && echo 65536 >$md/component_size || return
+	for i in $dev $second; do
+		cat /sys/block/${i#/dev/}/dev >$md/new_dev || return
+	done
+	echo 0 >$md/dev-$disk/slot && echo 1 >$md/dev-${second#/dev/}/slot && echo clean >$md/array_state || return
+	trace_opts="--tier full --dev /dev/$above --dev $dev --dev $second --threshold 1ns"
+	traced md bash -c "dd if=/dev/zero of=/dev/$above bs=4k count=31 oflag=direct; dd if=/dev/$above of=/dev/null bs=4k count=37 iflag=direct"
+	echo inactive >$md/array_state
+	echo clear >$md/array_state
+	same "writes" "$(operations md write syscall count)" 31
+	same "reads" "$(operations md read syscall count)" 37
+	same "bios of the level that write" "$(requests md $above write count)" 31
+	same "bios of the level that read" "$(requests md $above read count)" 37
+	same "requests of one half that write" "$(requests md $disk write count)" 31
+	same "requests of the other half" "$(requests md ${second#/dev/} write count)" 31
+	same "requests that read" $(($(requests md $disk read count) + $(requests md ${second#/dev/} read count))) 37
+	whole md
+}
+
+starts="start_by_the_journal start_by_bios_of_md start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead
 	start_by_linked_requests start_by_polled_requests start_by_calls_that_sync"
