@@ -6,7 +6,7 @@
 filled()
 {
 	mnt=$tmp/mnt
-	mkfs.ext4 -q -F $1 && mkdir -p $mnt && mount $1 $mnt || return
+	mkfs.ext4 -q -F $1 && mkdir -p $mnt && mount -o noinit_itable $1 $mnt || return
 	dd if=/dev/urandom of=$mnt/f bs=1M count=32 2>/dev/null
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
@@ -140,14 +140,14 @@ start_by_the_journal()
 	local t=/sys/kernel/tracing i want
 	null t0 memory_backed=1 && filled $dev || return
 	echo 2 >/sys/block/$disk/queue/nomerges
+	start journal || return
 	echo >$t/trace
 	echo 1 >$t/events/block/block_bio_queue/enable
-	start journal || return
 	for ((i = 0; i < 11; i++)); do
 		dd if=/dev/zero of=$mnt/new$i bs=4k count=1 conv=fsync 2>/dev/null
 	done
-	stop journal
 	echo 0 >$t/events/block/enable
+	stop journal
 	want=$(grep -c " jbd2/.* block_bio_queue: " $t/trace)
 	echo >$t/trace
 	umount $mnt
@@ -170,7 +170,11 @@ start_by_bios_of_md()
 	for i in $dev $second; do
 		cat /sys/block/${i#/dev/}/dev >$md/new_dev || return
 	done
-	echo 0 >$md/dev-$disk/slot && echo 1 >$md/dev-${second#/dev/}/slot && echo clean >$md/array_state || return
+	echo 0 >$md/dev-$disk/slot && echo 1 >$md/dev-${second#/dev/}/slot || return
+	# nothing to be made alike
+	echo none >$md/resync_start && echo active >$md/array_state || return
+	# opened for the first time it is looked at for partitions
+	dd if=/dev/$above of=/dev/null count=1 2>/dev/null
 	trace_opts="--tier full --dev /dev/$above --dev $dev --dev $second --threshold 1ns"
 	traced md bash -c "dd if=/dev/zero of=/dev/$above bs=4k count=31 oflag=direct; dd if=/dev/$above of=/dev/null bs=4k count=37 iflag=direct"
 	echo inactive >$md/array_state
