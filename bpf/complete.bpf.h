@@ -7,6 +7,8 @@
 #include "request-tell.bpf.h"
 
 #define MAX_CHAIN 256
+#define CHAIN_PIECE 16	/* one loop in another: the verifier follows every turn of one */
+#define ALL_BYTES (~0u)
 
 /* The operation of one bio learns that its request completed. */
 static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s, u32 dev, const struct done *d)
@@ -38,33 +40,51 @@ static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s, u
 __global_fn int merged_done(u64 bio, u32 scratch)
 {
 	struct bio_slot *b = bios_find(bio);
-	const struct done *d = done_at(scratch);
-	struct rq_stamps s;
+	struct done *d = done_at(scratch);
+	struct rq_stamps *s;
 
 	if (!b || !d)
 		return 0;
 	if (TIER(TIER_VFS) && b->op) {
-		s = d->s;
+		s = &d->of_bio;
+		*s = d->s;
 		if (b->q)
-			s.q = b->q;
-		s.g = b->g ? b->g : s.g > s.q ? s.g : s.q;
-		op_bio_done(b->op, &s, d->dev, d);
+			s->q = b->q;
+		s->g = b->g ? b->g : s->g > s->q ? s->g : s->q;
+		op_bio_done(b->op, s, d->dev, d);
 	}
 	bio_slot_release(b);
 	return 0;
 }
 
-static __noinline u32 chain_done(struct bio *bio, u32 scratch)
+__global_fn u64 chain_piece(u64 first, u32 scratch)
 {
-	u32 n = 0;
+	struct bio *bio = (struct bio *)first;
+	struct done *d = done_at(scratch);
 
-	for (; n < MAX_CHAIN && bio; n++) {
-		merged_done(address(bio), scratch);
-		bio = bio->bi_next;
+	for (int i = 0; d && i < CHAIN_PIECE && bio; i++) {
+		if (d->left != ALL_BYTES) {
+			u32 bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
+
+			if (bytes > d->left)
+				return 0;
+			d->left -= bytes;
+		}
+		merged_done((u64)bio, scratch);
+		d->merged++;
+		bio = BPF_CORE_READ(bio, bi_next);
 	}
-	if (bio)
+	return (u64)bio;
+}
+
+/* The bios from @first on that have no more than @bytes together. */
+static __always_inline void chain_done(u64 first, u32 scratch, struct done *d, u32 bytes)
+{
+	d->left = bytes;
+	for (int i = 0; i < MAX_CHAIN / CHAIN_PIECE && first; i++)
+		first = chain_piece(first, scratch);
+	if (first)
 		lost(LOSS_CHAIN_LONG);
-	return n;
 }
 
 /*
@@ -201,7 +221,7 @@ static __noinline int on_part_done(struct request *rq, u32 nr_bytes)
 {
 	struct bio *bio = rq->bio;
 	struct bio_slot *head = bio ? bios_find(address(bio)) : NULL, *rest;
-	u32 scratch = done_here(), left = nr_bytes;
+	u32 scratch = done_here();
 	struct done *d = done_at(scratch);
 
 	if (!d || !bio || (!head && (!cfg.kernel_q || owner_filtered())))
@@ -233,13 +253,7 @@ static __noinline int on_part_done(struct request *rq, u32 nr_bytes)
 	d->s.q = rest->q;
 	d->s.g = cfg.kernel_g ? rq_got(rq, rest->q) : rest->g;
 	done_stamps(rq, rqs_find(address(rq)), d);
-	for (int i = 0; i < MAX_CHAIN && bio; i++) {
-		if (bio->bi_iter.bi_size > left)
-			break;
-		left -= bio->bi_iter.bi_size;
-		merged_done(address(bio), scratch);
-		bio = bio->bi_next;
-	}
+	chain_done(address(bio), scratch, d, nr_bytes);
 	return 0;
 }
 
@@ -389,10 +403,10 @@ static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_by
 	if (done_begun(rq, bio, b, d)) {
 		done_stamps(rq, r, d);
 		if (more)
-			d->merged = chain_done(more, scratch);
+			chain_done(address(more), scratch, d, ALL_BYTES);
 		done_account(scratch);
 	} else if (more && cfg.bio_slots) {
-		chain_done(more, scratch);
+		chain_done(address(more), scratch, d, ALL_BYTES);
 	}
 	if (b)
 		bio_slot_release(b);

@@ -27,13 +27,13 @@ struct {
  */
 static __noinline int resched_sample(void *ctx)
 {
-	u64 stack[RESCHED_FRAMES] = {};
-	bool in = false;
+	u64 stack[RESCHED_FRAMES] = {}, out = ~0ull;
 
 	bpf_get_stack(ctx, stack, sizeof(stack), 0);
+	/* the highest bit stays when no frame is inside: no branch that the verifier would follow twice */
 	for (int i = 0; i < RESCHED_FRAMES; i++)
-		in |= stack[i] >= cfg.fn_resched_from && stack[i] < cfg.fn_resched_to;
-	count(in ? COUNT_RESCHED_STACK_IN : COUNT_RESCHED_STACK_OUT);
+		out &= (stack[i] - cfg.fn_resched_from) | (cfg.fn_resched_to - 1 - stack[i]);
+	count(out >> 63 ? COUNT_RESCHED_STACK_OUT : COUNT_RESCHED_STACK_IN);
 	return 0;
 }
 

@@ -8,10 +8,12 @@
 /* A request that completes, as far as it is known. */
 struct done {
 	struct rq_stamps s;
+	struct rq_stamps of_bio;	/* the same of a bio that was merged: merged_done() */
 	u64 op;
 	u64 sector;
 	u32 dev, bytes;
 	u32 requeues, merged;
+	u32 left;	/* bytes that bios may still have that end with it: chain_done() */
 	s32 tag;
 	u16 hctx;
 	s16 status;	/* blk_status_t, or -errno where the kernel tells that */
