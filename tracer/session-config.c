@@ -329,6 +329,8 @@ void session_configure(struct iop_config *c, const struct session_opts *o, const
 	c->fn_iomap_end_io = k->fn_iomap_end_io;
 	c->fn_blkdev_end_io_async = k->fn_blkdev_end_io_async;
 	c->fn_blkdev_end_io = k->fn_blkdev_end_io;
+	c->fn_dm_end_io = k->fn_dm_end_io;
+	c->fn_crypt_end_io = k->fn_crypt_end_io;
 	c->fn_resched_from = k->fn_resched_from;
 	c->fn_resched_to = k->fn_resched_to;
 	configure_tables(c, k);
