@@ -19,15 +19,23 @@ struct {
 } irqs SEC(".maps");
 
 #define RESCHED_FRAMES 16
+#define RESCHED_LOOKS 64 /* at the first so many, then at one of so many */
 
 /*
  * Was it a cond_resched? On kernels that do not preempt themselves every
  * preempted switch is one; which kind this kernel is need not be readable, so
- * look at the stack where the function's address is known.
+ * look at the stack where the function's address is known. A stack costs as much
+ * as the rest of the operation, and under an I/O scheduler, whose worker wakes up
+ * on top of the submitter, each operation may be preempted.
  */
 static __noinline int resched_sample(void *ctx)
 {
 	u64 stack[RESCHED_FRAMES] = {}, out = ~0ull;
+	u32 shard = this_shard();
+	struct iop_counts *c = bpf_map_lookup_elem(&counts, &shard);
+
+	if (!c || (++c->n[COUNT_RESCHED_TURN] > RESCHED_LOOKS && c->n[COUNT_RESCHED_TURN] % RESCHED_LOOKS))
+		return 0;
 
 	bpf_get_stack(ctx, stack, sizeof(stack), 0);
 	/* the highest bit stays when no frame is inside: no branch that the verifier would follow twice */

@@ -205,8 +205,9 @@ enum iop_count {
 	COUNT_FILTERED,	     /* bios that a filter left out */
 	COUNT_SHORT_OPS,     /* shorter than asked for (--min-lat) */
 	COUNT_SHORT_RQS,
-	COUNT_RESCHED_STACK_IN,	 /* preempted switches with __cond_resched on the stack */
+	COUNT_RESCHED_STACK_IN,	 /* preempted switches with __cond_resched on the stack, of those looked at */
 	COUNT_RESCHED_STACK_OUT, /* ... without */
+	COUNT_RESCHED_TURN,	 /* preempted switches */
 	COUNT_SAMPLE_TURN,	 /* what finished since the last sample */
 	COUNT_STOOD_IN,		 /* a program was skipped and its stand-in ran */
 	COUNT_LOSS_FIRST,
