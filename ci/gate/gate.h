@@ -39,6 +39,7 @@ struct gate_result {
 	double base_iops, iops, loss_pct;
 	double extra_ns;	/* per operation: latency over that of the bases around it */
 	double tracer_ns;	/* per operation: CPU time of the arm's own processes */
+	double p999_pct;	/* by how much the 99.9th percentile of latency is later; fio has buckets of 1.6 % */
 	double spread_pct;	/* between the bases before and after */
 	double budget_pct, was_extra_ns, was_tracer_ns;
 	struct gate_program programs[MAX_PROGRAMS], was[MAX_PROGRAMS];

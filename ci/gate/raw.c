@@ -16,6 +16,7 @@ struct cell {
 	size_t reps;
 	double ops, ns[MAX_REPS];	/* ns of wall time per operation, of each repetition */
 	double cpu_ns;			/* per operation */
+	double p999_ns;			/* of latency, the mean of the repetitions' */
 };
 
 /* A row of cells is one round: the base before arm i is row 2i, arm i row 2i + 1. */
@@ -72,35 +73,43 @@ static double option(const json_t *fio, const json_t *job, const char *name)
 	return *s && !parse_double(s, &v) && v >= 1 ? v : 1;
 }
 
+struct figures {
+	double ops;
+	double ns;	/* wall time per operation */
+	double p999_ns;	/* of latency, of the direction that is slower */
+};
+
 /*
  * Wall time per operation of a closed loop: the sum of its latencies over operations and
  * depth. fio's own runtime has milliseconds only. False when fio did nothing or failed.
  */
-static bool fio_figures(const json_t *fio, double *ret_ops, double *ret_ns)
+static bool fio_figures(const json_t *fio, struct figures *ret)
 {
 	static const char *const dirs[] = { "read", "write", "trim", "sync" };
 	const json_t *jobs = json_object_get(fio, "jobs"), *job;
-	double ops = 0, sum = 0, depth = 0;
+	double ops = 0, sum = 0, depth = 0, p999 = 0;
 	size_t i;
 
 	json_array_foreach(jobs, i, job) {
 		if (number(job, "error") != 0)
 			return false;
 		for (size_t d = 0; d < ARRAY_SIZE(dirs); d++) {
-			const json_t *lat = json_object_get(json_object_get(job, dirs[d]), "lat_ns");
+			const json_t *dir = json_object_get(job, dirs[d]), *lat = json_object_get(dir, "lat_ns");
 			double n = number(lat, "N");
 
 			sum += n * number(lat, "mean");
-			if (strcmp(dirs[d], "sync"))
-				ops += n;
+			if (!strcmp(dirs[d], "sync"))
+				continue;
+			ops += n;
+			p999 = fmax(p999, number(json_object_get(json_object_get(dir, "clat_ns"), "percentile"),
+						 "99.900000"));
 		}
 		depth += option(fio, job, "iodepth") *
 			 (json_array_size(jobs) == 1 ? option(fio, job, "numjobs") : 1);
 	}
 	if (ops < 1 || depth < 1)
 		return false;
-	*ret_ops = ops;
-	*ret_ns = sum / ops / depth;
+	*ret = (struct figures){ ops, sum / ops / depth, p999 };
 	return true;
 }
 
@@ -147,7 +156,7 @@ static int take_head(struct gate *g, const json_t *o)
 			r->arm = g->arms[a];
 			r->workload = g->workloads[w];
 			r->budget_pct = r->was_extra_ns = r->was_tracer_ns = NAN;
-			r->extra_ns = r->loss_pct = NAN;
+			r->extra_ns = r->loss_pct = r->p999_pct = NAN;
 		}
 	return 0;
 }
@@ -157,7 +166,7 @@ static int take_cell(struct gate *g, struct cells *c, const json_t *o)
 	size_t w = find(g->workloads, g->nr_workloads, string(o, "workload"));
 	const char *arm = string(o, "arm");
 	struct cell *cell;
-	double ops;
+	struct figures now;
 
 	if (w == g->nr_workloads)
 		return fail(g, "a cell of workload '%s', which was not asked for", string(o, "workload"));
@@ -173,11 +182,12 @@ static int take_cell(struct gate *g, struct cells *c, const json_t *o)
 	cell = &c->v[c->round][w];
 	if (cell->reps == MAX_REPS)
 		return fail(g, "%s %s: measured too often", string(o, "workload"), arm);
-	if (!fio_figures(json_object_get(o, "fio"), &ops, &cell->ns[cell->reps]))
+	if (!fio_figures(json_object_get(o, "fio"), &now))
 		return fail(g, "%s %s: fio failed", string(o, "workload"), arm);
-	cell->cpu_ns = (cell->cpu_ns * cell->ops + number(o, "arm_cpu_ns")) / (cell->ops + ops);
-	cell->ops += ops;
-	cell->reps++;
+	cell->cpu_ns = (cell->cpu_ns * cell->ops + number(o, "arm_cpu_ns")) / (cell->ops + now.ops);
+	cell->p999_ns = (cell->p999_ns * cell->ops + now.p999_ns * now.ops) / (cell->ops + now.ops);
+	cell->ops += now.ops;
+	cell->ns[cell->reps++] = now.ns;
 	return 0;
 }
 
@@ -199,12 +209,13 @@ static int take_programs(struct gate *g, const json_t *o)
 	size_t w = find(g->workloads, g->nr_workloads, string(o, "workload"));
 	const json_t *before = json_object_get(o, "before"), *p, *q;
 	struct gate_result *r;
-	double ops = 0, part, ns;
+	struct figures part;
+	double ops = 0;
 	size_t i, j;
 
 	json_array_foreach(json_object_get(o, "fio"), i, p)
-		if (fio_figures(p, &part, &ns))
-			ops += part;
+		if (fio_figures(p, &part))
+			ops += part.ops;
 	if (a == g->nr_arms || w == g->nr_workloads || ops < 1)
 		return fail(g, "a line of programs that makes no sense");
 	r = gate_result(g, a, w);
@@ -290,6 +301,7 @@ static void compare(struct gate_result *r, const struct cell *b0, const struct c
 	r->loss_pct = 100 * (1 - base / ns);
 	r->extra_ns = ns - base;
 	r->tracer_ns = arm->cpu_ns;
+	r->p999_pct = 100 * (2 * arm->p999_ns / (b0->p999_ns + b1->p999_ns) - 1);
 	r->spread_pct = 100 * fabs(difference(b0, b1, b1)) / base;
 }
 

@@ -33,13 +33,14 @@ static json_t *result_json(const struct gate_result *r)
 {
 	bool any = isfinite(r->loss_pct);
 
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o}",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o}",
 			 "arm", r->arm, "workload", r->workload,
 			 "base_iops", any ? num(r->base_iops) : json_null(),
 			 "iops", any ? num(r->iops) : json_null(),
 			 "loss_pct", num(r->loss_pct),
 			 "extra_ns_per_io", num(r->extra_ns),
 			 "iops_within_5_pct", num(iops_within_5_pct(r)),
+			 "p999_pct", num(r->p999_pct),
 			 "tracer_ns_per_io", any ? num(r->tracer_ns) : json_null(),
 			 "base_spread_pct", any ? num(r->spread_pct) : json_null(),
 			 "budget_pct", num(r->budget_pct),
@@ -107,16 +108,16 @@ static bool whole_failed(const struct gate *g)
 
 void gate_print_table(const struct gate *g, FILE *out)
 {
-	fprintf(out, "%-10s %-14s %10s %10s %7s %7s %9s %9s %9s  %s\n", "workload", "arm",
-		"base IOPS", "IOPS", "loss %", "budget", "+ns/IO", "baseline", "tracer", "verdict");
+	fprintf(out, "%-10s %-14s %10s %10s %7s %7s %9s %9s %8s %9s  %s\n", "workload", "arm",
+		"base IOPS", "IOPS", "loss %", "budget", "+ns/IO", "baseline", "p99.9 %", "tracer", "verdict");
 	for_each_row(g, i) {
 		const struct gate_result *r = row(g, i);
 		bool any = isfinite(r->loss_pct);
 
-		fprintf(out, "%-10s %-14s %10s %10s %7s %7s %9s %9s %9s  %s%s%s\n", r->workload, r->arm,
+		fprintf(out, "%-10s %-14s %10s %10s %7s %7s %9s %9s %8s %9s  %s%s%s\n", r->workload, r->arm,
 			TEXT(any ? r->base_iops : NAN, 0), TEXT(any ? r->iops : NAN, 0),
 			TEXT(r->loss_pct, 2), TEXT(r->budget_pct, 2), TEXT(r->extra_ns, 0),
-			TEXT(r->was_extra_ns, 0), TEXT(any ? r->tracer_ns : NAN, 1),
+			TEXT(r->was_extra_ns, 0), TEXT(r->p999_pct, 1), TEXT(any ? r->tracer_ns : NAN, 1),
 			gate_verdict_name(r->verdict), r->why[0] ? ": " : "", r->why);
 	}
 	if (g->results)
@@ -190,17 +191,17 @@ void gate_print_markdown(const struct gate *g, FILE *out)
 	if (g->error[0])
 		fprintf(out, "**%s**\n\n", g->error);
 	fprintf(out, "Virtual time: 1 ns = 1 instruction.\n\n"
-		     "| workload | arm | base IOPS | IOPS | loss %% | budget %% | extra ns/IO | within 5 %% to IOPS | baseline | tracer ns/IO | spread %% | verdict | |\n"
-		     "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|---|\n");
+		     "| workload | arm | base IOPS | IOPS | loss %% | budget %% | extra ns/IO | within 5 %% to IOPS | baseline | p99.9 %% | tracer ns/IO | spread %% | verdict | |\n"
+		     "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|---|\n");
 	for_each_row(g, i) {
 		const struct gate_result *r = row(g, i);
 		bool any = isfinite(r->loss_pct);
 
-		fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | ", r->workload,
+		fprintf(out, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | ", r->workload,
 			r->arm, TEXT(any ? r->base_iops : NAN, 0), TEXT(any ? r->iops : NAN, 0),
 			TEXT(r->loss_pct, 2), TEXT(r->budget_pct, 2), TEXT(r->extra_ns, 0),
 			TEXT(iops_within_5_pct(r), 0),
-			TEXT(r->was_extra_ns, 0), TEXT(any ? r->tracer_ns : NAN, 1),
+			TEXT(r->was_extra_ns, 0), TEXT(r->p999_pct, 1), TEXT(any ? r->tracer_ns : NAN, 1),
 			TEXT(any ? r->spread_pct : NAN, 3), gate_verdict_name(r->verdict));
 		gate_print_escaped(r->why, out);
 		fprintf(out, " |\n");

@@ -29,8 +29,8 @@ static void head(const char *arms)
 
 static void cell(const char *arm, double latency_ns)
 {
-	say("{\"type\":\"cell\",\"arm\":\"%s\",\"workload\":\"W1\",\"arm_cpu_ns\":20000,\"fio\":{\"jobs\":[{\"error\":0,\"read\":{\"lat_ns\":{\"mean\":%f,\"N\":10000}}}]}}\n",
-	    arm, latency_ns);
+	say("{\"type\":\"cell\",\"arm\":\"%s\",\"workload\":\"W1\",\"arm_cpu_ns\":20000,\"fio\":{\"jobs\":[{\"error\":0,\"read\":{\"lat_ns\":{\"mean\":%f,\"N\":10000},\"clat_ns\":{\"percentile\":{\"99.900000\":%f}}}}]}}\n",
+	    arm, latency_ns, 2 * latency_ns - 20000);
 }
 
 static void programs(const char *arm, double issue_ns, double complete_ns)
@@ -110,6 +110,8 @@ TEST(nothing_attached_passes)
 	CU_ASSERT_DOUBLE_EQUAL(gate_result(&g, 1, 0)->loss_pct, 100 * (1 - 30.0 / 31), 1e-9);
 	CU_ASSERT_DOUBLE_EQUAL(gate_result(&g, 1, 0)->extra_ns, 1000, 1e-6);
 	CU_ASSERT_DOUBLE_EQUAL(gate_result(&g, 1, 0)->tracer_ns, 2, 1e-6);
+	/* 42 us where it was 40 */
+	CU_ASSERT_DOUBLE_EQUAL(gate_result(&g, 1, 0)->p999_pct, 5, 1e-6);
 	gate_release(&g);
 }
 
