@@ -4,13 +4,18 @@ PROGRAMS += truth-load
 truth-load_SRC := ci/truth/load.c
 truth-load_LIBS := -luring
 
-.PHONY: lab-truth
+.PHONY: lab-truth truth-smoke
 lab-truth: export KERNELS := $(or $(KERNELS),6.1)
 lab-truth: export CASES := $(value CASES)
-lab-truth: deps lab-deps
+# A part of it: cases that share one tracer, since to start one takes longer than most of them.
+truth-smoke: export KERNELS := 6.1
+truth-smoke: export CASES = $(file <ci/truth/smoke)
+truth-smoke: export TRUTH_OUT := $(O)/truth-smoke
+lab-truth truth-smoke: deps lab-deps
 	$(Q)$(MAKE) deps DEPS='jq blktrace strace'
 	$(Q)$(MAKE) $(addprefix $(O)/,iopath truth-load known-count test-trace-sums)
 	$(Q)O='$(O)' setpriv --pdeathsig TERM ci/truth/run
 
 HELP_TARGETS += \
-	make_lab-truth_____injected_delays,_other_tools,_hostile_life,_in_the_lab_(KERNELS=_CASES=)
+	make_lab-truth_____injected_delays,_other_tools,_hostile_life,_in_the_lab_(KERNELS=_CASES=) \
+	make_truth-smoke___a_part_of_it,_on_6.1

@@ -9,7 +9,7 @@ ends_on_another_processor()
 	for irq in $(awk '/nvme0q/ { sub(":", "", $1); print $1 }' /proc/interrupts); do
 		echo 1 2>/dev/null >/proc/irq/$irq/smp_affinity
 	done
-	fio_traced cpu $LAB_DISK_NVME --number_ios=997 --cpus_allowed=1
+	traced cpu taskset -c 1 $tmp/known-count --target $LAB_DISK_NVME --direct --count 997
 	echo 1 >/sys/block/nvme0n1/queue/rq_affinity
 	same "reads" "$(operations cpu read syscall count)" 997
 	same "requests" "$(requests cpu nvme0n1 read count)" 997

@@ -101,7 +101,7 @@ level_like()
 # Options of a tracer of its own, set by the case. Without, it shares one that runs already: to start
 # one takes longer than most cases. That watches what `watch` names, which must stay the same devices;
 # in real time it tells each operation.
-trace_opts='' fio_opts='' watched='' shared='' shared_opts='--tier full' was='' from=0
+trace_opts='' fio_opts='' watched='' shared='' shared_opts='--tier full' shared_before='' shared_from=0
 
 # watch DEV…
 watch() { local d; for d; do watched+=" --dev $d"; done; }
@@ -115,7 +115,7 @@ share()
 	until_ready shared $shared
 }
 
-# Its report up to now, in $report, and where in the file that ends, in $told. What was told before is long, and not
+# Its report up to now, in $shared_now, and where in the file that ends, in $shared_told. What was told before is long, and not
 # read again. The end of the line is asked for, which may be under way.
 report_now()
 {
@@ -126,20 +126,20 @@ report_now()
 		kill -0 $shared || return
 		sleep 0.02
 	done
-	report=${line#*:}
-	told=$((size + ${line%%:*} + ${#report} + 1))
+	shared_now=${line#*:}
+	shared_told=$((size + ${line%%:*} + ${#shared_now} + 1))
 }
 
 # What comes behind this report is what is told from now on.
-begun() { share && report_now && was=$report from=$told; }
+begun() { share && report_now && shared_before=$shared_now shared_from=$shared_told; }
 
 # Coverage is told since its start: what it was at the begin is taken off.
 ended()
 {
 	sleep 0.05
 	report_now
-	tail -c +$((from + 1)) $tmp/shared.json >$tmp/$1.json
-	summed $1 "$was" "$report"
+	tail -c +$((shared_from + 1)) $tmp/shared.json >$tmp/$1.json
+	summed $1 "$shared_before" "$shared_now"
 }
 
 # A jq takes long to start, so there is one for all: of a report, given what came before it or null, that report

@@ -106,7 +106,7 @@ known() { $tmp/known-count --target $tmp/mnt/f --contiguous "$@" >/dev/null; }
 # sysak's nvme probe looks at the last command of a batch alone.
 peer_driver_point_of_the_last_in_a_batch()
 {
-	fio_traced batch $LAB_DISK_NVME --number_ios=320 --ioengine=io_uring --iodepth=16 --iodepth_batch=16
+	traced batch $tmp/known-count --target $LAB_DISK_NVME --direct --count 320 --engine io_uring --depth 16 --batch 16
 	same "requests" "$(requests batch nvme0n1 read count)" 320
 	same "requests in driver" "$(requests batch nvme0n1 read stages.driver.count)" 320
 	same "requests in complete" "$(requests batch nvme0n1 read stages.complete.count)" 320
@@ -116,7 +116,7 @@ peer_driver_point_of_the_last_in_a_batch()
 # gala-ops scales the offset from a command to its request.
 peer_scsi_request_by_a_scaled_offset()
 {
-	fio_traced scsi $LAB_DISK_SCSI_DEBUG --number_ios=227 --size=100m
+	traced scsi $tmp/known-count --target $LAB_DISK_SCSI_DEBUG --direct --count 227
 	same "requests in driver" "$(requests scsi ${LAB_DISK_SCSI_DEBUG#/dev/} read stages.driver.count)" 227
 	whole scsi
 }
@@ -125,7 +125,7 @@ peer_scsi_request_by_a_scaled_offset()
 peer_blind_without_a_qos_policy()
 {
 	echo 0 2>/dev/null >/sys/block/nvme0n1/queue/wbt_lat_usec
-	fio_traced qos $LAB_DISK_NVME --number_ios=223 --rw=randwrite
+	traced qos $tmp/known-count --target $LAB_DISK_NVME --direct --count 223 --op write
 	same "writes tied to a request" "$(operations qos write syscall stages.device.count)" 223
 	same "bios outside of operations" "$(covered qos untied_bios)" 0
 	whole qos
@@ -134,7 +134,7 @@ peer_blind_without_a_qos_policy()
 # biosnoop read the length at completion, when it is 0 already.
 peer_bytes_are_always_0()
 {
-	fio_traced bytes $LAB_DISK_NVME --number_ios=101 --bs=64k
+	traced bytes $tmp/known-count --target $LAB_DISK_NVME --direct --count 101 --size 64k
 	same "bytes of the requests" "$(requests bytes nvme0n1 read bytes)" $((101 * 65536))
 }
 
@@ -143,7 +143,7 @@ peer_no_level_but_the_lowest()
 {
 	[ -n "$level" ] || { skip "no dm-delay"; return; }
 	level_table linear $slow 0
-	fio_traced level /dev/$level --number_ios=131
+	traced level $tmp/known-count --target /dev/$level --direct --count 131
 	same "bios of the dm device" "$(requests level $level read count)" 131
 	same "requests of the disk below" "$(requests level ${slow#/dev/} read count)" 131
 	same "reads" "$(operations level read syscall count)" 131
