@@ -90,7 +90,8 @@ in_mid_run()
 	stop $name
 	same "not finished" $(($(covered $name requests.seen) - $(covered $name requests.finished) - $(covered $name requests.in_flight))) 0
 	same "in flight" "$(covered $name requests.in_flight)" 0
-	same "lost" "$(lost $name)" 0
+	# as many as the disk can do: records of them may find no room
+	none_lost $name ring_full
 	at_least "requests" "$(covered $name requests.finished)" 100
 }
 
