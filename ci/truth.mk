@@ -7,7 +7,7 @@ truth-load_LIBS := -luring
 .PHONY: lab-truth truth-smoke
 lab-truth: export KERNELS := $(or $(KERNELS),6.1)
 lab-truth: export CASES := $(value CASES)
-# A part of it: cases that share one tracer, since to start one takes longer than most of them.
+# With each change: cases that share one tracer, since to start one takes longer than most of them.
 truth-smoke: export KERNELS := 6.1
 truth-smoke: export CASES = $(file <ci/truth/smoke)
 truth-smoke: export TRUTH_OUT := $(O)/truth-smoke
@@ -18,4 +18,4 @@ lab-truth truth-smoke: deps lab-deps
 
 HELP_TARGETS += \
 	make_lab-truth_____injected_delays,_other_tools,_hostile_life,_in_the_lab_(KERNELS=_CASES=) \
-	make_truth-smoke___a_part_of_it,_on_6.1
+	make_truth-smoke___the_part_of_it_that_runs_with_each_change:_6.1
