@@ -200,12 +200,31 @@ static __always_inline int on_task_exit(struct task_struct *p)
 /* ---- functions ---- */
 
 /* Where a hook sees libaio's end. Those without bios end with io_submit(). */
-static __always_inline int on_aio_complete(u64 iocb, s64 res)
+static __always_inline bool aio_end(u64 iocb, s64 res)
 {
 	struct op *o = op_of_alias(ALIAS_KEY(iocb));
 
-	if (o && o->via == VIA_AIO)
-		op_end((int)o->index, bpf_ktime_get_ns(), res);
+	if (!o || o->via != VIA_AIO)
+		return false;
+	op_end((int)o->index, bpf_ktime_get_ns(), res);
+	return true;
+}
+
+static __always_inline int on_aio_complete(u64 iocb, s64 res)
+{
+	aio_end(iocb, res);
+	return 0;
+}
+
+/*
+ * Writes complete in a kernel worker, reads in an interrupt that may come on top
+ * of that, and the kernel skips a program that runs already. So a second one is
+ * called behind the first, which takes the alias away where it was not skipped.
+ */
+static __always_inline int on_aio_complete_again(u64 iocb, s64 res)
+{
+	if (aio_end(iocb, res))
+		count(COUNT_STOOD_IN);
 	return 0;
 }
 
@@ -369,6 +388,8 @@ HOOK("?tp_btf/io_uring_complete", uring_complete_res,
 HOOK("?tp_btf/io_uring_complete", uring_complete_named, (void *ring, u64 user_data, long res),
      on_uring_complete_named(address(ring), user_data, (s32)res))
 HOOK("?fentry/aio_complete_rw", aio_complete, (void *iocb, long res), on_aio_complete(address(iocb), res))
+HOOK("?fentry/aio_complete_rw", aio_complete_again, (void *iocb, long res),
+     on_aio_complete_again(address(iocb), res))
 
 /* by kprobe where modules have no BTF (until 5.10) */
 #define X(point, function, program)                                                      \

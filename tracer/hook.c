@@ -95,6 +95,7 @@ const struct hook_row hook_rows[] = {
 	{ POINT_URING_COMPLETE, BACKEND_TP_BTF, "io_uring_complete", 7, "uring_complete_res" },
 	{ POINT_URING_COMPLETE, BACKEND_TP_BTF, "io_uring_complete", 4, "uring_complete_named" },
 	{ POINT_AIO_COMPLETE, BACKEND_FENTRY, "aio_complete_rw", ANY_ARGS, "aio_complete" },
+	{ POINT_AIO_AGAIN, BACKEND_FENTRY, "aio_complete_rw", ANY_ARGS, "aio_complete_again" },
 #define X(sym, function, program)                                              \
 	{ POINT_##sym, BACKEND_FENTRY, #function, ANY_ARGS, #program },        \
 	{ POINT_##sym, BACKEND_KPROBE, #function, ANY_ARGS, #program "_kprobe" },

@@ -42,6 +42,8 @@
 	X(URING_SUBMIT, "io_uring request submitted", TIER_VFS, false)   \
 	X(URING_COMPLETE, "io_uring request completed", TIER_VFS, false) \
 	X(AIO_COMPLETE, "libaio request completed", TIER_VFS, false)     \
+	/* attached before the one above, and so called behind it */     \
+	X(AIO_AGAIN, "libaio request completed on top of another", TIER_VFS, false) \
 	X(FSYNC_RANGE, "vfs_fsync_range", TIER_VFS, false)               \
 	X(LOOKUP_BEGIN, "page-cache look-up begun", TIER_FILEMAP, false) \
 	X(LOOKUP_END, "page-cache look-up ended", TIER_FILEMAP, false)   \

@@ -50,7 +50,8 @@ void session_cost(const struct session *s, struct session_cost *ret)
 	for (int p = 0; p < NR_POINTS; p++) {
 		struct bpf_prog_info info;
 
-		if (s->programs[p] && !program_info(s->programs[p], &info))
+		/* the second of two has something to do where the first was skipped alone */
+		if (p != POINT_AIO_AGAIN && s->programs[p] && !program_info(s->programs[p], &info))
 			ret->recursion_misses += info.recursion_misses;
 	}
 	/* skipped, and its stand-in ran */

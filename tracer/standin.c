@@ -49,7 +49,7 @@ static int share_maps(struct object *to, const struct object *from)
 
 /*
  * Where may a program be preempted? Not in the scheduler, nor in an interrupt;
- * and kprobes are run with preemption off.
+ * and kprobes are run with preemption off. libaio's end has two programs anyway.
  */
 static bool preemptible(enum hook_point p, const struct bpf_program *first)
 {
@@ -59,6 +59,8 @@ static bool preemptible(enum hook_point p, const struct bpf_program *first)
 	case POINT_IRQ_EXIT:
 	case POINT_SOFTIRQ_ENTRY:
 	case POINT_SOFTIRQ_EXIT:
+	case POINT_AIO_COMPLETE:
+	case POINT_AIO_AGAIN:
 		return false;
 	default:
 		return bpf_program__type(first) == BPF_PROG_TYPE_TRACING;
