@@ -102,6 +102,14 @@ void text_clean(char *s)
 			*s = ' ';
 }
 
+void fault_keep_first(char *buf, size_t len, const char *fmt, va_list ap)
+{
+	if (buf[0])
+		return;
+	vsnprintf(buf, len, fmt, ap);
+	text_clean(buf);
+}
+
 int file_make_dirs(const char *path)
 {
 	_cleanup_free_ char *part = strdup(path);

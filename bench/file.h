@@ -3,6 +3,7 @@
 #ifndef BENCH_FILE_H
 #define BENCH_FILE_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 /* *ret is malloc'd and ends in NUL. Works on /proc, whose sizes are 0. */
@@ -13,6 +14,8 @@ int file_read_line(const char *path, char *buf, size_t len);
 int file_replace(const char *path, const char *text);
 /* Everything but printable ASCII becomes a blank: text of others, on its way into JSON. */
 void text_clean(char *s);
+/* Into @buf, cleaned, unless a fault is in it already: the first one is the cause. */
+__attribute__((format(printf, 3, 0))) void fault_keep_first(char *buf, size_t len, const char *fmt, va_list ap);
 /* mkdir -p. */
 int file_make_dirs(const char *path);
 

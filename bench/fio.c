@@ -165,6 +165,24 @@ json_t *fio_latency_json(const struct fio_result *r)
 	return o;
 }
 
+void fio_latency_get(struct reader *r, const json_t *o, const char *key, const char *p999, struct fio_latency *l)
+{
+	const json_t *v;
+
+	if (!rd_has(o, key))
+		return;
+	v = rd_object(r, o, key);
+	*l = (struct fio_latency){
+		.count = rd_count(r, v, "count"),
+		.mean_ns = rd_number(r, v, "mean_ns"),
+		.p50_ns = rd_count(r, v, "p50_ns"),
+		.p90_ns = rd_count(r, v, "p90_ns"),
+		.p99_ns = rd_count(r, v, "p99_ns"),
+		.p999_ns = rd_count(r, v, p999),
+		.max_ns = rd_count(r, v, "max_ns"),
+	};
+}
+
 int fio_series_put(struct fio_series *s, struct fio_bucket b)
 {
 	struct fio_bucket *bigger = realloc(s->bucket, (s->nr + 1) * sizeof(b));

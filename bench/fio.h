@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench/reader.h"
 #include "bench/why.h"
 #include "bench/workload.h"
 
@@ -43,6 +44,8 @@ struct fio_result {
 /* -EPROTO: no JSON in it, or not fio's; *why says which. */
 int fio_parse(const char *text, struct fio_result *ret, struct why *why);
 json_t *fio_latency_json(const struct fio_result *r);
+/* That of one operation back from member @key of @o; untouched where there is none. @p999: what the file calls it. */
+void fio_latency_get(struct reader *r, const json_t *o, const char *key, const char *p999, struct fio_latency *l);
 
 /* I/Os over time, from fio's iops logs of 100 ms buckets. */
 struct fio_bucket {

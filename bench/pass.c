@@ -29,12 +29,9 @@ void pass_fault(struct pass_result *r, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (r->fault[0]) /* the first one is the cause */
-		return;
 	va_start(ap, fmt);
-	vsnprintf(r->fault, sizeof(r->fault), fmt, ap);
+	fault_keep_first(r->fault, sizeof(r->fault), fmt, ap);
 	va_end(ap);
-	text_clean(r->fault);
 }
 
 /* One end of the window. */

@@ -16,25 +16,6 @@ static void restore_fault(struct reader *r, const json_t *o, char *buf, size_t l
 	text_clean(buf);
 }
 
-static void restore_latency(struct reader *r, const json_t *all, const char *op,
-			    struct fio_latency *l)
-{
-	const json_t *o;
-
-	if (!rd_has(all, op))
-		return;
-	o = rd_object(r, all, op);
-	*l = (struct fio_latency){
-		.count = rd_count(r, o, "count"),
-		.mean_ns = rd_number(r, o, "mean_ns"),
-		.p50_ns = rd_count(r, o, "p50_ns"),
-		.p90_ns = rd_count(r, o, "p90_ns"),
-		.p99_ns = rd_count(r, o, "p99_ns"),
-		.p999_ns = rd_count(r, o, "p999_ns"),
-		.max_ns = rd_count(r, o, "max_ns"),
-	};
-}
-
 static int restore_cpu(struct reader *r, const json_t *o, struct cpu_usage *u)
 {
 	json_t *cores = rd_array(r, o, "cores"), *core;
@@ -134,9 +115,9 @@ static int restore_pass(struct reader *r, const json_t *cell, const char *key, s
 	p->tracer_rss_bytes = rd_count(r, o, "tracer_rss_bytes");
 	p->flags = restore_flags(r, o);
 	restore_fault(r, o, p->fault, sizeof(p->fault));
-	restore_latency(r, latency, "read", &p->fio.latency[FIO_READ]);
-	restore_latency(r, latency, "write", &p->fio.latency[FIO_WRITE]);
-	restore_latency(r, latency, "sync", &p->fio.latency[FIO_SYNC]);
+	fio_latency_get(r, latency, "read", "p999_ns", &p->fio.latency[FIO_READ]);
+	fio_latency_get(r, latency, "write", "p999_ns", &p->fio.latency[FIO_WRITE]);
+	fio_latency_get(r, latency, "sync", "p999_ns", &p->fio.latency[FIO_SYNC]);
 	if (rd_has(o, "cpu"))
 		restore_cpu(r, rd_object(r, o, "cpu"), &p->cpu);
 	p->has_usage = rd_has(o, "usage");

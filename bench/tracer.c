@@ -21,12 +21,9 @@ __attribute__((format(printf, 2, 3))) static void fault(struct tracer_report *r,
 {
 	va_list ap;
 
-	if (r->fault[0]) /* the first one is the cause */
-		return;
 	va_start(ap, fmt);
-	vsnprintf(r->fault, sizeof(r->fault), fmt, ap);
+	fault_keep_first(r->fault, sizeof(r->fault), fmt, ap);
 	va_end(ap);
-	text_clean(r->fault);
 }
 
 static uint64_t count_ios(const json_t *devices, const char *device)

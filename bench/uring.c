@@ -11,24 +11,6 @@
 #define SCHEMA "iopath.uring/1"
 #define NS_PER_MS 1000000
 
-static void take_latency(struct reader *r, const json_t *op, struct fio_latency *l)
-{
-	const json_t *o;
-
-	if (!rd_has(op, "latency"))
-		return;
-	o = rd_object(r, op, "latency");
-	*l = (struct fio_latency){
-		.count = rd_count(r, o, "count"),
-		.mean_ns = rd_number(r, o, "mean_ns"),
-		.p50_ns = rd_count(r, o, "p50_ns"),
-		.p90_ns = rd_count(r, o, "p90_ns"),
-		.p99_ns = rd_count(r, o, "p99_ns"),
-		.p999_ns = rd_count(r, o, "p99_9_ns"),
-		.max_ns = rd_count(r, o, "max_ns"),
-	};
-}
-
 static void take_operations(struct reader *r, const json_t *root, struct fio_result *ret)
 {
 	static const char *const names[FIO_OP_NR] = { [FIO_READ] = "read", [FIO_WRITE] = "write", [FIO_SYNC] = "fsync" };
@@ -39,7 +21,7 @@ static void take_operations(struct reader *r, const json_t *root, struct fio_res
 
 		if (i == FIO_SYNC)
 			ret->job[0].syncs = rd_count(r, op, "count");
-		take_latency(r, op, &ret->latency[i]);
+		fio_latency_get(r, op, "latency", "p99_9_ns", &ret->latency[i]);
 	}
 }
 
