@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/file.h"
 #include "bench/load.h"
 
 #define RATE_SHARE .70 /* of the capacity */
 #define TRIES 6
+#define FAULTS_MAX 6 /* of passes that say nothing about a rate */
 #define CORES_MAX 8192
 
 /* Clones of one section share its name and its weight: job i of fio belongs to a section. */
@@ -102,9 +104,9 @@ static int plan(const struct pass_env *e, const struct fio_result *capacity, dou
 	return 0;
 }
 
-/* One try of the fixed rate @share of @capacity; *ret_reached: what of it came through. */
+/* One try of the fixed rate @share of @capacity; *ret_reached: what of it came through, 0: it did not count. */
 static int try_rate(struct pass_env *e, const struct fio_result *capacity, double share,
-		    struct calibration *c, double *ret_reached, struct why *why)
+		    struct calibration *c, double *ret_reached, char fault[256], struct why *why)
 {
 	struct pass_result r = { 0 };
 	int err = 0;
@@ -118,7 +120,7 @@ static int try_rate(struct pass_env *e, const struct fio_result *capacity, doubl
 	err = pass_run(e, &c->pace, c->rate_iops, NULL, &r, why);
 	if (!err && r.fio.error)
 		err = tell_fault(e, &r, why);
-	snprintf(c->fault, sizeof(c->fault), "%s", r.fault);
+	snprintf(fault, sizeof(r.fault), "%s", r.fault);
 	if (!err)
 		*ret_reached = r.fault[0] ? 0 : r.flags & PASS_RATE_MISSED ?
 						pass_iops(&r) / c->rate_iops : 1;
@@ -126,43 +128,75 @@ static int try_rate(struct pass_env *e, const struct fio_result *capacity, doubl
 	return err;
 }
 
+double calibration_next_share(double reached)
+{
+	return reached >= .95 ? .9 : reached > .5 ? reached * .95 : .5;
+}
+
+/* The highest rate that holds, from RATE_SHARE down; *ret_held: there is one. */
+static int find_rate(struct pass_env *e, const struct fio_result *capacity, struct calibration *c, bool *ret_held,
+		     struct why *why)
+{
+	double share = RATE_SHARE, tried = share, reached = 0;
+	unsigned int tries = 0, faults = 0;
+	char fault[256] = "";
+	int err = 0;
+
+	while (!err && tries < TRIES && faults < FAULTS_MAX) {
+		reached = 0;
+		tried = share;
+		err = try_rate(e, capacity, share, c, &reached, fault, why);
+		if (err || reached >= 1)
+			break;
+		if (reached > 0) {
+			share *= calibration_next_share(reached);
+			tries++;
+		} else { /* a lower rate would not mend that */
+			faults++;
+		}
+	}
+	*ret_held = !err && reached >= 1;
+	snprintf(c->no_rate, sizeof(c->no_rate), "%.0f%% of the capacity was too much%s%.180s", 100 * tried,
+		 fault[0] ? "; " : "", fault);
+	return err;
+}
+
 int calibrate(struct pass_env *e, struct calibration *ret, struct why *why)
 {
 	struct calibration c = { 0 };
 	struct fio_result capacity;
-	double share = RATE_SHARE;
+	bool held = false;
 	int err = measure_capacity(e, &c, &capacity, why);
 
-	if (!err && !load_of(e->workload)->has_rate) {
-		c.rate_iops = c.capacity_iops; /* as fast as it goes, in both passes */
-		*ret = c;
-		return 0;
+	if (!err && load_of(e->workload)->has_rate)
+		err = find_rate(e, &capacity, &c, &held, why);
+	else
+		snprintf(c.no_rate, sizeof(c.no_rate), "a command knows none");
+	if (err)
+		return err;
+	if (held) {
+		c.no_rate[0] = '\0';
+	} else {
+		c.rate_iops = c.capacity_iops;
+		c.pace = (struct pace){ 0 };
 	}
-	for (int i = 0; i < TRIES && !err; i++) {
-		double reached = 0;
-
-		err = try_rate(e, &capacity, share, &c, &reached, why);
-		if (!err && reached >= 1) {
-			*ret = c;
-			return 0;
-		}
-		if (!reached || reached >= .95)
-			share *= .9;
-		else
-			share *= reached > .5 ? reached * .95 : .5;
-	}
-	return err ? err :
-		     why_fail(why, EXIT_ENVIRONMENT, -EIO,
-			      "workload %s on %s: no fixed rate holds; %.0f%% of its capacity was too much%s%.150s",
-			      e->workload->name, e->device->name, 100 * share, c.fault[0] ? "; " : "", c.fault);
+	*ret = c;
+	return 0;
 }
 
-void calibration_low(const struct calibration *c, const struct workload *w, struct calibration *ret)
+double calibration_target(const struct calibration *c)
 {
-	double share = LOW_SHARE / RATE_SHARE, target[WORKLOAD_MAX_JOBS], total, full = 0;
+	return c->no_rate[0] ? 0 : c->rate_iops;
+}
+
+void calibration_scale(const struct calibration *c, const struct workload *w, double share, struct calibration *ret)
+{
+	double target[WORKLOAD_MAX_JOBS], total, full = 0;
 	struct calibration low = { .nr_cores = c->nr_cores, .capacity_iops = c->capacity_iops };
 
-	if (w->kind != WORKLOAD_FIO) {
+	if (c->no_rate[0]) {
+		memcpy(low.no_rate, c->no_rate, sizeof(low.no_rate));
+	} else if (w->kind != WORKLOAD_FIO) {
 		low.rate_iops = load_of(w)->has_rate ? floor(c->rate_iops * share) : 0;
 	} else {
 		for (unsigned int i = 0; i < c->pace.nr; i++) {
@@ -177,6 +211,11 @@ void calibration_low(const struct calibration *c, const struct workload *w, stru
 	*ret = low;
 }
 
+void calibration_low(const struct calibration *c, const struct workload *w, struct calibration *ret)
+{
+	calibration_scale(c, w, LOW_SHARE / RATE_SHARE, ret);
+}
+
 void calibration_put(const struct calibration *c, json_t *o)
 {
 	json_t *weights = json_array(), *clones = json_array();
@@ -187,6 +226,8 @@ void calibration_put(const struct calibration *c, json_t *o)
 	}
 	json_object_set_new(o, "capacity_iops", json_real(c->capacity_iops));
 	json_object_set_new(o, "fixed_rate_iops", json_real(c->rate_iops));
+	if (c->no_rate[0])
+		json_object_set_new(o, "no_fixed_rate", json_string(c->no_rate));
 	json_object_set_new(o, "nr_cores", json_integer(c->nr_cores));
 	json_object_set_new(o, "pace", !c->pace.nr ? json_null() : json_pack("{s:i, s:O, s:O}", "pacer_iops", (int)c->pace.pacer_iops,
 						 "weights", weights, "clones", clones));
@@ -234,8 +275,11 @@ int calibration_get(struct reader *r, const json_t *o, bool pace, struct calibra
 	}
 	if (!r->err && !(c.capacity_iops > 0 && c.rate_iops > 0))
 		rd_fail(r, "a set without a capacity and a fixed rate");
-	if (pace)
+	if (rd_has(o, "no_fixed_rate"))
+		snprintf(c.no_rate, sizeof(c.no_rate), "%s", rd_text(r, o, "no_fixed_rate"));
+	else if (pace)
 		get_pace(r, o, &c.pace);
+	text_clean(c.no_rate);
 	if (!r->err)
 		*ret = c;
 	return r->err;

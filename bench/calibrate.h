@@ -2,7 +2,7 @@
 /*
  * Before the rounds of a set: what the machine can do without a tracer, and a
  * fixed rate that it holds: 70 % of that, or less where the device stalls or
- * the machine has other work. All arms of the set run at this rate.
+ * the machine has other work. All rounds that count run at this rate, all arms in it.
  */
 #ifndef BENCH_CALIBRATE_H
 #define BENCH_CALIBRATE_H
@@ -16,21 +16,28 @@ struct calibration {
 	struct pace pace;
 	double rate_iops;	/* what the pace comes to, without fsyncs */
 	unsigned int nr_cores;
-	char fault[256];	/* of the last try of a rate */
+	/* Why there is no fixed rate (rate_iops is the capacity then, as fast as it goes), or "". */
+	char no_rate[256];
 };
 
 /* Into a set line of results.jsonl, and out of it again; @pace: that is needed too. */
 void calibration_put(const struct calibration *c, json_t *set_line);
 int calibration_get(struct reader *r, const json_t *set_line, bool pace, struct calibration *ret);
 
-/*
- * The rate for a look at light load, LOW_SHARE of the capacity if the fixed rate is
- * 70 % of it. ret->rate_iops 0: the load knows no rate.
- */
+/* 0 where there is none. */
+double calibration_target(const struct calibration *c);
+
+/* The same at @share of its rate; ret->rate_iops 0: it has none. */
+void calibration_scale(const struct calibration *c, const struct workload *w, double share, struct calibration *ret);
+
+/* The rate for a look at light load, LOW_SHARE of the capacity if the fixed rate is 70 % of it. */
 #define LOW_SHARE .30
 void calibration_low(const struct calibration *c, const struct workload *w, struct calibration *ret);
 
-/* -EIO with *why when fio cannot run the workload or no rate holds; -EINTR. */
+/* A rate of which @reached came through: the share of it to try next. */
+double calibration_next_share(double reached);
+
+/* -EIO with *why when fio cannot run the workload; -EINTR. */
 int calibrate(struct pass_env *e, struct calibration *ret, struct why *why);
 
 #endif

@@ -149,18 +149,53 @@ static int past_is_short(const struct set_state *s, const struct phase *p, struc
 		       p->table.nr_rounds, p->name);
 }
 
+static void set_rate(struct set_state *s, double iops)
+{
+	struct calibration c;
+
+	calibration_scale(&s->cal, s->key->workload, iops / s->cal.rate_iops, &c);
+	c.rate_iops = iops;
+	s->cal = c;
+	s->out.rate_iops = iops;
+	calibration_low(&s->cal, s->key->workload, &s->low);
+}
+
+/* The rate that cells of the past had: it was lowered. */
+static void take_past_rate(struct set_state *s, const struct cell *c)
+{
+	double target = c->fixed.target_iops;
+
+	if (target > 0 && s->cal.rate_iops > 0 && target != s->cal.rate_iops)
+		set_rate(s, target);
+}
+
+/* The machine has other work than when it was calibrated: as long as nothing counts yet, there may be a lower rate. */
+static void lower_rate(struct set_state *s, const struct phase *p)
+{
+	struct calibration c;
+
+	if (!(s->missed > 0) || p->table.nr_rounds || p->is_confirm || !calibration_target(&s->cal))
+		return;
+	calibration_scale(&s->cal, s->key->workload, calibration_next_share(s->missed), &c);
+	if (c.rate_iops > 0)
+		set_rate(s, c.rate_iops);
+}
+
 /* Measured, or from the past. */
 static int get_cell(struct set_state *s, struct phase *p, const struct past_cell *past,
 		    unsigned int arm, unsigned int position, struct cell *ret, struct why *why)
 {
-	struct cell_rates rates = { .pace = &s->cal.pace, .low_pace = &s->low.pace, .iops = s->cal.rate_iops };
+	struct cell_rates rates = { .pace = &s->cal.pace, .low_pace = &s->low.pace, .iops = calibration_target(&s->cal) };
 	int err;
 
 	if (past) {
 		struct reader r = set_past_reader(s, past->line, why);
 
 		s->past_next++;
-		return cell_restore(&r, past->json, ret);
+		err = cell_restore(&r, past->json, ret);
+		if (!err)
+			take_past_rate(s, ret);
+		return err;
 	}
 	if (s->c->low_rounds > p->table.nr_rounds && !p->is_confirm)
 		rates.low_iops = s->low.rate_iops;
@@ -183,6 +218,8 @@ static int one_cell(struct set_state *s, struct phase *p, const struct past_cell
 		return err;
 	}
 	*ret_valid = !cell.fault[0];
+	if (s->c->arms->v[arm].kind == ARM_OFF && cell.fixed.flags & PASS_RATE_MISSED)
+		s->missed = pass_iops(&cell.fixed) / cell.fixed.target_iops;
 	s->cell_ns_sum += cell.took_ns;
 	s->cells++;
 	if (*ret_valid) {
@@ -207,6 +244,7 @@ int phase_round(struct set_state *s, struct phase *p, bool *ret_valid, struct wh
 		if (p->in[a])
 			order[nr++] = a;
 	rng_shuffle(&p->rng, order, nr);
+	s->missed = 0;
 	*ret_valid = true;
 	for (unsigned int i = 0; i < nr && !err && *ret_valid; i++) {
 		const struct past_cell *past = past_cell(s, p);
@@ -220,5 +258,7 @@ int phase_round(struct set_state *s, struct phase *p, bool *ret_valid, struct wh
 		if (!err)
 			err = one_cell(s, p, past, order[i], i, ret_valid, why);
 	}
+	if (!err && !*ret_valid)
+		lower_rate(s, p);
 	return err;
 }

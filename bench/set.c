@@ -63,7 +63,7 @@ static int keep_attribution(struct set_state *s, unsigned int arm, const struct 
 
 static int attribute_arm(struct set_state *s, const struct phase *p, unsigned int arm, struct why *why)
 {
-	struct cell_rates rates = { .pace = &s->cal.pace, .iops = s->cal.rate_iops };
+	struct cell_rates rates = { .pace = &s->cal.pace, .iops = calibration_target(&s->cal) };
 	struct attribution a;
 	json_t *line;
 	int err;
@@ -281,6 +281,7 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 	err = begin(&s, &p, why);
 	s.out.capacity_iops = s.cal.capacity_iops;
 	s.out.rate_iops = s.cal.rate_iops;
+	memcpy(s.out.no_rate, s.cal.no_rate, sizeof(s.out.no_rate));
 	p.table = (struct table){ .nr_arms = c->arms->nr, .nr_cores = s.cal.nr_cores };
 	if (!err)
 		err = phase_run(&s, &p, s.out.decision, why);

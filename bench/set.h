@@ -77,6 +77,7 @@ struct set_outcome {
 	struct arm_figures figures[ARM_MAX];
 	unsigned int rounds, confirm_rounds, redone;
 	double capacity_iops, rate_iops;
+	char no_rate[256];	/* why no fixed rate was kept, or "" */
 	char fault[256];	/* why the set could not be decided, or "" */
 	bool complete;		/* false: stopped before its last look */
 	bool yielded;		/* it waits for another turn; nothing is wrong with it */

@@ -52,6 +52,12 @@ static double value(const struct table *t, const struct cpu_column *c, unsigned 
 	return left < 0 ? 0 : left; /* the parts are not read at the same instant */
 }
 
+/* Without a fixed rate that pass is one at saturation too. */
+static double share_value(const struct report_set *s, const struct cpu_column *c, unsigned int arm)
+{
+	return c->column == COLUMN_NS_PER_IO && s->outcome.no_rate[0] ? NAN : value(&s->outcome.table, c, arm);
+}
+
 static bool has_rounds(const struct report_set *s, unsigned int arm)
 {
 	return s->outcome.table.nr_rounds && !isnan(table_median(&s->outcome.table, COLUMN_NS_PER_IO, arm));
@@ -69,7 +75,7 @@ static struct grid per_io(const struct report *r, const struct report_set *s)
 			continue;
 		grid_add(&g, "%s", r->arms->v[a].name);
 		for (size_t c = 0; c < NR_COLUMNS; c++) {
-			double v = value(&s->outcome.table, &columns[c], a);
+			double v = share_value(s, &columns[c], a);
 			char text[32];
 
 			if (isnan(v))
@@ -98,7 +104,7 @@ static void kind_row(struct grid *g, const struct table *t, unsigned int arm, in
 static struct grid by_kind(const struct report *r, const struct report_set *s, bool cores)
 {
 	const struct table *t = &s->outcome.table;
-	struct grid g = { .caption = "CPU % at 70% load" };
+	struct grid g = { .caption = s->outcome.no_rate[0] ? "CPU % at saturation" : "CPU % at 70% load" };
 
 	grid_column(&g, "arm");
 	for (int k = 0; k < KIND_NR; k++)

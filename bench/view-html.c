@@ -199,7 +199,7 @@ static void print_facts(const struct report *r, const struct report_set *s, FILE
 {
 	const struct set_outcome *o = &s->outcome;
 	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
-	char text[64];
+	char text[64], rate[320];
 
 	view_interval(aa, text, sizeof(text));
 	fprintf(f, "<p class=\"soft\">%u of at most %u rounds", o->rounds, r->rounds.max);
@@ -208,8 +208,11 @@ static void print_facts(const struct report *r, const struct report_set *s, FILE
 	if (o->redone)
 		fprintf(f, ", %u redone", o->redone);
 	fprintf(f, " · A/A %s%%", text);
-	if (o->capacity_iops > 0)
-		fprintf(f, " · without a tracer %.0f IOPS, fixed rate %.0f", o->capacity_iops, o->rate_iops);
+	if (o->capacity_iops > 0) {
+		view_rate(o, rate, sizeof(rate));
+		fprintf(f, " · without a tracer %.0f IOPS, ", o->capacity_iops);
+		xml_text(rate, f);
+	}
 	if (o->figures[r->arms->off].p99_ns > 0)
 		fprintf(f, ", p99 %s", fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text,
 						    sizeof(text)));

@@ -110,7 +110,7 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 {
 	const struct set_outcome *o = &s->outcome;
 	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
-	char text[48];
+	char text[48], rate[320];
 
 	fprintf(f, "\n## ");
 	md_text(s->workload, f);
@@ -130,9 +130,11 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 	fprintf(f, "; A/A %s%%", text);
 	if (isfinite(aa->loss.upper) && aa->rounds)
 		fprintf(f, ", floor %.1f%%", (aa->loss.upper - aa->loss.lower) / 2);
-	if (o->capacity_iops > 0)
-		fprintf(f, "; without a tracer %.0f IOPS, fixed rate %.0f", o->capacity_iops,
-			o->rate_iops);
+	if (o->capacity_iops > 0) {
+		view_rate(o, rate, sizeof(rate));
+		fprintf(f, "; without a tracer %.0f IOPS, ", o->capacity_iops);
+		md_text(rate, f);
+	}
 	if (o->figures[r->arms->off].p99_ns > 0)
 		fprintf(f, ", p99 %s", fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text,
 						    sizeof(text)));

@@ -31,7 +31,7 @@ static void print_set_head(const struct report *r, const struct report_set *s, F
 {
 	const struct set_outcome *o = &s->outcome;
 	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
-	char text[48];
+	char text[48], rate[320];
 
 	view_interval(aa, text, sizeof(text));
 	fprintf(f, "bench %s %s %s kernel %s n=%u/%u seed=%llu  A/A %s", s->device, s->scheduler,
@@ -39,8 +39,9 @@ static void print_set_head(const struct report *r, const struct report_set *s, F
 	if (isfinite(aa->loss.upper) && aa->rounds)
 		fprintf(f, " floor %.1f%%", (aa->loss.upper - aa->loss.lower) / 2);
 	fprintf(f, " %s", aa->verdict == VERDICT_INVALID ? "INVALID" : "ok");
+	view_rate(o, rate, sizeof(rate));
 	if (o->capacity_iops > 0)
-		fprintf(f, "  off %.0f IOPS, fixed rate %.0f", o->capacity_iops, o->rate_iops);
+		fprintf(f, "  off %.0f IOPS, %s", o->capacity_iops, rate);
 	if (o->figures[r->arms->off].p99_ns > 0)
 		fprintf(f, ", p99 %s", fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text,
 						    sizeof(text)));

@@ -84,6 +84,14 @@ void view_interval(const struct decision *d, char *buf, size_t len)
 			 d->loss.upper);
 }
 
+void view_rate(const struct set_outcome *o, char *buf, size_t len)
+{
+	if (o->no_rate[0])
+		snprintf(buf, len, "no fixed rate, CPU at saturation (%s)", o->no_rate);
+	else
+		snprintf(buf, len, "fixed rate %.0f", o->rate_iops);
+}
+
 void view_value(const struct decision *d, char *buf, size_t len)
 {
 	if (!d->rounds)

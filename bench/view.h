@@ -31,6 +31,8 @@ view_fn view_text, view_md, view_html, view_json, view_junit, view_csv, view_ope
 
 /* "+0.9 [+0.2,+1.7]", "-" without rounds */
 void view_interval(const struct decision *d, char *buf, size_t len);
+/* "fixed rate 12345", or that there was none and why */
+void view_rate(const struct set_outcome *o, char *buf, size_t len);
 /* "+0.9", "cpu1 +0.9" */
 void view_value(const struct decision *d, char *buf, size_t len);
 /* "FAIL cpu/IO; undecided thr, needs ~40 rounds" */

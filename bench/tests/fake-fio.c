@@ -7,7 +7,8 @@
  * target a little, as a sign of life.
  *
  * FAKE_FIO_MODE: rubbish (talk before the JSON), error (a job's error is 5),
- * nojson, exit (status 1 and a line on stderr), noio.
+ * nojson, exit (status 1 and a line on stderr), noio, norate (half of any fixed
+ * rate), busier (from its second run at a fixed rate on, half of the throughput).
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -24,6 +25,7 @@
 struct job {
 	char filename[1024];
 	unsigned int runtime_ms, pacer_iops, weight;
+	bool is_busy;
 };
 
 static bool mode_is(const char *name)
@@ -64,9 +66,11 @@ static double iops_now(const struct job *j)
 
 	if (flag && loss && !access(flag, F_OK))
 		iops *= 1 - atof(loss) / 100;
+	if (j->is_busy)
+		iops /= 2;
 	if (j->pacer_iops && iops > (double)j->pacer_iops * j->weight)
 		iops = (double)j->pacer_iops * j->weight;
-	return iops;
+	return j->pacer_iops && mode_is("norate") ? iops / 2 : iops;
 }
 
 static void touch_target(const struct job *j)
@@ -137,6 +141,10 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	srand((unsigned int)getpid());
+	if (mode_is("busier") && j.pacer_iops) { /* in the harness's working directory */
+		j.is_busy = !access("paced-before", F_OK);
+		fclose(fopen("paced-before", "w"));
+	}
 	touch_target(&j);
 	if (!mode_is("noio"))
 		ios = run(&j);
