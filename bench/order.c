@@ -32,7 +32,7 @@ static int translate(const struct order_word *w, const char *text, char *buf, si
 	default:
 		err = parse_size_bytes(text, &v);
 		if (!err && w->kind == WORD_MIB)
-			err = v % (1 << 20) ? -EINVAL : (v >>= 20, 0);
+			err = v >> 20 < MIB_MIN ? -ERANGE : v % (1 << 20) ? -EINVAL : (v >>= 20, 0);
 	}
 	if (!err && ((!v && w->kind != WORD_NS) || (w->kind == WORD_MIB && v < MIB_MIN)))
 		err = -ERANGE;

@@ -207,7 +207,7 @@ static void print_facts(const struct report *r, const struct report_set *s, FILE
 		fprintf(f, ", %u to confirm", o->confirm_rounds);
 	if (o->redone)
 		fprintf(f, ", %u redone", o->redone);
-	fprintf(f, " · A/A %s%%", text);
+	fprintf(f, " · A/A %s%s", text, aa->rounds ? "%" : "");
 	if (o->capacity_iops > 0) {
 		view_rate(o, rate, sizeof(rate));
 		fprintf(f, " · without a tracer %.0f IOPS, ", o->capacity_iops);

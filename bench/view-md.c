@@ -127,7 +127,7 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 		fprintf(f, ", %u more to confirm", o->confirm_rounds);
 	if (o->redone)
 		fprintf(f, ", %u redone", o->redone);
-	fprintf(f, "; A/A %s%%", text);
+	fprintf(f, "; A/A %s%s", text, aa->rounds ? "%" : "");
 	if (isfinite(aa->loss.upper) && aa->rounds)
 		fprintf(f, ", floor %.1f%%", (aa->loss.upper - aa->loss.lower) / 2);
 	if (o->capacity_iops > 0) {
