@@ -83,43 +83,58 @@ static void run_part(int nr, int count)
 	proc_free(&p);
 }
 
+/* Until 5.10 a bio does not know its partition, and the filter is refused. */
+static bool partitions_told(void)
+{
+	struct proc p = {};
+	bool told = !proc_line(&p, "iopath trace --tier block --dev %sp1 --duration 1ms -o /dev/null", parted.name);
+
+	if (!told)
+		check_has("why not", p.err.text, "does not tell partitions apart");
+	proc_free(&p);
+	return told;
+}
+
+/* Reads of both partitions under @filter: @want of them are told. */
+static void part_case(const char *tier, const char *filter, int64_t want)
+{
+	struct trace t;
+
+	check_case("tier %s: %s", tier, filter);
+	if (trace_begin(&t, "--tier %s %s", tier, filter)) {
+		run_part(1, N);
+		run_part(2, M);
+		if (trace_end(&t, SIGINT)) {
+			check_device(&t, parted.name, "read", want, want * SIZE);
+			check_coverage(&t);
+		}
+	}
+	trace_free(&t);
+}
+
 TRACE_TEST(by_partition)
 {
 	static const char *const tiers[] = { "block", "full" };
 	const char *why = need_loop();
-	int err;
+	char one[64], all[64];
+	bool told;
 
 	if (!why)
 		why = loop_need(&parted, 64 << 20);
 	if (why)
 		TEST_SKIP(why);
-	err = partitions_make();
-	if (err)
+	if (partitions_make())
 		TEST_SKIP("loop devices take no partitions here");
+	snprintf(one, sizeof(one), "--dev %sp1", parted.name);
+	snprintf(all, sizeof(all), "--dev-stack %s", parted.name);
+	told = partitions_told();
 	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
-		struct trace t;
-
-		check_case("tier %s: --dev %sp1", tiers[i], parted.name);
-		if (trace_begin(&t, "--tier %s --dev %sp1", tiers[i], parted.name)) {
-			run_part(1, N);
-			run_part(2, M);
-			if (trace_end(&t, SIGINT)) {
-				check_device(&t, parted.name, "read", N, N * SIZE);
-				check_coverage(&t);
-			}
-		}
-		trace_free(&t);
-		check_case("tier %s: --dev-stack %s", tiers[i], parted.name);
-		if (trace_begin(&t, "--tier %s --dev-stack %s", tiers[i], parted.name)) {
-			run_part(1, N);
-			run_part(2, M);
-			if (trace_end(&t, SIGINT)) {
-				check_device(&t, parted.name, "read", N + M, (N + M) * SIZE);
-				check_coverage(&t);
-			}
-		}
-		trace_free(&t);
+		if (told)
+			part_case(tiers[i], one, N);
+		part_case(tiers[i], all, N + M);
 	}
+	if (!told)
+		TEST_SKIP("a partition alone: not on this kernel");
 }
 
 /* ---- zram: no requests, done when it is submitted ---- */
