@@ -389,6 +389,7 @@ static __always_inline int on_split(struct bio *bio)
 			return 0;
 		w->op = w->g = w->q = 0;
 		w->owner.tgid = w->owner.tid = 0;
+		w->owner.cgroup = 0;
 		w->owner.comm[0] = '\0';
 		w->submitter = 0;
 		w->dev = disk_dev(bio_disk(bio));

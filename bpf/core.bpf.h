@@ -306,6 +306,7 @@ static __always_inline void owner_get(struct owner *o, const struct task_struct 
 {
 	o->tgid = (u32)LOAD(task, tgid);
 	o->tid = (u32)LOAD(task, pid);
+	o->cgroup = cfg.tell ? bpf_get_current_cgroup_id() : 0;
 	comm_get(task, o->comm);
 }
 

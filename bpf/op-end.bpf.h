@@ -89,6 +89,7 @@ __global_fn int op_emit(int index, u64 total, s64 result, int tell)
 		   (o->folios_added ? SLOW_MISS : o->lookups ? SLOW_HIT : 0);
 	r->tgid = o->owner.tgid;
 	r->tid = o->owner.tid;
+	r->cgroup = o->owner.cgroup;
 	r->nr_requests = o->nr_requests;
 	r->tag = o->tag;
 	r->hctx = o->hctx;

@@ -79,6 +79,7 @@ static __noinline void rq_emit(const struct done *d, int tell)
 	e->path_len = 0;
 	e->tgid = d->owner.tgid;
 	e->tid = d->owner.tid;
+	e->cgroup = d->owner.cgroup;
 	__builtin_memcpy(e->comm, d->owner.comm, IOP_COMM_LEN);
 	if (d->rq)
 		rq_file(e, (const struct request *)d->rq);

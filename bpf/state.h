@@ -28,6 +28,7 @@ static inline __attribute__((always_inline)) u32 slot_rehash(u32 hash)
 struct owner {
 	u32 tgid, tid;
 	char comm[IOP_COMM_LEN] __attribute__((aligned(8)));
+	u64 cgroup;	/* of the unified hierarchy, when it is to be told (config.h); 0: not known */
 };
 
 /* op.off_ns of a task that waits for bios of its own: no clock was read for it */

@@ -323,6 +323,7 @@ struct iop_slow {
 	u64 ino;
 	s64 result;	/* bytes or -errno of the operation; of a request blk_status_t, or -errno */
 	u64 resched_ns;
+	u64 cgroup;	/* of the owner, in the unified hierarchy; 0: not known */
 	u32 dev;	/* disk of the last request; 0: none */
 	u32 file_dev;	/* device that the file lives on */
 	u32 flags;

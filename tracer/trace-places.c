@@ -3,11 +3,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statfs.h>
 
+#include "cgroup.h"
 #include "cmd.h"
 #include "disk.h"
 #include "disk-tree.h"
@@ -65,30 +65,13 @@ int trace_set_devs(const struct opt_table *t, const struct opt_list *devs, const
 
 /* ---- cgroups ---- */
 
-/* Where the unified hierarchy is mounted. */
-static void cgroup2_mount(char path[static PATH_MAX])
-{
-	FILE *f = setmntent("/proc/self/mounts", "re");
-	struct mntent *m;
-
-	snprintf(path, PATH_MAX, "/sys/fs/cgroup");
-	while (f && (m = getmntent(f)))
-		if (!strcmp(m->mnt_type, "cgroup2")) {
-			snprintf(path, PATH_MAX, "%s", m->mnt_dir);
-			break;
-		}
-	if (f)
-		endmntent(f);
-}
-
 static int open_cgroup(const char *name)
 {
-	char path[2 * PATH_MAX], mount[PATH_MAX];
+	char path[2 * PATH_MAX];
 	_cleanup_close_ int fd = -1;
 	struct statfs fs;
 
-	cgroup2_mount(mount);
-	snprintf(path, sizeof(path), "%s%s%s", *name == '/' ? "" : mount, *name == '/' ? "" : "/", name);
+	snprintf(path, sizeof(path), "%s%s%s", *name == '/' ? "" : cgroup_mount(), *name == '/' ? "" : "/", name);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fstatfs(fd, &fs))
 		return -errno;

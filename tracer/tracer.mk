@@ -3,6 +3,7 @@ TRACER_SRC := \
 	tracer/anomaly.c \
 	tracer/anomaly-limits.c \
 	tracer/anomalies.c \
+	tracer/cgroup.c \
 	tracer/disk.c \
 	tracer/disk-info.c \
 	tracer/disk-tree.c \
@@ -120,6 +121,7 @@ TESTS += test-unfinished
 test-unfinished_SRC := tracer/tests/test-unfinished.c tracer/unfinished.c
 test-view_SRC := \
 	tracer/anomaly-limits.c \
+	tracer/cgroup.c \
 	tracer/disk-info.c \
 	tracer/disk-tree.c \
 	tracer/disk.c \

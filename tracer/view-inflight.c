@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cgroup.h"
 #include "disk.h"
 #include "inflight.h"
 #include "tracer/base/parse.h"
@@ -65,11 +66,6 @@ static struct tally count(const struct inflight_list *l)
 
 /* ---- JSON ---- */
 
-static json_t *text_or_null(const char *s)
-{
-	return s && *s ? name_json(s) : json_null();
-}
-
 static json_t *entry_json(const struct inflight *f)
 {
 	json_t *o = json_pack("{s:s,s:i,s:s,s:s}", "type", "inflight", "schema", VIEW_SCHEMA, "level", level_name(f),
@@ -78,18 +74,19 @@ static json_t *entry_json(const struct inflight *f)
 	char name[DISK_NAME_LEN];
 	bool sized = u->bytes, on_disk = u->dev;
 
-	json_object_set_new(o, "kind", text_or_null(kind_name(u)));
+	json_object_set_new(o, "kind", name_or_null(kind_name(u)));
 	json_object_set_new(o, "via", u->request ? json_null() : json_string(via_names[u->via % NR_VIAS]));
 	json_object_set_new(o, "pid", u->owner.tid ? num(u->owner.tgid) : json_null());
 	json_object_set_new(o, "tid", u->owner.tid ? num(u->owner.tid) : json_null());
-	json_object_set_new(o, "comm", text_or_null(u->owner.comm));
+	json_object_set_new(o, "comm", name_or_null(u->owner.comm));
+	json_object_set_new(o, "cgroup", name_or_null(cgroup_name(u->owner.cgroup)));
 	json_object_set_new(o, "start_ns", age_known(f) ? num(u->start_ns) : json_null());
 	json_object_set_new(o, "age_ns", age_known(f) ? num(u->age_ns) : json_null());
-	json_object_set_new(o, "stage", text_or_null(stage_name(f)));
-	json_object_set_new(o, "waits_in", text_or_null(f->waits_in));
+	json_object_set_new(o, "stage", name_or_null(stage_name(f)));
+	json_object_set_new(o, "waits_in", name_or_null(f->waits_in));
 	json_object_set_new(o, "bytes", sized ? num(u->bytes) : json_null());
 	json_object_set_new(o, "offset", u->offset == UINT64_MAX ? json_null() : num(u->offset));
-	json_object_set_new(o, "path", text_or_null(f->path));
+	json_object_set_new(o, "path", name_or_null(f->path));
 	json_object_set_new(o, "device", on_disk ? json_string(disk_name(u->dev, name)) : json_null());
 	json_object_set_new(o, "sector", on_disk && view_has_sector(u->sector) ? num(u->sector) : json_null());
 	json_object_set_new(o, "tag", on_disk && u->tag >= 0 ? json_integer(u->tag) : json_null());

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "cgroup.h"
 #include "disk.h"
 #include "view.h"
 #include "view-anomaly.h"
@@ -34,6 +35,11 @@ json_t *name_json(const char *s)
 		clean[i] = (unsigned char)s[i] < 0x80 ? s[i] : '?';
 	clean[i] = '\0';
 	return json_string(clean);
+}
+
+json_t *name_or_null(const char *s)
+{
+	return s && *s ? name_json(s) : json_null();
 }
 
 int put_line(FILE *out, json_t *o)
@@ -306,8 +312,10 @@ static json_t *submitter_json(u32 tid)
 		return json_null();
 	view_comm_of(tid, comm);
 	o = json_object();
+	set_num(o, "pid", tid);
 	set_num(o, "tid", tid);
 	json_object_set_new(o, "comm", comm[0] ? name_json(comm) : json_null());
+	json_object_set_new(o, "cgroup", name_or_null(cgroup_of_thread(tid)));
 	return o;
 }
 
@@ -323,6 +331,7 @@ int view_json_hung(FILE *out, const struct unfinished *u)
 	set_num(o, "pid", u->owner.tgid);
 	set_num(o, "tid", u->owner.tid);
 	json_object_set_new(o, "comm", name_json(u->owner.comm));
+	json_object_set_new(o, "cgroup", name_or_null(cgroup_name(u->owner.cgroup)));
 	json_object_set_new(o, "submitter", submitter_json(u->submitter));
 	set_num(o, "start_ns", u->start_ns);
 	set_num(o, "age_ns", u->age_ns);

@@ -15,6 +15,8 @@ json_t *num(u64 v);
 void set_num(json_t *o, const char *key, u64 v);
 /* A text that need not be UTF-8: a comm, a file's name. */
 json_t *name_json(const char *s);
+/* null for NULL and for "". */
+json_t *name_or_null(const char *s);
 /* One line, written whole. 0 or -errno of the stream. */
 int put_line(FILE *out, json_t *o);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cgroup.h"
 #include "disk-info.h"
 #include "disk-tree.h"
 #include "json-line.h"
@@ -205,8 +206,10 @@ static void put_submitter(struct json_line *l, const struct iop_slow *s)
 	}
 	view_comm_of(s->submitter, comm);
 	json_open(l, "submitter", '{');
+	json_put_num(l, "pid", s->submitter);
 	json_put_num(l, "tid", s->submitter);
 	json_put_text(l, "comm", if_any(comm));
+	json_put_text(l, "cgroup", cgroup_of_thread(s->submitter));
 	json_close(l, '}');
 }
 
@@ -245,6 +248,7 @@ int view_json_record(FILE *out, const struct record *r, const struct record_view
 	json_put_num(l, "pid", s->tgid);
 	json_put_num(l, "tid", s->tid);
 	json_put_text(l, "comm", s->comm);
+	json_put_text(l, "cgroup", cgroup_name(s->cgroup));
 	put_submitter(l, s);
 	put_place(l, s);
 	json_put_signed(l, "result", s->result);
@@ -286,6 +290,7 @@ static void put_head(FILE *out, const struct record *r, const struct record_view
 		view_comm_of(s->submitter, comm);
 		fprintf(out, "  by      %s tid %u, who submitted it\n", comm[0] ? comm : "?", s->submitter);
 	}
+	view_text_cgroup(out, s->cgroup);
 	fprintf(out, "  begun   %s.%06u\n", when, (unsigned int)(wall % 1000000000 / 1000));
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cgroup.h"
 #include "disk.h"
 #include "tracer/base/parse.h"
 #include "view.h"
@@ -227,6 +228,14 @@ int view_text_report(FILE *out, const struct report *r)
 	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;
 }
 
+void view_text_cgroup(FILE *out, u64 cgroup)
+{
+	const char *name = cgroup_name(cgroup);
+
+	if (name && strcmp(name, "/"))
+		fprintf(out, "  cgroup  %s\n", name);
+}
+
 int view_text_hung(FILE *out, const struct unfinished *u)
 {
 	char age[W], name[DISK_NAME_LEN], path[PATH_MAX], comm[64];
@@ -239,6 +248,7 @@ int view_text_hung(FILE *out, const struct unfinished *u)
 		view_comm_of(u->submitter, comm);
 		fprintf(out, "  by      %s tid %u, who submitted it\n", comm[0] ? comm : "?", u->submitter);
 	}
+	view_text_cgroup(out, u->owner.cgroup);
 	unfinished_path(u, path, sizeof(path));
 	if (path[0])
 		fprintf(out, "  file    %s", path);

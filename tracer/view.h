@@ -109,6 +109,8 @@ void view_text_budget(FILE *out, const struct governor *g, u64 now_ns);
 
 /* The file that an unfinished operation asked for, by its task's descriptor; "" when that is not known. */
 void unfinished_path(const struct unfinished *u, char *buf, size_t len);
+/* A line of its own, unless it is the root or has no name any more. */
+void view_text_cgroup(FILE *out, u64 cgroup);
 /* Name of a thread, of those of the kernel the one that stays; "" when there is none. */
 void view_comm_of(u32 tid, char buf[static 64]);
 /* Name of the stage that it is in. */

@@ -22,7 +22,7 @@ $(O)/iopath-uring.8: workloads/iopath-uring.8.in $(O)/iopath-uring
 	$(Q)rm -f $@.options
 
 # What tests with a real kernel share: loop devices on memory, programs run, reports read.
-GROUND_SRC := $(addprefix tracer/tests/,ground-attempt.c ground-bpf.c ground-check.c ground-loop.c ground-loops.c ground-place.c ground-run.c ground-slow.c ground-trace.c)
+GROUND_SRC := $(addprefix tracer/tests/,ground-attempt.c ground-bpf.c ground-cgroup.c ground-check.c ground-loop.c ground-loops.c ground-place.c ground-run.c ground-slow.c ground-trace.c)
 
 TESTS += test-known-count test-uring test-uring-loop
 test-uring_SRC := workloads/tests/test-uring.c bench/tests/schema.c $(GROUND_SRC)
@@ -33,7 +33,7 @@ test-known-count_SRC := workloads/tests/test-known-count.c $(GROUND_SRC)
 test-known-count_LIBS := -ljansson
 
 # The tracer's counts, stages and manners on a real kernel: black-box, through its command and its JSON.
-TRACE_TESTS := test-inflight test-trace test-trace-filter test-trace-place test-trace-stages test-trace-input
+TRACE_TESTS := test-inflight test-trace test-trace-cgroup test-trace-filter test-trace-place test-trace-stages test-trace-input
 TRACE_TESTS += test-trace-budget test-trace-levels test-trace-records test-trace-who test-trace-anomaly test-trace-stacks test-trace-sums test-top
 TESTS += $(TRACE_TESTS)
 $(foreach t,$(TRACE_TESTS),$(eval $(t)_SRC := tracer/tests/$(t).c $(GROUND_SRC))$(eval $(t)_LIBS := -ljansson))

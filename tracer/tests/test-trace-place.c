@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Filters by place: cgroup, file, directory; and all of them together. Who and where is decided when the I/O is
- * submitted: on a loop device every completion runs in a kernel worker.
+ * Filters by file and directory, and all filters together. Who and where is decided when the I/O is submitted: on a
+ * loop device every completion runs in a kernel worker.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <mntent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "ground-attempt.h"
+#include "ground-cgroup.h"
 #include "ground-check.h"
 #include "ground-loops.h"
 #include "ground-place.h"
@@ -20,107 +20,6 @@
 #include "tracer/base/test.h"
 
 enum { N = 211, M = 307, SIZE = 4096 };
-
-/* ---- cgroups ---- */
-
-static char made[2][256];	/* parent, child */
-
-/* Also runs in a signal handler: system calls alone. */
-static void cgroup_remove(void)
-{
-	for (int i = 1; i >= 0; i--)
-		if (made[i][0] && !rmdir(made[i]))
-			made[i][0] = '\0';
-}
-
-/* A cgroup below the first mount of @type that has @option, and one in it. NULL, or the reason to skip. */
-static const char *cgroup_make(const char *type, const char *option)
-{
-	FILE *f = setmntent("/proc/self/mounts", "re");
-	struct mntent *m;
-	const char *why = "no such cgroup hierarchy is mounted";
-
-	made[0][0] = made[1][0] = '\0';
-	while (f && (m = getmntent(f)))
-		if (!strcmp(m->mnt_type, type) && (!option || hasmntopt(m, option))) {
-			snprintf(made[0], sizeof(made[0]), "%s/iopath-test-%d", m->mnt_dir, getpid());
-			snprintf(made[1], sizeof(made[1]), "%.200s/child", made[0]);
-			why = mkdir(made[0], 0755) || mkdir(made[1], 0755) ? "cgroups cannot be made" : NULL;
-			break;
-		}
-	if (f)
-		endmntent(f);
-	place_at_end(cgroup_remove);
-	return why;
-}
-
-static bool cgroup_enter(const char *cgroup, pid_t pid)
-{
-	char path[300];
-	_cleanup_fclose_ FILE *f = NULL;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
-	f = fopen(path, "we");
-	return f && fprintf(f, "%d\n", pid) > 0 && !fflush(f);
-}
-
-/* @a runs in @cgroup, @b does not; both on the same device at the same time. */
-static void cgroup_case(const char *tier, const char *cgroup, const char *filter, const char *words)
-{
-	struct proc a = {}, b = {};
-	struct trace t = {};
-
-	check_case("tier %s: --cgroup %s, %s", tier, filter, words);
-	proc_start(&a, "known-count --target %s --count %d --direct --wait %s", loop.path, N, words);
-	proc_start(&b, "known-count --target %s --count %d --direct --wait %s", loop.path, M, words);
-	if (proc_until(&a, "ready", 5000) && proc_until(&b, "ready", 5000) &&
-	    check_true("moved into the cgroup", cgroup_enter(cgroup, a.pid)) &&
-	    trace_begin(&t, "--tier %s --dev %s --cgroup %s", tier, loop.name, filter)) {
-		proc_signal(&a, SIGUSR1);
-		proc_signal(&b, SIGUSR1);
-		check_same("status of the generators", proc_wait(&a, 20000) | proc_wait(&b, 20000), 0);
-		if (trace_end(&t, SIGINT)) {
-			check_device(&t, loop.name, "read", N, N * SIZE);
-			check_coverage(&t);
-		}
-	}
-	proc_free(&a);
-	proc_free(&b);
-	trace_free(&t);
-}
-
-/*
- * bcc's biolatency and biosnoop -c ask for the cgroup of the task that a
- * completion happens to interrupt: I/O is dropped at random.
- */
-TRACE_TEST(peer_defect_1_cgroup_is_decided_at_submission)
-{
-	const char *why = need_loop();
-
-	if (!why)
-		why = cgroup_make("cgroup2", NULL);
-	if (why)
-		TEST_SKIP(why);
-	cgroup_case("block", made[1], made[1], "");
-	cgroup_case("block", made[1], made[0], "--engine libaio --depth 8");
-	cgroup_case("full", made[1], made[0], "--engine io_uring --depth 8");
-	cgroup_case("vfs", made[1], made[0], "--engine io_uring_punt --depth 8");
-	cgroup_case("vfs", made[1], strstr(made[0], "iopath-test"), "--threads 3");
-	cgroup_remove();
-}
-
-TRACE_TEST(cgroups_of_a_v1_controller)
-{
-	const char *why = need_loop();
-
-	if (!why)
-		why = cgroup_make("cgroup", "blkio");
-	if (why)
-		TEST_SKIP(why);
-	cgroup_case("block", made[1], made[0], "--engine libaio --depth 8");
-	cgroup_case("full", made[1], made[1], "");
-	cgroup_remove();
-}
 
 /* bcc's biotop -p compares the task that a completion interrupts, and forgets what is not its own. */
 TRACE_TEST(peer_defect_2_pid_is_decided_at_submission)
@@ -451,9 +350,9 @@ TRACE_TEST(all_filters_at_once)
 		TEST_SKIP(why);
 	check_case("device, cgroup, directory, process, name, operation and latency");
 	proc_start(&a, "known-count --target %s --count %d --op randrw --direct --wait", place_path("ext4/in/a"), N);
-	if (proc_until(&a, "ready", 5000) && check_true("in the cgroup", cgroup_enter(made[1], a.pid)) &&
+	if (proc_until(&a, "ready", 5000) && check_true("in the cgroup", cgroup_enter(cgroup_child(), a.pid)) &&
 	    trace_begin(&t, "--tier full --dev %s --cgroup %s --dir %s --pid %d --comm known-count --op read --min-lat 1ns",
-			loop.name, made[0], place_path("ext4/in"), (int)a.pid)) {
+			loop.name, cgroup_parent(), place_path("ext4/in"), (int)a.pid)) {
 		run_on("in/a", 107, "--direct");
 		proc_signal(&a, SIGUSR1);
 		check_same("status of the generator", proc_wait(&a, 20000), 0);
@@ -474,7 +373,6 @@ TRACE_TEST(all_filters_at_once)
 	place_umount("ext4");
 }
 
-TEST_MAIN("trace-place", T(peer_defect_1_cgroup_is_decided_at_submission), T(cgroups_of_a_v1_controller),
-	  T(peer_defect_2_pid_is_decided_at_submission), T(by_file), T(by_directory),
+TEST_MAIN("trace-place", T(peer_defect_2_pid_is_decided_at_submission), T(by_file), T(by_directory),
 	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(own_output_is_left_out), T(writeback_belongs_to_who_wrote),
-	  T(writeback_of_the_command),	  T(all_filters_at_once))
+	  T(writeback_of_the_command), T(all_filters_at_once))
