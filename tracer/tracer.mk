@@ -102,7 +102,7 @@ TESTS += test-stamps
 test-stamps_SRC := tracer/tests/test-stamps.c
 TESTS += test-record
 test-record_SRC := tracer/tests/test-record.c tracer/record.c tracer/top.c tracer/ksyms.c
-TESTS += test-disk-tree test-view
+TESTS += test-disk-tree
 test-disk-tree_SRC := tracer/tests/test-disk-tree.c tracer/disk-tree.c
 TESTS += test-anomaly test-who
 test-anomaly_SRC := tracer/tests/test-anomaly.c tracer/anomaly.c tracer/anomaly-limits.c tracer/who.c \
@@ -119,7 +119,8 @@ test-stacks_SRC := tracer/tests/test-stacks.c tracer/disk.c tracer/ksyms.c trace
 test-stacks_LIBS := -lelf -lm
 TESTS += test-unfinished
 test-unfinished_SRC := tracer/tests/test-unfinished.c tracer/unfinished.c
-test-view_SRC := \
+# What a view prints.
+VIEW_SRC := \
 	tracer/anomaly-limits.c \
 	tracer/cgroup.c \
 	tracer/disk-info.c \
@@ -136,7 +137,6 @@ test-view_SRC := \
 	tracer/stats.c \
 	tracer/symbol-table.c \
 	tracer/symbols.c \
-	tracer/tests/test-view.c \
 	tracer/governor.c \
 	tracer/view-anomaly.c \
 	tracer/view-budget.c \
@@ -149,5 +149,8 @@ test-view_SRC := \
 	tracer/view.c \
 	tracer/watch.c \
 	tracer/who.c \
+	tracer/tests/printed.c \
 	bench/tests/schema.c $(BASE_SRC)
-test-view_LIBS := -lelf -linih -ljansson -lm
+VIEW_TESTS := test-view test-view-record
+TESTS += $(VIEW_TESTS)
+$(foreach t,$(VIEW_TESTS),$(eval $(t)_SRC := tracer/tests/$(t).c $(VIEW_SRC))$(eval $(t)_LIBS := -lelf -linih -ljansson -lm))

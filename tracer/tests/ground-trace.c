@@ -373,3 +373,11 @@ void check_summary_shape(const struct trace *t, const char *tier)
 	check_between("cost.maps_bytes", number_at(t->summary, "cost.maps_bytes"), 1, INT64_MAX);
 	check_between("cost.rss_bytes", number_at(t->summary, "cost.rss_bytes"), 1, INT64_MAX);
 }
+
+void check_cache(json_t *row, const char *tier, int64_t hits, int64_t misses)
+{
+	bool measured = strcmp(tier, "block") && strcmp(tier, "vfs");
+
+	check_same("cache hits", number_at(row, "cache.hits"), measured ? hits : -1);
+	check_same("cache misses", number_at(row, "cache.misses"), measured ? misses : -1);
+}

@@ -69,5 +69,7 @@ void check_coverage(const struct trace *t);
 /* Counts, order of percentiles and sums of one row's stages. */
 void check_stages(json_t *row);
 void check_summary_shape(const struct trace *t, const char *tier);
+/* Of a row of operations: only from tier filemap on is the page cache measured. */
+void check_cache(json_t *row, const char *tier, int64_t hits, int64_t misses);
 
 #endif

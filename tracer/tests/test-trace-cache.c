@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Through the page cache: what was in it, what was not, and what reached the disk. */
+#include <sys/mount.h>
+
+#include "ground-check.h"
+#include "ground-loop.h"
+#include "ground-place.h"
+#include "ground-trace.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+enum { N = 499, SIZE = 4096, DEVICE_BYTES = 256 << 20 };
+
+/* The page cache is no part of tier block. */
+static const char *const tiers[] = { "vfs", "filemap", "full" };
+static struct loop loop = { .fd = -1 };
+
+static const char *need_loop(void)
+{
+	const char *why = loop_need(&loop, DEVICE_BYTES);
+
+	if (!why)
+		trace_watch(loop.name);
+	return why;
+}
+
+/* False: the cache was dropped by another program meanwhile, and the disk read more than asked. */
+static bool cached_once(const char *tier, const char *file, const char *words, int64_t requests, bool last)
+{
+	bool disturbed = false;
+	struct trace t;
+
+	check_case("tier %s: buffered reads of %s, %s", tier, file, *words ? words : "hot");
+	if (trace_command(
+		    &t,
+		    "--tier %s --dev %s -- known-count --target %s --count %d --contiguous --no-readahead %s",
+		    tier, loop.name, file, N, words)) {
+		disturbed = !last && (int64_t)trace_disk().reads > requests;
+		if (disturbed)
+			goto out;
+		check_device(&t, loop.name, "read", requests, requests * SIZE);
+		check_operation(&t, "read", "syscall", N, (int64_t)N * SIZE);
+		check_cache(trace_operation(&t, "read", "syscall"), tier, requests ? 0 : N, requests ? N : 0);
+		check_coverage(&t);
+	}
+out:
+	trace_free(&t);
+	return !disturbed;
+}
+
+static void cached_case(const char *tier, const char *file, const char *words, int64_t requests)
+{
+	for (int left = 4; !cached_once(tier, file, words, requests, !left); left--)
+		;
+}
+
+static bool generate(const char *file, const char *words)
+{
+	struct proc p = {};
+	int status = proc_line(&p, "known-count --target %s --count %d --contiguous %s", file, N, words);
+
+	proc_free(&p);
+	return check_same(words, status, 0);
+}
+
+/*
+ * A file to read on a file system that does nothing else: read-only, so that
+ * there is no journal, and with all it must know of the file read in.
+ */
+static bool lay_out(const char *file)
+{
+	return generate(file, "--op write --fsync-every 499") &&
+	       check_same("remount", place_remount("ext4", MS_RDONLY), 0) && generate(file, "--cold");
+}
+
+/* Its file's inode is not the one that its pages hang on. loop.fd keeps the cache. */
+TEST(cached_reads_from_a_block_device)
+{
+	const char *why = need_loop();
+
+	if (why)
+		TEST_SKIP(why);
+	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
+		cached_case(tiers[i], loop.path, "--cold", N);
+		cached_case(tiers[i], loop.path, "", 0);
+	}
+}
+
+TEST(cached_reads_from_ext4)
+{
+	const char *why = need_loop(), *file;
+	int err;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("ext4 on %s", loop.name);
+	err = place_mount_ext4("ext4", loop.path, "");
+	file = place_path("ext4/file");
+	if (!check_same("mount", err, 0))
+		return;
+	if (lay_out(file)) {
+		for (size_t i = 0; i < ARRAY_SIZE(tiers); i++) {
+			cached_case(tiers[i], place_path("ext4/file"), "--cold", N);
+			cached_case(tiers[i], place_path("ext4/file"), "", 0);
+		}
+	}
+	place_umount("ext4");
+}
+
+static void buffered_write_case(const char *tier)
+{
+	struct trace t;
+
+	check_case("tier %s: buffered writes to ext4 with fsync", tier);
+	if (trace_command(
+		    &t,
+		    "--tier %s --dev %s -- known-count --target %s --count %d --op write --fsync-every 10",
+		    tier, loop.name, place_path("ext4/%s", tier), N)) {
+		check_operation(&t, "write", "syscall", N, (int64_t)N * SIZE);
+		check_operation(&t, "fsync", "syscall", N / 10, 0);
+		check_coverage(&t);
+	}
+	trace_free(&t);
+}
+
+TEST(buffered_writes_to_ext4)
+{
+	const char *why = need_loop();
+	int err;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("ext4 on %s", loop.name);
+	err = place_mount_ext4("ext4", loop.path, "");
+	if (!check_same("mount", err, 0))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(tiers); i++)
+		buffered_write_case(tiers[i]);
+	place_umount("ext4");
+}
+
+TEST_MAIN("trace-cache", T(cached_reads_from_a_block_device), T(cached_reads_from_ext4), T(buffered_writes_to_ext4))
