@@ -188,12 +188,13 @@ static __always_inline struct op *op_here(void)
 	return op_of_task(current_task());
 }
 
-static __always_inline void op_alias(u64 key, u64 handle)
+static __always_inline bool op_alias(u64 key, u64 handle)
 {
 	struct op *o = op_begin_carrier(key, KIND_ALIAS);
 
 	if (o)
 		o->current_key = handle;
+	return o;
 }
 
 /* What the alias stands for; the alias is gone then. */
@@ -222,8 +223,8 @@ static __always_inline void aio_end_alias(struct op *o, u64 iocb)
 {
 	if (!aio_end_hooked || o->via != VIA_AIO || o->end_seen)
 		return;
-	o->end_seen = 1;
-	op_alias(ALIAS_KEY(iocb), op_handle(o));
+	/* without, the last bio is the end of it */
+	o->end_seen = op_alias(ALIAS_KEY(iocb), op_handle(o));
 }
 
 /* ---- the partition ---- */
