@@ -296,10 +296,9 @@ static __always_inline int bio_queued(struct bio *bio, bool held)
 		count(COUNT_EXCLUDED);
 	if (!op || cfg.tell)
 		bio_set_owner(b, bio, task, above);
-	if (cfg.tell || !cfg.kernel_q) {
-		b->dev = disk_dev(bio_disk(bio));
+	b->dev = disk_dev(bio_disk(bio));
+	if (cfg.tell || !cfg.kernel_q)
 		b->bop = bio_bop(bio);
-	}
 	return 0;
 }
 

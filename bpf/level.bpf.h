@@ -17,7 +17,7 @@ static __always_inline void bio_account(struct bio *bio, const struct bio_slot *
 		count(COUNT_SHORT_RQS);
 		return;
 	}
-	row = row_of(disk_dev(bio_disk(bio)), bop == BOP_WRITE && !b->bytes ? BOP_FLUSH : bop);
+	row = row_of(b->dev, bop == BOP_WRITE && !b->bytes ? BOP_FLUSH : bop);
 	r = row < 0 ? NULL : block_stats_at((u32)row);
 	if (!r)
 		return;
@@ -30,10 +30,16 @@ static __always_inline void bio_account(struct bio *bio, const struct bio_slot *
 		row_add(&r->c.errors, 1, ROW_ATOMIC(false));
 }
 
+/* A level may have handed the bio itself on to a device below (bcache). */
+static __always_inline bool bio_handed_on(struct bio *bio, const struct bio_slot *b)
+{
+	return b->dev != disk_dev(bio_disk(bio));
+}
+
 /* What is left of it once it has ended may begin elsewhere. */
 static __always_inline u64 bio_sector(struct bio *bio, const struct bio_slot *b)
 {
-	return bio->bi_iter.bi_size == b->bytes ? bio->bi_iter.bi_sector : -1ull;
+	return bio->bi_iter.bi_size == b->bytes && !bio_handed_on(bio, b) ? bio->bi_iter.bi_sector : -1ull;
 }
 
 static __always_inline void level_part_add(const struct op *o, struct bio *bio, const struct bio_slot *b,
@@ -49,7 +55,7 @@ static __always_inline void level_part_add(const struct op *o, struct bio *bio, 
 	p->q_ns = s->q;
 	p->c_ns = s->c;
 	p->sector = bio_sector(bio, b);
-	p->dev = disk_dev(bio_disk(bio));
+	p->dev = b->dev;
 	p->bytes = b->bytes;
 	p->tag = -1;
 	p->status = (s16)bio->bi_status;
@@ -71,7 +77,7 @@ static __always_inline void op_level_done(struct op *o, struct bio *bio, const s
 	/* a request below tells more */
 	if (o->dev)
 		return;
-	o->dev = disk_dev(bio_disk(bio));
+	o->dev = b->dev;
 	if (cfg.tell)
 		o->sector = bio_sector(bio, b);
 }
@@ -92,7 +98,7 @@ static __always_inline int on_bio_complete(struct bio *bio)
 		who_bio_end(address(bio), bio->bi_status);
 	if (!b)
 		return 0;
-	level = !bio_disk(bio)->queue->mq_ops;
+	level = !bio_disk(bio)->queue->mq_ops || bio_handed_on(bio, b);
 	if (!b->own && level)
 		bio_account(bio, b, now);
 	o = TIER(TIER_VFS) && b->op ? op_of(b->op) : NULL;

@@ -99,8 +99,8 @@ struct bio_slot {
 	u8 own;		/* the tracer's: left out */
 	u8 rest;	/* what is left of a request that completes in parts */
 	u8 part;	/* counted in bios_in_parts */
-	u8 bop;		/* ... and the disk: with own stamps, or when it is to be told */
-	u32 dev;
+	u8 bop;		/* with own stamps, or when it is to be told */
+	u32 dev;	/* disk that it was queued on */
 	u8 held;	/* seen before the throttle, not queued yet */
 	u8 partials;	/* with `rest`: completions of parts */
 	u8 live;	/* 0 in a free slot */
