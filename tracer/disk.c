@@ -209,6 +209,24 @@ const char *disk_mount(u32 dev, char buf[static DISK_MOUNT_LEN])
 	return buf;
 }
 
+u32 disk_file_systems(const u32 *devs, u32 nr, u32 *ret, u32 max)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[2 * DISK_MOUNT_LEN], source[DISK_MOUNT_LEN], *rest;
+	unsigned int major, minor;
+	u32 found = 0, dev;
+
+	while (f && found < max && fgets(line, sizeof(line), f)) {
+		rest = strstr(line, " - ");
+		if (!rest || sscanf(line, "%*u %*u %u:%u", &major, &minor) != 2 || major ||
+		    sscanf(rest, " - %*s %4095s", source) != 1 || *source != '/')
+			continue;
+		if (!disk_resolve(source, &dev) && listed(dev, devs, nr) && !listed(minor, ret, found))
+			ret[found++] = minor;
+	}
+	return found;
+}
+
 static bool read_word(const char *dir, const char *file, char *buf, size_t len)
 {
 	char path[PATH_MAX];

@@ -42,6 +42,12 @@ void disk_each(disk_fn fn, void *ctx);
 #define DISK_MOUNT_LEN 4096
 const char *disk_mount(u32 dev, char buf[static DISK_MOUNT_LEN]);
 
+/*
+ * Numbers of their own that file systems on @devs have (btrfs), by what is
+ * mounted now; of one on several devices by the first alone. As many as there is room for; how many.
+ */
+u32 disk_file_systems(const u32 *devs, u32 nr, u32 *ret, u32 max);
+
 /* What /sys/block/DISK says of its queue. */
 struct disk_queue {
 	bool has_requests;	/* no bio-based device */

@@ -305,8 +305,9 @@ void session_configure(struct iop_config *c, const struct session_opts *o, const
 		c->comm_on = 1;
 		snprintf(c->comm, sizeof(c->comm), "%s", o->comm);
 	}
-	c->nr_devs = o->nr_devs;
 	memcpy(c->devs, o->devs, sizeof(c->devs));
+	memcpy(c->devs + o->nr_devs, o->file_devs, o->nr_file_devs * sizeof(c->devs[0]));
+	c->nr_devs = o->nr_devs + o->nr_file_devs;
 	c->bop_mask = o->bop_mask;
 	c->kind_mask = o->kind_mask;
 	c->nr_cgroups = o->nr_cgroups;

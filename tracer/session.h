@@ -33,6 +33,7 @@ struct session_opts {
 	u32 tgid, tid;		/* 0: no filter */
 	const char *comm;	/* NULL: no filter */
 	u32 devs[MAX_DEV_FILTERS];
+	u32 file_devs[MAX_DEV_FILTERS], nr_file_devs;	/* files on them have these: disk_file_systems() */
 	u32 nr_devs;
 	u32 bop_mask, kind_mask;	/* 0: all */
 	struct iop_cgroup cgroups[MAX_CGROUP_FILTERS];

@@ -60,6 +60,7 @@ int trace_set_devs(const struct opt_table *t, const struct opt_list *devs, const
 		if (err)
 			return dev_fail(t, "--dev-stack", stacks->v[i], err);
 	}
+	o->nr_file_devs = disk_file_systems(o->devs, o->nr_devs, o->file_devs, MAX_DEV_FILTERS - o->nr_devs);
 	return -1;
 }
 
