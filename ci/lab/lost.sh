@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034
 # Was a guest lost to the emulator? With two threads on a busy machine it can execute a breakpoint that
 # the kernel, patching its text, has removed already; or all of it stands still. No other end of a guest
-# is looked at twice.
+# is looked at twice. On one thread (LAB_TCG_THREAD=single), which takes longer, there is no such breakpoint.
 
 # emulator_lost KERNEL FILE: one that failed since FILE was touched, by its console log in $O. Sets $lost_by.
 emulator_lost()
