@@ -11,8 +11,10 @@ lab-truth: export CASES := $(value CASES)
 truth-smoke: export KERNELS := 6.1
 truth-smoke: export CASES = $(file <ci/truth/smoke)
 truth-smoke: export TRUTH_OUT := $(O)/truth-smoke
+lab-truth truth-smoke: TRUTH_DEPS := jq blktrace strace
+lab-truth: TRUTH_DEPS += btrfs-progs bcache-tools
 lab-truth truth-smoke: deps lab-deps
-	$(Q)$(MAKE) deps DEPS='jq blktrace strace'
+	$(Q)$(MAKE) deps DEPS='$(TRUTH_DEPS)'
 	$(Q)$(MAKE) $(addprefix $(O)/,iopath truth-load known-count test-trace-sums)
 	$(Q)O='$(O)' setpriv --pdeathsig TERM ci/truth/run
 

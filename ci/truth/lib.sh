@@ -73,7 +73,7 @@ slow='' level=''
 stay()
 {
 	# functions of modules are hooked where those are there
-	modprobe -a ext4 xfs 2>/dev/null
+	modprobe -a ext4 xfs btrfs 2>/dev/null
 	null t0 || return
 	watch $dev
 	null t1 completion_nsec=2000000 || return
