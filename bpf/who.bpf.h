@@ -21,18 +21,6 @@ struct {
 	__type(value, struct who_entry);
 } who SEC(".maps");
 
-/* Who issues; kept with what is in flight. */
-struct who_id {
-	u64 start_ns, cgroup;
-	u32 tgid, hierarchy;
-	u64 ino;	/* the file's; 0: none, or not known */
-	u32 file_dev, file_gen;
-	char comm[IOP_COMM_LEN] __attribute__((aligned(8)));
-	u8 sequential;
-	u8 deferred;	/* a bio that another task submits */
-	u8 pad[6];
-};
-
 /* Of each operation in flight: [index of its slot] */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -406,19 +394,6 @@ __global_fn int who_op_end(int index, u64 total, s64 result)
 }
 
 /* ---- bios ---- */
-
-/* A bio in flight, from Q to its completion; of the last part, if it was split. */
-struct who_bio {
-	u64 key;	/* the bio */
-	u64 q;
-	struct who_id id;
-	s32 kernel_stack, user_stack;
-	u32 dev, bytes;
-	u8 class;
-	u8 nested;	/* submitted by a driver on behalf of another bio (dm, md) */
-	u8 dev_sequential;
-	u8 pad[5];
-};
 
 SLOT_TABLE(who_bios, struct who_bio);
 

@@ -136,6 +136,31 @@ enum stack_loss {
 _Static_assert(sizeof(struct who_stats) % 8 == 0, "counters are read as an array");
 _Static_assert(sizeof(struct who_entry) % 8 == 0, "no tail padding");
 
+/* Who issues; kept with what is in flight. */
+struct who_id {
+	u64 start_ns, cgroup;
+	u32 tgid, hierarchy;
+	u64 ino;	/* the file's; 0: none, or not known */
+	u32 file_dev, file_gen;
+	char comm[IOP_COMM_LEN] __attribute__((aligned(8)));
+	u8 sequential;
+	u8 deferred;	/* a bio that another task submits */
+	u8 pad[6];
+};
+
+/* A bio in flight, from Q to its completion; of the last part, if it was split. */
+struct who_bio {
+	u64 key;	/* the bio */
+	u64 q;
+	struct who_id id;
+	s32 kernel_stack, user_stack;
+	u32 dev, bytes;
+	u8 class;
+	u8 nested;	/* submitted by a driver on behalf of another bio (dm, md) */
+	u8 dev_sequential;
+	u8 pad[5];
+};
+
 /*
  * Which of @nr classes, the first of which ends at 2^(@min_exp + 1), a value is
  * in, by the number of its bucket in a histogram: each power of two has as many.

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "disk.h"
@@ -99,6 +100,45 @@ struct session_sizes session_sizes_for(const struct session_opts *o, u32 cpus, u
 	return z;
 }
 
+/* Until 6.0 a value of an array was as long as the kernel can allocate in one piece. */
+#define VALUE_ALWAYS (4u << 20)
+
+static size_t longest_value(void)
+{
+	_cleanup_close_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "iop_value", sizeof(u32), VALUE_ALWAYS + 8, 1, NULL);
+
+	return fd < 0 ? VALUE_ALWAYS : SIZE_MAX;
+}
+
+/* A table of slots is the only value of its map (bpf/slots.bpf.h). */
+static int size_slots(struct object *o, const struct session_sizes *z)
+{
+	const struct {
+		const char *map;
+		size_t slot_bytes;
+		u32 slots, *mask;
+	} want[] = {
+		{ "bios_slots", sizeof(struct bio_slot), z->bios, o->bios_mask },
+		{ "rqs_slots", sizeof(struct rq_slot), z->rqs, o->rqs_mask },
+		{ "ops_slots", sizeof(struct op), z->ops, o->ops_mask },
+		{ "who_bios_slots", sizeof(struct who_bio), z->who_bios, o->who_bios_mask },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		size_t bytes = want[i].slots * want[i].slot_bytes, most = bytes <= VALUE_ALWAYS ? bytes : longest_value();
+		u32 slots = want[i].slots;
+		int err;
+
+		while (slots * want[i].slot_bytes > most)
+			slots /= 2;
+		err = bpf_map__set_value_size(object_map(o, want[i].map), slots * (u32)want[i].slot_bytes);
+		if (err)
+			return err;
+		*want[i].mask = slots - 1;
+	}
+	return 0;
+}
+
 int session_size_maps(struct object *o, const struct session_sizes *z)
 {
 	const struct {
@@ -108,9 +148,6 @@ int session_size_maps(struct object *o, const struct session_sizes *z)
 		{ "counts", z->shards },
 		{ "block_stats", z->shards * NR_BLOCK_ROWS },
 		{ "op_stats", z->op_rows },
-		{ "bios_slots", z->bios },
-		{ "rqs_slots", z->rqs },
-		{ "ops_slots", z->ops },
 		{ "dones", 2 * z->cpus },
 		{ "tree", z->tree },
 		{ "ring", z->ring_bytes },
@@ -124,7 +161,6 @@ int session_size_maps(struct object *o, const struct session_sizes *z)
 		{ "who_ops", z->who_ops },
 		{ "who_streams", z->who_streams },
 		{ "who_dirtiers", z->who_dirtiers },
-		{ "who_bios_slots", z->who_bios },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
@@ -133,11 +169,7 @@ int session_size_maps(struct object *o, const struct session_sizes *z)
 		if (err)
 			return err;
 	}
-	*o->who_bios_mask = z->who_bios - 1;
-	*o->bios_mask = z->bios - 1;
-	*o->rqs_mask = z->rqs - 1;
-	*o->ops_mask = z->ops - 1;
-	return 0;
+	return size_slots(o, z);
 }
 
 static u64 maps_bytes(const struct object *o, u32 cpus)

@@ -158,7 +158,7 @@ static int forget_interrupts(struct session *s)
 static int cut_operations(struct session *s, u64 *ret_cut)
 {
 	struct bpf_map *map = object_map(&s->object, "ops_slots");
-	size_t slots = bpf_map__max_entries(map), len = slots * sizeof(struct op);
+	size_t len = bpf_map__value_size(map), slots = len / sizeof(struct op);
 	struct op *ops = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 	u64 cut = 0;
 

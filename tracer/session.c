@@ -267,12 +267,12 @@ int session_drain(struct session *s)
 
 /* ---- what is in flight ---- */
 
-static int map_table(struct session *s, const char *name, struct slot_table *t)
+static int map_table(struct session *s, const char *name, size_t slot_bytes, struct slot_table *t)
 {
 	t->data = map_array(s, name);
 	if (!t->data)
 		return -errno;
-	t->slots = bpf_map__max_entries(object_map(&s->object, name));
+	t->slots = (u32)(bpf_map__value_size(object_map(&s->object, name)) / slot_bytes);
 	return 0;
 }
 
@@ -283,11 +283,11 @@ static int map_tables(struct session *s)
 	int err = 0;
 
 	if (!t->ops.slots)
-		err = map_table(s, "ops_slots", &t->ops);
+		err = map_table(s, "ops_slots", sizeof(struct op), &t->ops);
 	if (!err && !t->bios.slots)
-		err = map_table(s, "bios_slots", &t->bios);
+		err = map_table(s, "bios_slots", sizeof(struct bio_slot), &t->bios);
 	if (!err && !t->rqs.slots)
-		err = map_table(s, "rqs_slots", &t->rqs);
+		err = map_table(s, "rqs_slots", sizeof(struct rq_slot), &t->rqs);
 	return err;
 }
 
