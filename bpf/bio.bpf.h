@@ -222,6 +222,32 @@ static __always_inline u32 bio_bop(struct bio *bio)
 	return bop == BOP_WRITE && !bio->bi_iter.bi_size ? BOP_FLUSH : bop;
 }
 
+/*
+ * Where it is queued. The device's address is one load, its number four: they
+ * are made when it ends, of what is not a request's alone (bio_slot_dev()).
+ */
+static __always_inline void bio_slot_disk(struct bio_slot *b, struct bio *bio)
+{
+	b->dev = 0;
+	if (bpf_core_field_exists(bio->bi_bdev))
+		b->bdev = address(bio->bi_bdev);
+	if (!cfg.tell && cfg.kernel_q && bpf_core_field_exists(bio->bi_bdev))
+		return;
+	b->dev = disk_dev(bio_disk(bio));
+	b->bop = bio_bop(bio);
+}
+
+static __always_inline u32 bio_slot_dev(const struct bio_slot *b)
+{
+	struct block_device *bdev = (struct block_device *)b->bdev;
+	struct gendisk *disk;
+
+	if (b->dev || !bpf_core_field_exists(bdev->bd_disk))
+		return b->dev;
+	disk = BPF_CORE_READ(bdev, bd_disk);
+	return (u32)BPF_CORE_READ(disk, major) << 20 | (u32)BPF_CORE_READ(disk, first_minor);
+}
+
 static __always_inline bool bio_filtered(void)
 {
 	return owner_filtered() || cfg.bop_mask || cfg.nr_devs;
@@ -296,9 +322,7 @@ static __always_inline int bio_queued(struct bio *bio, bool held)
 		count(COUNT_EXCLUDED);
 	if (!op || cfg.tell)
 		bio_set_owner(b, bio, task, above);
-	b->dev = disk_dev(bio_disk(bio));
-	if (cfg.tell || !cfg.kernel_q)
-		b->bop = bio_bop(bio);
+	bio_slot_disk(b, bio);
 	return 0;
 }
 
@@ -409,6 +433,7 @@ static __always_inline int on_split(struct bio *bio)
 	b->g = w->g;
 	b->op = w->op;
 	b->dev = w->dev;
+	b->bdev = w->bdev;
 	b->bytes = bio->bi_iter.bi_size;
 	b->bop = w->bop;
 	b->own = w->own;

@@ -7,7 +7,7 @@
  * (tracer/stamp.h): then most requests are known by their completion alone.
  * Else a bio has a slot from Q, and a request one from its first own stamp.
  */
-#include "complete.bpf.h"
+#include "plain-block.bpf.h"
 #include "level.bpf.h"
 
 /* A bio has been queued: where from? Not where the throttle's worker lets it go. */
@@ -36,7 +36,8 @@ static __noinline int stacks_queued(void *ctx, u64 address);
 /* Only the program itself has the context that a stack is taken by. */
 #define BIO_HOOK(call, bio) ((call), cfg.who & WHO_STACKS ? stacks_queued(ctx, address(bio)) : 0)
 
-HOOK("?tp_btf/block_bio_queue", bio_queue, (struct bio *bio), BIO_HOOK(ON_BIO_QUEUE(bio), bio))
+HOOK_PLAIN("?tp_btf/block_bio_queue", bio_queue, (struct bio *bio), plain_vfs, plain_bio_queue(bio),
+	   BIO_HOOK(ON_BIO_QUEUE(bio), bio))
 HOOK("?fentry/__blk_throtl_bio", bio_throttle, (struct bio *bio), BIO_HOOK(on_bio_throttle(bio), bio))
 HOOK("?tp_btf/block_getrq", getrq, (struct bio *bio), on_bio_got(bio))
 HOOK("?tp_btf/block_bio_backmerge", bio_backmerge, (struct bio *bio), on_bio_merged(bio, false))
@@ -48,8 +49,9 @@ HOOK("?tp_btf/block_rq_insert", rq_insert, (struct request *rq), on_insert(rq))
 HOOK("?tp_btf/block_rq_issue", rq_issue, (struct request *rq), on_issue(rq))
 HOOK("?tp_btf/block_rq_requeue", rq_requeue, (struct request *rq), on_requeue(rq))
 HOOK("?tp_btf/block_rq_merge", rq_merge, (struct request *rq), on_absorbed(rq))
-HOOK("?tp_btf/block_rq_complete", rq_complete, (struct request *rq, int error, unsigned int nr_bytes),
-     on_complete(rq, (s16)error, nr_bytes))
+HOOK_PLAIN("?tp_btf/block_rq_complete", rq_complete,
+	   (struct request *rq, int error, unsigned int nr_bytes), plain,
+	   plain_complete(rq, error, nr_bytes), on_complete(rq, (s16)error, nr_bytes))
 
 /* until 5.10 with the queue, and merges with the request */
 HOOK("?tp_btf/block_bio_queue", bio_queue_q, (void *q, struct bio *bio), BIO_HOOK(ON_BIO_QUEUE(bio), bio))
@@ -75,4 +77,5 @@ SEC("?kprobe/virtqueue_add_sgs") int BPF_KPROBE(virtio_add_kprobe, void *vq, voi
 	return ACTIVE() ? on_handed((u64)data) : 0;
 }
 HOOK("?fentry/blk_mq_complete_request", rq_done, (void *rq), on_done(address(rq)))
-HOOK("?fentry/blk_mq_complete_request_remote", rq_done_remote, (void *rq), on_done(address(rq)))
+HOOK_PLAIN("?fentry/blk_mq_complete_request_remote", rq_done_remote, (void *rq), plain, plain_done(address(rq)),
+	   on_done(address(rq)))

@@ -301,75 +301,6 @@ static __always_inline bool done_begun(struct request *rq, struct bio *bio, stru
 	       dev_wanted(d->dev, d->dev);
 }
 
-/*
- * What nearly every request is where the kernel stamps: one bio, done at once,
- * in order, nothing to be told. False: not that, and nothing has been done.
- */
-static __always_inline bool complete_plain(struct request *rq, struct bio *bio)
-{
-	struct bio_slot *b = cfg.bio_slots ? bios_find(address(bio)) : NULL;
-	struct rq_slot *r = rqs_find(address(rq));
-	struct rq_stamps s = { .d = rq->io_start_time_ns };
-	struct gendisk *disk = rq_disk(rq);
-	u64 taken, handed;
-	struct iop_block_stats *stats;
-	u32 bop = bio_bop(bio), dev;
-	int row;
-
-	if (!disk || (b ? b->own : owner_filtered()))
-		return false;
-	dev = disk_dev(disk);
-	if (!b && (!bop_wanted(bop) || !dev_wanted(dev, rq_part(rq, dev))))
-		return false;
-	s.c = bpf_ktime_get_ns();
-	s.q = bio_queue_time(bio, s.c);
-	s.g = rq_got(rq, s.q);
-	if (s.q < enabled_ns || s.g < s.q || s.d < s.g || s.c < s.d)
-		return false;
-	taken = handed = s.d;
-	if (r) {
-		s.i = r->i;
-		s.p = r->p;
-		s.h = r->h;
-		s.e = r->e;
-		if (r->requeues)
-			return false;
-		if (s.p)
-			taken = s.p;
-		if (s.h)
-			handed = s.h;
-		if ((s.i && (s.i < s.g || taken < s.i)) || taken < s.g || s.d < taken || handed < s.d ||
-		    s.c < handed || (s.e && (s.e < handed || s.c < s.e)))
-			return false;
-	}
-	row = row_of(dev, bop);
-	stats = row < 0 ? NULL : block_stats_at((u32)row);
-	if (!stats)
-		return false;
-#define ADD(stage, ns) hist_add(&stats->h[(stage) - BLOCK_STAGE_FIRST], ns, ROW_ATOMIC(false))
-	ADD(STAGE_Q2G, s.g - s.q);
-	ADD(STAGE_G2I, (s.i ? s.i : taken) - s.g);
-	if (s.i)
-		ADD(STAGE_I2D, taken - s.i);
-	if (s.p || s.h)
-		ADD(STAGE_DRIVER, handed - taken);
-	ADD(STAGE_DEVICE, (s.e ? s.e : s.c) - handed);
-	if (s.e)
-		ADD(STAGE_COMPLETE, s.c - s.e);
-#undef ADD
-	hist_add(&stats->h[BLOCK_HIST_TOTAL], s.c - s.q, ROW_ATOMIC(false));
-	row_add(&stats->c.count, 1, ROW_ATOMIC(false));
-	row_add(&stats->c.bytes, rq->__data_len, ROW_ATOMIC(false));
-	if (b) {
-		if (TIER(TIER_VFS))
-			op_bio_done(b->op, &s, dev, NULL);
-		bio_slot_release(b);
-	}
-	if (r)
-		rq_slot_release(r);
-	return true;
-}
-
 static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_bytes)
 {
 	u32 scratch = done_here();
@@ -383,9 +314,6 @@ static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_by
 	/* done when its last byte is: this hook fires for each part */
 	if (nr_bytes < rq->__data_len)
 		return on_part_done(rq, nr_bytes);
-	if (cfg.kernel_d && !cfg.tell && !cfg.min_lat_ns && bio && bio == rq->biotail && !status &&
-	    !bios_in_parts && complete_plain(rq, bio))
-		return 0;
 	d = done_at(scratch);
 	if (!d || !rq_disk(rq))
 		return 0;

@@ -22,8 +22,10 @@
 
 struct dev_slot {
 	u32 dev;	/* 0: free */
-	u16 row_plus_1[NR_BOPS];
+	u16 row_plus_1[8];	/* by iop_block_op */
 };
+
+#define KIND_ASK 0xfe
 
 /* How a system call becomes an operation. Argument numbers are 1-based; 0: none. */
 struct iop_syscall {
@@ -57,6 +59,8 @@ struct iop_config {
 	u8 probe_resched;	/* count the calls of cond_resched */
 	u8 shared_shards;	/* by CPUs or by preempted programs: adders must be atomic */
 	u8 stand_in;	/* these are the second copies (standin.bpf.h) */
+	u8 plain;	/* nothing but statistics, no filter (plain.bpf.h) */
+	u8 plain_vfs;	/* ... and functions of file systems are hooked */
 	u32 shard_mask;
 	u32 self_tgid;
 	u64 own_file;	/* inode that the report is written to, when it is on a disk; 0: none */
@@ -97,9 +101,11 @@ struct iop_config {
 	u8 bop_of[NR_REQ_OPS];	/* REQ_OP_* of this kernel -> iop_block_op */
 	u8 uring_kind[NR_URING_OPS];
 	u8 op_row[MAX_VIAS][MAX_KINDS];	/* iop_op_row */
+	u8 plain_kind[NR_SYSCALLS];	/* each of these calls is one, of a file; KIND_ASK: ask below */
 	struct iop_syscall syscalls[NR_SYSCALLS];
 };
 
+_Static_assert(NR_BOPS <= 8, "dev_slot is too small");
 _Static_assert(NR_VIAS <= MAX_VIAS && NR_KINDS <= MAX_KINDS, "op_row is too small");
 
 #endif

@@ -29,8 +29,8 @@ u32 aio_end_hooked = 0;
 /* --top without --threshold: user space raises and lowers it. */
 u64 top_threshold_ns = 0;
 
-/* The whole body is dead code with cfg.floor: what is left is the hook. */
-#define ACTIVE() (!cfg.floor && enabled_ns)
+/* With cfg.floor it stays so: what is left is the hook. */
+#define ACTIVE() (enabled_ns)
 #define TIER(t) (cfg.tier >= (t))
 
 /*
@@ -43,6 +43,27 @@ u64 top_threshold_ns = 0;
 		if (STAND_ASIDE() || !ACTIVE()) \
 			return 0;      \
 		return call;           \
+	}
+/*
+ * The same with what it does nearly always where nothing but statistics is
+ * asked for (plain.bpf.h): @plain says whether it has. What it does else is a
+ * function of its own, or the registers of that would be spilled in this.
+ */
+#define HOOK_PLAIN(sec, name, args, is, plain, call)                \
+	static __noinline int BPF_PROG(name##_any, UNPACK args)     \
+	{                                                           \
+		return call;                                        \
+	}                                                           \
+	SEC(sec) int BPF_PROG(name, UNPACK args)                    \
+	{                                                           \
+		if (STAND_ASIDE() || !ACTIVE())                     \
+			return 0;                                   \
+		if (!cfg.is) {                                      \
+			/* a call of its own, which the verifier removes */ \
+			asm volatile("");                           \
+			return name##_any(ctx);                     \
+		}                                                   \
+		return (plain) ? 0 : name##_any(ctx);               \
 	}
 #define UNPACK(...) __VA_ARGS__
 
@@ -159,21 +180,29 @@ static __always_inline u32 hist_shift(u64 *v)
 /* Each power of two has as many buckets: those of v >> 8 are those of v, 8 octaves down. */
 static __always_inline u32 hist_bucket(u64 v)
 {
-	u32 octaves = v < HIST_DIRECT ? 0 : hist_shift(&v);
+	u32 octaves;
 
-	/* the compiler knows the bound, older verifiers must be told */
+	if (v < HIST_DIRECT) {
+		/* the compiler knows the bound, older verifiers must be told */
+		barrier_var(v);
+		return cfg.bucket_of[v & (HIST_DIRECT - 1)];
+	}
+	octaves = hist_shift(&v);
 	barrier_var(v);
 	return cfg.bucket_of[v & (HIST_DIRECT - 1)] + octaves;
 }
 
 static __always_inline void hist_add(struct iop_hist *h, u64 ns, bool atomic)
 {
-	u32 *bucket = &h->n[hist_bucket(ns)];
+	/* where n[] would begin if the histogram began with it: the rest is an offset of the access */
+	u32 *n = (u32 *)h + hist_bucket(ns);
 
+	barrier_var(n);
+	n += __builtin_offsetof(struct iop_hist, n) / sizeof(*n);
 	if (atomic)
-		__sync_fetch_and_add(bucket, 1);
+		__sync_fetch_and_add(n, 1);
 	else
-		*bucket += 1;
+		*n += 1;
 	row_add(&h->sum_ns, ns, atomic);
 	/* never atomic: user space mends a lost race from the topmost bucket */
 	if (ns > h->max_ns)

@@ -4,6 +4,7 @@
  * I/O through iomap, dirty throttling, waiting for writeback. The sleeps of
  * the last two are seen by the switch hook of full.bpf.c.
  */
+#include "plain-cache.bpf.h"
 
 /*
  * Is the mapping that of the operation's file? Metadata of a file system goes
@@ -119,21 +120,6 @@ static __always_inline int on_accessed(u64 mapping)
 	return 0;
 }
 
-/* ... of a page, until 5.15 */
-static __always_inline struct address_space *folio_mapping(struct folio *folio)
-{
-	struct page *page = (struct page *)folio;
-
-	return bpf_core_field_exists(folio->mapping) ? folio->mapping : page->mapping;
-}
-
-static __always_inline u64 folio_index(struct folio *folio)
-{
-	struct page *page = (struct page *)folio;
-
-	return bpf_core_field_exists(folio->index) ? folio->index : page->index;
-}
-
 /* A folio came into the cache: what was looked for was not there. */
 static __always_inline int on_folio_added(struct folio *folio)
 {
@@ -144,6 +130,8 @@ static __always_inline int on_folio_added(struct folio *folio)
 		return 0;
 	if (!on_own_mapping(o, folio_mapping(folio)))
 		return 0;
+	if (!o->has_offset && o->regs)
+		op_ask_range((int)o->index);
 	last = o->has_offset && o->len ? (o->offset + o->len - 1) >> PAGE_SHIFT : -1ull;
 	if (folio_index(folio) > last)
 		o->folios_ahead++;
@@ -190,8 +178,8 @@ HOOK("?fexit/filemap_write_and_wait_range", range_end,
      (struct address_space *mapping), on_range_end(mapping))
 HOOK("?tp_btf/mm_filemap_get_pages", get_pages, (struct address_space *mapping),
      on_get_pages(mapping))
-HOOK("?tp_btf/mm_filemap_add_to_page_cache", folio_added, (struct folio *folio),
-     on_folio_added(folio))
+HOOK_PLAIN("?tp_btf/mm_filemap_add_to_page_cache", folio_added, (struct folio *folio), plain_vfs,
+	   plain_folio_added(folio), on_folio_added(folio))
 HOOK("?tp_btf/folio_wait_writeback", wait_writeback, (struct folio *folio),
      on_sleep_cause(CAUSE_WBWAIT))
 HOOK("?tp_btf/wait_on_page_writeback", wait_page_writeback, (void *page), on_sleep_cause(CAUSE_WBWAIT))

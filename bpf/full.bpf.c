@@ -102,9 +102,9 @@ static __always_inline int on_irq_exit(void)
 	return 0;
 }
 
-HOOK("?tp_btf/sched_switch", task_switch,
-     (bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state),
-     on_switch(ctx, preempt, prev, next, prev_state))
+HOOK_PLAIN("?tp_btf/sched_switch", task_switch,
+	   (bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state), plain_vfs,
+	   plain_switch(preempt && !prev_state, prev, next), on_switch(ctx, preempt, prev, next, prev_state))
 /* until 5.17 */
 HOOK("?tp_btf/sched_switch", task_switch_3,
      (bool preempt, struct task_struct *prev, struct task_struct *next),

@@ -17,7 +17,7 @@ static __always_inline void bio_account(struct bio *bio, const struct bio_slot *
 		count(COUNT_SHORT_RQS);
 		return;
 	}
-	row = row_of(b->dev, bop == BOP_WRITE && !b->bytes ? BOP_FLUSH : bop);
+	row = row_of(bio_slot_dev(b), bop == BOP_WRITE && !b->bytes ? BOP_FLUSH : bop);
 	r = row < 0 ? NULL : block_stats_at((u32)row);
 	if (!r)
 		return;
@@ -33,7 +33,7 @@ static __always_inline void bio_account(struct bio *bio, const struct bio_slot *
 /* A level may have handed the bio itself on to a device below (bcache). */
 static __always_inline bool bio_handed_on(struct bio *bio, const struct bio_slot *b)
 {
-	return b->dev != disk_dev(bio_disk(bio));
+	return bio_slot_dev(b) != disk_dev(bio_disk(bio));
 }
 
 /* What is left of it once it has ended may begin elsewhere. */
@@ -55,7 +55,7 @@ static __always_inline void level_part_add(const struct op *o, struct bio *bio, 
 	p->q_ns = s->q;
 	p->c_ns = s->c;
 	p->sector = bio_sector(bio, b);
-	p->dev = b->dev;
+	p->dev = bio_slot_dev(b);
 	p->bytes = b->bytes;
 	p->tag = -1;
 	p->status = (s16)bio->bi_status;
@@ -77,7 +77,7 @@ static __always_inline void op_level_done(struct op *o, struct bio *bio, const s
 	/* a request below tells more */
 	if (o->dev)
 		return;
-	o->dev = b->dev;
+	o->dev = bio_slot_dev(b);
 	if (cfg.tell)
 		o->sector = bio_sector(bio, b);
 }

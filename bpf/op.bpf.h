@@ -116,10 +116,12 @@ static __always_inline struct op *op_begin(u64 key, const struct task_struct *ta
 	ZERO(o, off_ns, folios_added);
 	if (TIER(TIER_FILEMAP))
 		ZERO(o, folios_added, irq_ns);
+	o->irq_ns = 0;
 	if (TIER(TIER_FULL))
 		ZERO(o, irq_ns, index);
 	o->refs = 1;
 	o->fd = -1;
+	o->regs = 0;
 	o->end_seen = o->again = 0;
 	if (cfg.tell) {
 		o->sector = 0;
@@ -298,7 +300,7 @@ static __always_inline void op_give(struct op *o, enum iop_stage stage, u64 ns)
 /* Time on the CPU: interrupts on top of it are a stage of their own. */
 static __always_inline void op_give_cpu(struct op *o, enum iop_stage stage, u64 ns)
 {
-	if (TIER(TIER_FULL) && o->irq_ns) {
+	if (o->irq_ns) {
 		u64 irq = exchange_u64(&o->irq_ns, 0);
 
 		if (irq > ns)
@@ -395,6 +397,7 @@ static __always_inline void op_switched_in(struct op *o)
 	if (o->ended)
 		return;
 	o->off_ns = 0;
+	o->slept = 1;
 	o->cause = CAUSE_NONE;
 	if (off == OFF_FOR_IO && !some_ended && o->refs > 1)
 		return;

@@ -44,6 +44,21 @@ static __always_inline u64 page_mapping(u64 page, u64 *ret_index)
 	}
 }
 
+/* Of a folio that the kernel vouches for; of a page, until 5.15. */
+static __always_inline struct address_space *folio_mapping(struct folio *folio)
+{
+	struct page *page = (struct page *)folio;
+
+	return bpf_core_field_exists(folio->mapping) ? folio->mapping : page->mapping;
+}
+
+static __always_inline u64 folio_index(struct folio *folio)
+{
+	struct page *page = (struct page *)folio;
+
+	return bpf_core_field_exists(folio->index) ? folio->index : page->index;
+}
+
 /* One of the names of an inode; NULL: it has none now. */
 static __always_inline struct dentry *inode_name(struct inode *inode)
 {

@@ -17,6 +17,8 @@
  *	bios_claim(key, &index)	the slot and where it is, or NULL
  *	bios_release(slot)
  *	bios_at(index)		never NULL: of an index out of bounds it is some slot
+ *	bios_home(key)		where it is as long as it is not displaced
+ *	bios_take(key)		its home, claimed; NULL: that was not so simple
  * and the rodata `bios_mask` (number of slots - 1), which user space sets
  * together with the size of the map. That has one value, all slots, and is not
  * looked up (MAP_VALUE): a look-up is thrice the instructions.
@@ -49,7 +51,21 @@
 	} name##_slots SEC(".maps");                                                  \
 	static __always_inline slot_t *name##_at(u32 index)                           \
 	{                                                                             \
-		return (slot_t *)MAP_VALUE(name##_slots) + (index & name##_mask);     \
+		slot_t *s = (slot_t *)MAP_VALUE(name##_slots) + (index & name##_mask); \
+                                                                                      \
+		/* one register, not two to be added up at each access */             \
+		barrier_var(s);                                                       \
+		return s;                                                             \
+	}                                                                             \
+	static __always_inline slot_t *name##_home(u64 key)                           \
+	{                                                                             \
+		return name##_at(slot_hash(key));                                     \
+	}                                                                             \
+	static __always_inline slot_t *name##_take(u64 key)                           \
+	{                                                                             \
+		slot_t *s = name##_home(key);                                         \
+                                                                                      \
+		return SLOT_KEY(s) || name##_displaced || swap_if_u64(&s->key, 0, key) ? NULL : s; \
 	}                                                                             \
 	/* out of the way of the paths that call them: hardly ever run */             \
 	__attribute__((noinline)) int name##_find_in(u32 hash, u64 key)               \

@@ -56,13 +56,16 @@ struct op {
 	u8 dev_wanted, has_offset;
 	u8 in_fs;	/* has been handed to the file system; of a batch: current_key has */
 	u8 ended;	/* its time is over, being accounted for */
+	u8 slept;	/* was off the CPU */
+	u8 pad3[7];
 	/* ... from tier filemap */
-	u32 folios_added, folios_ahead, lookups, accessed;
+	u32 folios_added, folios_ahead, lookups, accessed;	/* two words: plain-op.bpf.h */
 	/* ... in tier full */
 	u64 irq_ns;	/* interrupts since the cursor, not yet taken out */
 	u64 resched_ns;
-	u32 resched, resched_calls;
+	u32 resched, resched_calls;	/* one word: likewise */
 	/* set at the begin */
+	u64 regs;	/* of a system call whose arguments have not been asked for; else 0 */
 	u32 index;	/* of this slot */
 	u32 generation;
 	u32 refs;	/* bios in flight, and 1 while being submitted */
@@ -95,16 +98,22 @@ struct bio_slot {
 	u64 key;	/* the bio, or the request for what is left of it */
 	u64 q, g;	/* own stamps; 0: the kernel's own are used */
 	u64 op;		/* op_handle(), 0: none */
+	u64 bdev;	/* the struct block_device that it was queued on, when `dev` is 0 */
 	u32 bytes;
-	u8 own;		/* the tracer's: left out */
-	u8 rest;	/* what is left of a request that completes in parts */
-	u8 part;	/* counted in bios_in_parts */
-	u8 bop;		/* with own stamps, or when it is to be told */
-	u32 dev;	/* disk that it was queued on */
-	u8 held;	/* seen before the throttle, not queued yet */
-	u8 partials;	/* with `rest`: completions of parts */
-	u8 live;	/* 0 in a free slot */
-	u8 pad;
+	u32 dev;	/* disk that it was queued on; 0: as `bdev` says */
+	union {
+		struct {
+			u8 own;		/* the tracer's: left out */
+			u8 rest;	/* what is left of a request that completes in parts */
+			u8 part;	/* counted in bios_in_parts */
+			u8 bop;		/* with own stamps, or when it is to be told */
+			u8 held;	/* seen before the throttle, not queued yet */
+			u8 partials;	/* with `rest`: completions of parts */
+			u8 live;	/* 0 in a free slot */
+			u8 pad;
+		};
+		u64 flags;	/* all of them */
+	};
 	u32 submitter;	/* its thread, when `owner` is the initiator; 0: they are the same */
 	u32 pad2;
 	struct owner owner;

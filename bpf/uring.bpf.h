@@ -26,6 +26,9 @@ static __always_inline void uring_set_offset(struct op *o, u64 req)
 	o->len = BPF_CORE_READ(rw, len);
 }
 
+/* Requests are worked on by tasks that are in no system call. */
+u32 uring_in_use = 0;
+
 /* The operation that began, or NULL. */
 static __always_inline struct op *uring_begin(u64 req, u8 opcode)
 {
@@ -37,6 +40,9 @@ static __always_inline struct op *uring_begin(u64 req, u8 opcode)
 	/* a polling thread submits outside any call: its batch lasts as long as it does */
 	if (!batch)
 		batch = op_begin_carrier(tid_key, KIND_URING_BATCH);
+	/* written once: it is read by all processors */
+	if (!uring_in_use)
+		uring_in_use = 1;
 	if (batch && batch->kind == KIND_URING_BATCH) {
 		batch->current_key = req;
 		batch->in_fs = 0;

@@ -7,7 +7,7 @@
  */
 #include "aio.bpf.h"
 #include "fault.bpf.h"
-#include "uring.bpf.h"
+#include "plain-op.bpf.h"
 
 /* 1-based argument of the system call; 0: none. */
 static __always_inline u64 sys_arg(struct pt_regs *regs, int n)
@@ -153,6 +153,47 @@ __global_fn int op_find_file(int index, u32 fd)
 		o->dev_wanted = 0;
 	else if (op_on_wanted_dev(o))
 		o->dev_wanted = 1;
+	return 0;
+}
+
+/* The same by an address that the verifier does not know. */
+static __always_inline u64 sys_arg_at(struct pt_regs *regs, int n)
+{
+	switch (n) {
+	case 1:
+		return PT_REGS_PARM1_CORE_SYSCALL(regs);
+	case 2:
+		return PT_REGS_PARM2_CORE_SYSCALL(regs);
+	case 3:
+		return PT_REGS_PARM3_CORE_SYSCALL(regs);
+	case 4:
+		return PT_REGS_PARM4_CORE_SYSCALL(regs);
+	}
+	return 0;
+}
+
+/* plain_sys_enter() left it to the file system to tell the range, and no hook in that has. */
+__global_fn int op_ask_range(int index)
+{
+	struct op *o = ops_at((u32)index);
+	struct pt_regs *regs = (struct pt_regs *)o->regs;
+	const volatile struct iop_syscall *sc;
+	u64 nr;
+
+	o->regs = 0;
+#if defined(__TARGET_ARCH_x86)
+	nr = BPF_CORE_READ(regs, orig_ax);
+#else
+	nr = (u64)BPF_CORE_READ(regs, syscallno);
+#endif
+	if (nr >= NR_SYSCALLS)
+		return 0;
+	sc = &cfg.syscalls[nr];
+	o->len = sys_arg_at(regs, sc->len_arg);
+	if (!sc->offset_arg)
+		return 0;
+	o->offset = sys_arg_at(regs, sc->offset_arg);
+	o->has_offset = o->offset != -1ull;
 	return 0;
 }
 
@@ -366,25 +407,27 @@ static __always_inline int on_free(struct task_struct *p)
 	return 0;
 }
 
-HOOK("?tp_btf/sys_enter", sys_enter, (struct pt_regs *regs, long id), on_sys_enter(regs, (u64)id))
-HOOK("?tp_btf/sys_exit", sys_exit, (struct pt_regs *regs, long ret), on_sys_exit(regs, ret))
+HOOK_PLAIN("?tp_btf/sys_enter", sys_enter, (struct pt_regs *regs, long id), plain_vfs,
+	   plain_sys_enter(regs, (u64)id), on_sys_enter(regs, (u64)id))
+HOOK_PLAIN("?tp_btf/sys_exit", sys_exit, (struct pt_regs *regs, long ret), plain_vfs, plain_sys_exit(ret),
+	   on_sys_exit(regs, ret))
 HOOK("?tp_btf/sched_process_exit", task_exit, (struct task_struct *p), on_task_exit(p))
 HOOK("?tp_btf/sched_process_fork", task_fork,
      (struct task_struct *parent, struct task_struct *child), on_fork(parent, child))
 HOOK("?tp_btf/sched_process_free", task_free, (struct task_struct *p), on_free(p))
-HOOK("?tp_btf/io_uring_submit_req", uring_submit, (struct io_kiocb *req),
-     on_uring_submit(address(req), req->opcode))
-HOOK("?tp_btf/io_uring_submit_sqe", uring_submit_sqe, (struct io_kiocb *req),
-     on_uring_submit(address(req), req->opcode))
+HOOK_PLAIN("?tp_btf/io_uring_submit_req", uring_submit, (struct io_kiocb *req), plain_vfs,
+	   plain_uring_submit(address(req), req->opcode), on_uring_submit(address(req), req->opcode))
+HOOK_PLAIN("?tp_btf/io_uring_submit_sqe", uring_submit_sqe, (struct io_kiocb *req), plain_vfs,
+	   plain_uring_submit(address(req), req->opcode), on_uring_submit(address(req), req->opcode))
 HOOK("?tp_btf/io_uring_submit_sqe", uring_submit_named,
      (void *ring, void *req, u8 opcode, u64 user_data),
      on_uring_submit_named(address(ring), address(req), opcode, user_data))
-HOOK("?tp_btf/io_uring_complete", uring_complete,
-     (struct io_ring_ctx *ring_ctx, void *req, struct io_uring_cqe *cqe),
-     on_uring_complete(address(req), cqe->res))
-HOOK("?tp_btf/io_uring_complete", uring_complete_res,
-     (struct io_ring_ctx *ring_ctx, void *req, u64 user_data, int res),
-     on_uring_complete(address(req), res))
+HOOK_PLAIN("?tp_btf/io_uring_complete", uring_complete,
+	   (struct io_ring_ctx *ring_ctx, void *req, struct io_uring_cqe *cqe), plain_vfs,
+	   plain_uring_complete(address(req), cqe->res), on_uring_complete(address(req), cqe->res))
+HOOK_PLAIN("?tp_btf/io_uring_complete", uring_complete_res,
+	   (struct io_ring_ctx *ring_ctx, void *req, u64 user_data, int res), plain_vfs,
+	   plain_uring_complete(address(req), res), on_uring_complete(address(req), res))
 HOOK("?tp_btf/io_uring_complete", uring_complete_named, (void *ring, u64 user_data, long res),
      on_uring_complete_named(address(ring), user_data, (s32)res))
 HOOK("?fentry/aio_complete_rw", aio_complete, (void *iocb, long res), on_aio_complete(address(iocb), res))
@@ -393,8 +436,8 @@ HOOK("?fentry/aio_complete_rw", aio_complete_again, (void *iocb, long res),
 
 /* by kprobe where modules have no BTF (until 5.10) */
 #define X(point, function, program)                                                      \
-	HOOK("?fentry/" #function, program, (struct kiocb *iocb, struct iov_iter *iter), \
-	     on_fs_iter(iocb, iter))                                                     \
+	HOOK_PLAIN("?fentry/" #function, program, (struct kiocb *iocb, struct iov_iter *iter), \
+		   plain_vfs, plain_fs_iter(iocb, iter), on_fs_iter(iocb, iter))         \
 	SEC("?kprobe/" #function) int BPF_KPROBE(program##_kprobe, struct kiocb *iocb)   \
 	{                                                                                \
 		return ACTIVE() ? on_fs_iter_raw(iocb) : 0;                              \

@@ -271,6 +271,11 @@ static void configure_tables(struct iop_config *c, const struct kernel *k)
 	for (size_t i = 0; i < ARRAY_SIZE(syscalls); i++)
 		if (syscalls[i].nr < NR_SYSCALLS)
 			c->syscalls[syscalls[i].nr] = syscalls[i].sc;
+	for (size_t i = 0; i < NR_SYSCALLS; i++) {
+		const struct iop_syscall *sc = &c->syscalls[i];
+
+		c->plain_kind[i] = sc->kind == KIND_NONE || (sc->only == ONLY_ANY && sc->fd_arg) ? sc->kind : KIND_ASK;
+	}
 	memset(c->uring_kind, KIND_NONE, sizeof(c->uring_kind));
 	for (size_t i = 0; i < ARRAY_SIZE(uring_ops); i++)
 		c->uring_kind[uring_ops[i].opcode] = uring_ops[i].kind;
@@ -310,6 +315,16 @@ void session_plan_stamps(const struct session_opts *o, const struct kernel *k, c
 
 	stamp_look(o->devs, o->nr_devs, &disks);
 	stamp_choose(k, &disks, &needs, ret);
+}
+
+/* After the rest: is it nothing but statistics of everything? */
+static void configure_plain(struct iop_config *c)
+{
+	bool filters = c->tgid || c->tid || c->comm_on || c->tree_on || c->nr_cgroups || c->nr_files || c->nr_dirs ||
+		       c->nr_devs || c->bop_mask || c->kind_mask || c->min_lat_ns;
+
+	c->plain = !filters && !c->tell && !c->who && !c->kernel_stack;
+	c->plain_vfs = c->plain && c->tier >= TIER_VFS && c->fs_hooked;
 }
 
 void session_configure(struct iop_config *c, const struct session_opts *o, const struct kernel *k,
@@ -367,4 +382,5 @@ void session_configure(struct iop_config *c, const struct session_opts *o, const
 	c->fn_resched_from = k->fn_resched_from;
 	c->fn_resched_to = k->fn_resched_to;
 	configure_tables(c, k);
+	configure_plain(c);
 }
