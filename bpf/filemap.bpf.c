@@ -100,7 +100,8 @@ static __always_inline int on_range_end(const struct address_space *mapping)
 	if (!mapping->nrpages)
 		return 0;
 	o = op_here();
-	if (o)
+	/* those that sync wait for what they are about: the sleeps of that are told by their cause */
+	if (o && (o->kind == KIND_READ || o->kind == KIND_WRITE))
 		op_spent(o, STAGE_WBWAIT);
 	return 0;
 }
@@ -174,8 +175,8 @@ HOOK("?fentry/mark_page_accessed", page_accessed, (struct page *page),
      on_accessed(address(page->mapping)))
 HOOK("?fentry/filemap_range_needs_writeback", check_begin, (void *mapping), on_check_begin())
 HOOK("?fexit/filemap_range_needs_writeback", check_end, (void *mapping), on_check_end())
-HOOK("?fexit/filemap_write_and_wait_range", range_end,
-     (struct address_space *mapping), on_range_end(mapping))
+HOOK("?fexit/__filemap_fdatawait_range", wait_end, (struct address_space *mapping), on_range_end(mapping))
+HOOK("?fexit/filemap_write_and_wait_range", range_end, (struct address_space *mapping), on_range_end(mapping))
 HOOK("?tp_btf/mm_filemap_get_pages", get_pages, (struct address_space *mapping),
      on_get_pages(mapping))
 HOOK_PLAIN("?tp_btf/mm_filemap_add_to_page_cache", folio_added, (struct folio *folio), plain_vfs,

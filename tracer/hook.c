@@ -124,7 +124,9 @@ const struct hook_row hook_rows[] = {
 	{ POINT_FOLIO_ACCESSED, BACKEND_FENTRY, "mark_page_accessed", 1, "page_accessed" },
 	{ POINT_CHECK_BEGIN, BACKEND_FENTRY, "filemap_range_needs_writeback", ANY_ARGS, "check_begin" },
 	{ POINT_CHECK_END, BACKEND_FENTRY, "filemap_range_needs_writeback", ANY_ARGS, "check_end" },
-		{ POINT_RANGE_END, BACKEND_FENTRY, "filemap_write_and_wait_range", ANY_ARGS, "range_end" },
+	/* the second is called by each direct read or write, the first where there are pages to wait for */
+	{ POINT_RANGE_END, BACKEND_FENTRY, "__filemap_fdatawait_range", ANY_ARGS, "wait_end" },
+	{ POINT_RANGE_END, BACKEND_FENTRY, "filemap_write_and_wait_range", ANY_ARGS, "range_end" },
 	{ POINT_FOLIO_ADDED, BACKEND_TP_BTF, "mm_filemap_add_to_page_cache", 1, "folio_added" },
 	{ POINT_WAIT_WRITEBACK, BACKEND_TP_BTF, "folio_wait_writeback", 2, "wait_writeback" },
 	{ POINT_WAIT_WRITEBACK, BACKEND_TP_BTF, "wait_on_page_writeback", 2, "wait_page_writeback" },
