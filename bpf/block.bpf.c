@@ -36,7 +36,7 @@ static __noinline int stacks_queued(void *ctx, u64 address);
 /* Only the program itself has the context that a stack is taken by. */
 #define BIO_HOOK(call, bio) ((call), cfg.who & WHO_STACKS ? stacks_queued(ctx, address(bio)) : 0)
 
-HOOK_PLAIN("?tp_btf/block_bio_queue", bio_queue, (struct bio *bio), plain_vfs, plain_bio_queue(bio),
+HOOK_PLAIN("?tp_btf/block_bio_queue", bio_queue, (struct bio *bio), plain_begin, plain_bio_queue(bio),
 	   BIO_HOOK(ON_BIO_QUEUE(bio), bio))
 HOOK("?fentry/__blk_throtl_bio", bio_throttle, (struct bio *bio), BIO_HOOK(on_bio_throttle(bio), bio))
 HOOK("?tp_btf/block_getrq", getrq, (struct bio *bio), on_bio_got(bio))

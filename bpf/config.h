@@ -59,8 +59,9 @@ struct iop_config {
 	u8 probe_resched;	/* count the calls of cond_resched */
 	u8 shared_shards;	/* by CPUs or by preempted programs: adders must be atomic */
 	u8 stand_in;	/* these are the second copies (standin.bpf.h) */
-	u8 plain;	/* nothing but statistics, no filter (plain.bpf.h) */
+	u8 plain;	/* nothing but statistics, of all or of some devices (plain-block.bpf.h) */
 	u8 plain_vfs;	/* ... and functions of file systems are hooked */
+	u8 plain_begin;	/* ... and of all devices */
 	u32 shard_mask;
 	u32 self_tgid;
 	u64 own_file;	/* inode that the report is written to, when it is on a disk; 0: none */

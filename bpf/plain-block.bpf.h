@@ -222,11 +222,14 @@ static __always_inline bool plain_complete_in(struct request *rq, s32 error, u32
 
 	if (!bio || bio != rq->biotail || error || !nr_bytes || nr_bytes != rq->__data_len || bios_in_parts)
 		return false;
+	/* without a slot the device has not been asked for */
+	if (!cfg.bio_slots && cfg.nr_devs)
+		return false;
 	if (cfg.bio_slots) {
 		key = address(bio);
 		b = bios_home(key);
 		if (SLOT_KEY(b) != key) {
-			if (bios_displaced)
+			if (bios_displaced || cfg.nr_devs)
 				return false;
 			b = NULL;
 		} else {

@@ -437,7 +437,7 @@ HOOK("?fentry/aio_complete_rw", aio_complete_again, (void *iocb, long res),
 /* by kprobe where modules have no BTF (until 5.10) */
 #define X(point, function, program)                                                      \
 	HOOK_PLAIN("?fentry/" #function, program, (struct kiocb *iocb, struct iov_iter *iter), \
-		   plain_vfs, plain_fs_iter(iocb, iter), on_fs_iter(iocb, iter))         \
+		   plain_begin, plain_fs_iter(iocb, iter), on_fs_iter(iocb, iter))         \
 	SEC("?kprobe/" #function) int BPF_KPROBE(program##_kprobe, struct kiocb *iocb)   \
 	{                                                                                \
 		return ACTIVE() ? on_fs_iter_raw(iocb) : 0;                              \

@@ -317,14 +317,16 @@ void session_plan_stamps(const struct session_opts *o, const struct kernel *k, c
 	stamp_choose(k, &disks, &needs, ret);
 }
 
-/* After the rest: is it nothing but statistics of everything? */
+/* After the rest: is it nothing but statistics, of everything or of some devices? */
 static void configure_plain(struct iop_config *c)
 {
 	bool filters = c->tgid || c->tid || c->comm_on || c->tree_on || c->nr_cgroups || c->nr_files || c->nr_dirs ||
-		       c->nr_devs || c->bop_mask || c->kind_mask || c->min_lat_ns;
+		       c->bop_mask || c->kind_mask || c->min_lat_ns;
 
 	c->plain = !filters && !c->tell && !c->who && !c->kernel_stack;
 	c->plain_vfs = c->plain && c->tier >= TIER_VFS && c->fs_hooked;
+	/* these would have to ask for the device */
+	c->plain_begin = c->plain_vfs && !c->nr_devs;
 }
 
 void session_configure(struct iop_config *c, const struct session_opts *o, const struct kernel *k,
