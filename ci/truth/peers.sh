@@ -96,9 +96,9 @@ peer_cache_numbers_of_each_file_system()
 		mkfs.$fs -q $force $dev && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt || return
 		# its files have a device number of their own, which is known when it is mounted
 		[ $fs != btrfs ] || trace_opts="--tier full --dev $dev"
-		known --op write --count 149 --fsync-every 149
-		traced $fs-cold known --cold --no-readahead --count 149
-		traced $fs-hot known --count 149
+		$tmp/known-count --target $tmp/mnt/f --contiguous --op write --count 149 --fsync-every 149 >/dev/null
+		traced $fs-cold $tmp/known-count --target $tmp/mnt/f --contiguous --cold --no-readahead --count 149
+		traced $fs-hot $tmp/known-count --target $tmp/mnt/f --contiguous --count 149
 		umount $tmp/mnt
 		same "$fs: misses of cold reads" "$(operations $fs-cold read syscall cache.misses)" 149
 		same "$fs: hits of cold reads" "$(operations $fs-cold read syscall cache.hits)" 0
@@ -106,7 +106,6 @@ peer_cache_numbers_of_each_file_system()
 		same "$fs: hits of hot reads" "$(operations $fs-hot read syscall cache.hits)" 149
 	done
 }
-known() { $tmp/known-count --target $tmp/mnt/f --contiguous "$@" >/dev/null; }
 
 # sysak's nvme probe looks at the last command of a batch alone.
 peer_driver_point_of_the_last_in_a_batch()
