@@ -156,6 +156,7 @@ static int chain(struct io_uring *ring, long i)
 		struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
 
 		io_uring_prep_read_fixed(sqe, 0, buffer, BLOCK, (LINKS * i + l) % 1024 * BLOCK, 0);
+		io_uring_sqe_set_data64(sqe, (unsigned long long)(LINKS * i + l));
 		sqe->flags |= IOSQE_FIXED_FILE | (l < LINKS - 1 ? IOSQE_IO_LINK : 0);
 	}
 	if (io_uring_submit_and_wait(ring, LINKS) != LINKS)
