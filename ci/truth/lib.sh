@@ -172,7 +172,7 @@ summed()
 
 until_ready()
 {
-	until grep -q '^iopath: ready' $tmp/$1.err; do
+	until grep -qs '^iopath: ready' $tmp/$1.err; do
 		kill -0 $2 2>/dev/null || { fail "$1: $(tail -n 1 $tmp/$1.err)"; return 1; }
 		sleep 0.1
 	done

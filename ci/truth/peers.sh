@@ -93,7 +93,7 @@ peer_cache_numbers_of_each_file_system()
 		null t0 memory_backed=1 || return
 		force=-f
 		[ $fs != ext4 ] || force=-F
-		mkfs.$fs -q $force $dev && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt || return
+		mkfs.$fs -q $force $dev >/dev/null && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt || return
 		# its files have a device number of their own, which is known when it is mounted
 		[ $fs != btrfs ] || trace_opts="--tier full --dev $dev"
 		$tmp/known-count --target $tmp/mnt/f --contiguous --op write --count 149 --fsync-every 149 >/dev/null
