@@ -180,10 +180,19 @@ static __always_inline u32 hist_shift(u64 *v)
 /* Each power of two has as many buckets: those of v >> 8 are those of v, 8 octaves down. */
 static __always_inline u32 hist_bucket(u64 v)
 {
+	u32 octaves = v < HIST_DIRECT ? 0 : hist_shift(&v);
+
+	/* the compiler knows the bound, older verifiers must be told */
+	barrier_var(v);
+	return cfg.bucket_of[v & (HIST_DIRECT - 1)] + octaves;
+}
+
+/* The same in two instructions less, where the verifier does not follow both ways for each of many. */
+static __always_inline u32 hist_bucket_plain(u64 v)
+{
 	u32 octaves;
 
 	if (v < HIST_DIRECT) {
-		/* the compiler knows the bound, older verifiers must be told */
 		barrier_var(v);
 		return cfg.bucket_of[v & (HIST_DIRECT - 1)];
 	}
@@ -192,10 +201,10 @@ static __always_inline u32 hist_bucket(u64 v)
 	return cfg.bucket_of[v & (HIST_DIRECT - 1)] + octaves;
 }
 
-static __always_inline void hist_add(struct iop_hist *h, u64 ns, bool atomic)
+static __always_inline void hist_count(struct iop_hist *h, u32 bucket, u64 ns, bool atomic)
 {
 	/* where n[] would begin if the histogram began with it: the rest is an offset of the access */
-	u32 *n = (u32 *)h + hist_bucket(ns);
+	u32 *n = (u32 *)h + bucket;
 
 	barrier_var(n);
 	n += __builtin_offsetof(struct iop_hist, n) / sizeof(*n);
@@ -207,6 +216,11 @@ static __always_inline void hist_add(struct iop_hist *h, u64 ns, bool atomic)
 	/* never atomic: user space mends a lost race from the topmost bucket */
 	if (ns > h->max_ns)
 		h->max_ns = ns;
+}
+
+static __always_inline void hist_add(struct iop_hist *h, u64 ns, bool atomic)
+{
+	hist_count(h, hist_bucket(ns), ns, atomic);
 }
 
 static __always_inline struct iop_block_stats *block_stats_at(u32 row)
@@ -221,6 +235,11 @@ static __always_inline struct iop_op_stats *op_stats_at(u32 op_row)
 	u32 i = this_shard() * NR_OP_ROWS + op_row;
 
 	return bpf_map_lookup_elem(&op_stats, &i);
+}
+
+static __always_inline void plain_add(struct iop_hist *h, u64 ns, bool atomic)
+{
+	hist_count(h, hist_bucket_plain(ns), ns, atomic);
 }
 
 /* ---- device rows: handed out on first use, never taken back ---- */

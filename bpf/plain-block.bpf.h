@@ -123,7 +123,7 @@ static __always_inline void plain_op_done(struct op *o, u32 cpu, const struct pl
 	*holder = 0;
 }
 
-#define ADD(stage, ns) hist_add(&stats->h[(stage) - BLOCK_STAGE_FIRST], ns, atomic)
+#define ADD(stage, ns) plain_add(&stats->h[(stage) - BLOCK_STAGE_FIRST], ns, atomic)
 
 static __always_inline void plain_stages(struct iop_block_stats *stats, const struct plain_rq *s,
 					 const struct rq_slot *r, bool atomic)
@@ -257,7 +257,7 @@ static __always_inline bool plain_complete_in(struct request *rq, s32 error, u32
 	if (!stats)
 		return false;
 	plain_stages(stats, &s, r, atomic);
-	hist_add(&stats->h[BLOCK_HIST_TOTAL], s.c - s.q, atomic);
+	plain_add(&stats->h[BLOCK_HIST_TOTAL], s.c - s.q, atomic);
 	row_add(&stats->c.count, 1, atomic);
 	row_add(&stats->c.bytes, nr_bytes, atomic);
 	if (o)

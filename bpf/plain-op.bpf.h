@@ -57,7 +57,7 @@ static __always_inline bool plain_sys_enter(struct pt_regs *regs, u64 nr)
 
 #define TAKE(which)                                              \
 	if (o->stage[which]) {                                   \
-		hist_add(&r->h[which], o->stage[which], atomic); \
+		plain_add(&r->h[which], o->stage[which], atomic); \
 		o->stage[which] = 0;                             \
 	}
 
@@ -74,7 +74,7 @@ static __always_inline void plain_take_bios(struct op *o, struct iop_op_stats *r
 	left += o->stage[STAGE_RETURN];
 	o->stage[STAGE_RETURN] = 0;
 	if (left)
-		hist_add(&r->h[STAGE_RETURN], left, atomic);
+		plain_add(&r->h[STAGE_RETURN], left, atomic);
 	if (o->nr_bios > 1)
 		row_add(&r->c.bios, o->nr_bios - 1, atomic);
 }
@@ -139,8 +139,8 @@ static __always_inline bool plain_end_in(struct op *o, u64 now, s64 result, bool
 	left += o->stage[STAGE_OTHER];
 	o->stage[STAGE_OTHER] = 0;
 	if (left)
-		hist_add(&r->h[STAGE_OTHER], left, atomic);
-	hist_add(&r->h[STAGE_TOTAL], now - o->t0, atomic);
+		plain_add(&r->h[STAGE_OTHER], left, atomic);
+	plain_add(&r->h[STAGE_TOTAL], now - o->t0, atomic);
 	row_add(&r->c.count, 1, atomic);
 	if (result < 0)
 		row_add(&r->c.errors, 1, atomic);
