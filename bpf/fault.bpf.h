@@ -3,7 +3,7 @@
 #ifndef IOPATH_FAULT_BPF_H
 #define IOPATH_FAULT_BPF_H
 
-#include "plain-op.bpf.h"
+#include "op-end.bpf.h"
 
 #define VM_FAULT_OOM 0x1
 #define VM_FAULT_FAILED 0x872	/* VM_FAULT_ERROR but for OOM */
@@ -50,8 +50,6 @@ static __always_inline int on_fault_end(u8 kind, u8 via, u32 ret)
 {
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 	struct op *o = ops_find(TID_KEY(tid));
-	u64 now;
-	s64 result;
 
 	if (!o || o->kind != kind || o->via != via)
 		return 0;
@@ -63,10 +61,8 @@ static __always_inline int on_fault_end(u8 kind, u8 via, u32 ret)
 	/* nothing had to be read */
 	if (TIER(TIER_FILEMAP) && kind == KIND_FAULT && via == VIA_MMAP)
 		op_cache_done(o);
-	now = bpf_ktime_get_ns();
-	result = ret & VM_FAULT_OOM ? -ENOMEM : ret & VM_FAULT_FAILED ? -EFAULT : 0;
-	if (!cfg.plain_vfs || !plain_end(o, now, result))
-		op_end((int)o->index, now, result);
+	op_end((int)o->index, bpf_ktime_get_ns(),
+	       ret & VM_FAULT_OOM ? -ENOMEM : ret & VM_FAULT_FAILED ? -EFAULT : 0);
 	return 0;
 }
 
