@@ -226,13 +226,13 @@ static __always_inline u32 bio_bop(struct bio *bio)
  * Where it is queued. The device's address is one load, its number four: they
  * are made when it ends, of what is not a request's alone (bio_slot_dev()).
  */
-static __always_inline void bio_slot_disk(struct bio_slot *b, struct bio *bio)
+static __always_inline void bio_slot_disk(struct bio_slot *b, struct bio *bio, bool tell)
 {
-	b->dev = 0;
-	if (bpf_core_field_exists(bio->bi_bdev))
+	if (!tell && cfg.kernel_q && bpf_core_field_exists(bio->bi_bdev)) {
 		b->bdev = address(bio->bi_bdev);
-	if (!cfg.tell && cfg.kernel_q && bpf_core_field_exists(bio->bi_bdev))
+		b->dev = 0;
 		return;
+	}
 	b->dev = disk_dev(bio_disk(bio));
 	b->bop = bio_bop(bio);
 }
@@ -322,7 +322,7 @@ static __always_inline int bio_queued(struct bio *bio, bool held)
 		count(COUNT_EXCLUDED);
 	if (!op || cfg.tell)
 		bio_set_owner(b, bio, task, above);
-	bio_slot_disk(b, bio);
+	bio_slot_disk(b, bio, cfg.tell);
 	return 0;
 }
 

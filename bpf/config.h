@@ -52,6 +52,8 @@ struct iop_cgroup {
 	s32 subsys;	/* of v1, one that is attached to the hierarchy */
 };
 
+enum { STAMPS_MIXED, STAMPS_KERNEL, STAMPS_OWN };
+
 struct iop_config {
 	u8 floor;	/* programs return at once: what the hooks alone cost */
 	u8 tier;
@@ -62,6 +64,7 @@ struct iop_config {
 	u8 plain;	/* nothing but statistics, of all or of some devices (plain-block.bpf.h) */
 	u8 plain_vfs;	/* ... and functions of file systems are hooked */
 	u8 plain_begin;	/* ... and of all devices */
+	u8 plain_stamps;	/* ... Q, G and D of a request: all of them the kernel's, or all of our own */
 	u32 shard_mask;
 	u32 self_tgid;
 	u64 own_file;	/* inode that the report is written to, when it is on a disk; 0: none */

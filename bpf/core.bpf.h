@@ -22,14 +22,13 @@ char LICENSE[] SEC("license") = "GPL";
 
 const volatile struct iop_config cfg = {};
 
-/* Written by user space last of all; 0 = every program returns at once. */
+/* Written by user space last of all, and not with --floor; 0 = every program returns at once. */
 u64 enabled_ns = 0;
 /* aio_complete_rw() is: the last bio of a libaio request is not its end. */
 u32 aio_end_hooked = 0;
 /* --top without --threshold: user space raises and lowers it. */
 u64 top_threshold_ns = 0;
 
-/* With cfg.floor it stays so: what is left is the hook. */
 #define ACTIVE() (enabled_ns)
 #define TIER(t) (cfg.tier >= (t))
 

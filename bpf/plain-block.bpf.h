@@ -50,7 +50,7 @@ static __always_inline bool plain_bio_queue(struct bio *bio)
 	b->bytes = bio->bi_iter.bi_size;
 	b->flags = 0;
 	b->live = 1;
-	bio_slot_disk(b, bio);
+	bio_slot_disk(b, bio, false);
 	return true;
 }
 
@@ -174,28 +174,30 @@ static __always_inline bool plain_slot(const struct rq_slot *r, const struct pla
 
 /* Q, G and D: the kernel's, or those of the slots. */
 static __always_inline bool plain_stamps(struct request *rq, struct bio *bio, const struct bio_slot *b,
-					 const struct rq_slot *r, struct plain_rq *s)
+					 const struct rq_slot *r, struct plain_rq *s, bool own)
 {
 	u64 stamp;
 
-	if ((!cfg.kernel_q && !b) || (!cfg.kernel_g && !b) || (!cfg.kernel_d && !r))
-		return false;
-	if (cfg.kernel_q) {
+	if (own) {
+		if (!b || !r || !b->g)
+			return false;
+		s->q = b->q;
+		s->g = b->g;
+		s->d = r->d;
+	} else {
 		/* bio_issue_time() without its sign */
 		stamp = bio->bi_issue.value << (64 - BIO_ISSUE_BITS);
 		s->q = s->c - (((s->c << (64 - BIO_ISSUE_BITS)) - stamp) >> (64 - BIO_ISSUE_BITS));
-		if (!stamp)
+		s->g = rq->start_time_ns;
+		if (!stamp || !s->g)
 			return false;
-	} else {
-		s->q = b->q;
+		/* rq_got() */
+		if (s->g < s->q)
+			s->g = s->q;
+		s->d = rq->io_start_time_ns;
 	}
-	s->g = cfg.kernel_g ? rq->start_time_ns : b->g;
-	if (!s->g || s->q < enabled_ns)
+	if (s->q < enabled_ns)
 		return false;
-	/* rq_got() */
-	if (cfg.kernel_g && s->g < s->q)
-		s->g = s->q;
-	s->d = cfg.kernel_d ? rq->io_start_time_ns : r->d;
 	return r ? plain_slot(r, s) : s->g >= s->q && s->d >= s->g && s->c >= s->d;
 }
 
@@ -208,7 +210,8 @@ static __always_inline struct iop_block_stats *plain_row(u32 dev, u32 bop, u32 c
 	return s->dev == dev && row ? bpf_map_lookup_elem(&block_stats, &i) : NULL;
 }
 
-static __always_inline bool plain_complete_in(struct request *rq, s32 error, u32 nr_bytes, bool atomic)
+static __always_inline bool plain_complete_in(struct request *rq, s32 error, u32 nr_bytes, bool atomic,
+					      bool own)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	struct plain_rq s = { .c = bpf_ktime_get_ns() };
@@ -248,7 +251,7 @@ static __always_inline bool plain_complete_in(struct request *rq, s32 error, u32
 			return false;
 		r = NULL;
 	}
-	if (!plain_stamps(rq, bio, b, r, &s))
+	if (!plain_stamps(rq, bio, b, r, &s, own))
 		return false;
 	disk = rq_disk(rq);
 	if (!disk)
@@ -273,11 +276,19 @@ static __always_inline bool plain_complete_in(struct request *rq, s32 error, u32
 	return true;
 }
 
-/* Twice, so that the choice is not made at each adder. */
+/* Once for each case, so that the choice is not made at each adder and stamp. */
 static __always_inline bool plain_complete(struct request *rq, s32 error, u32 nr_bytes)
 {
-	return ROW_ATOMIC(false) ? plain_complete_in(rq, error, nr_bytes, true) :
-				   plain_complete_in(rq, error, nr_bytes, false);
+	u8 stamps = cfg.plain_stamps;
+	bool atomic = ROW_ATOMIC(false);
+
+	if (stamps == STAMPS_MIXED)
+		return false;
+	if (stamps == STAMPS_KERNEL)
+		return atomic ? plain_complete_in(rq, error, nr_bytes, true, false) :
+				plain_complete_in(rq, error, nr_bytes, false, false);
+	return atomic ? plain_complete_in(rq, error, nr_bytes, true, true) :
+			plain_complete_in(rq, error, nr_bytes, false, true);
 }
 
 #endif

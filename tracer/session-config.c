@@ -324,6 +324,10 @@ static void configure_plain(struct iop_config *c)
 		       c->bop_mask || c->kind_mask || c->min_lat_ns;
 
 	c->plain = !filters && !c->tell && !c->who && !c->kernel_stack;
+	c->plain_stamps = !c->plain				       ? STAMPS_MIXED :
+			  c->kernel_q && c->kernel_g && c->kernel_d    ? STAMPS_KERNEL :
+			  !c->kernel_q && !c->kernel_g && !c->kernel_d ? STAMPS_OWN :
+									 STAMPS_MIXED;
 	c->plain_vfs = c->plain && c->tier >= TIER_VFS && c->fs_hooked;
 	/* these would have to ask for the device */
 	c->plain_begin = c->plain_vfs && !c->nr_devs;

@@ -221,6 +221,9 @@ void session_enable(struct session *s)
 {
 	struct timespec ts;
 
+	/* the hooks alone: programs return at once */
+	if (s->object.cfg->floor)
+		return;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	__atomic_store_n(s->object.enabled_ns,
 			 (u64)ts.tv_sec * 1000000000ull + (u64)ts.tv_nsec, __ATOMIC_SEQ_CST);
