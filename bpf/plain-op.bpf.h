@@ -120,11 +120,11 @@ static __always_inline bool plain_end_in(struct op *o, u64 now, s64 result, bool
 	if (TIER(TIER_FILEMAP)) {
 		if (o->slept) {
 			TAKE(STAGE_THROTTLE)
-			TAKE(STAGE_WBWAIT)
 			TAKE(STAGE_OFFCPU)
 			TAKE(STAGE_WAKEUP)
 		}
 		TAKE(STAGE_CACHE)
+		TAKE(STAGE_WBWAIT)
 		TAKE(STAGE_IRQ)
 		if (o->direct)
 			row_add(&r->c.direct, 1, atomic);
