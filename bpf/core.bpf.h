@@ -45,7 +45,7 @@ u64 top_threshold_ns = 0;
 	}
 /*
  * The same with what it does nearly always where nothing but statistics is
- * asked for (plain.bpf.h): @plain says whether it has. What it does else is a
+ * asked for (plain-block.bpf.h): @plain says whether it has. What it does else is a
  * function of its own, or the registers of that would be spilled in this.
  */
 #define HOOK_PLAIN(sec, name, args, is, plain, call)                \

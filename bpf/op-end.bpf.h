@@ -108,6 +108,22 @@ __global_fn int op_emit(int index, u64 total, s64 result, int tell)
 	return 0;
 }
 
+/* What the page cache had to do with it. */
+static __always_inline void op_count_cache(const struct op *o, struct iop_op_stats *r, bool atomic)
+{
+	/* the two counts of folios are one word */
+	if (!o->cached && !*(const u64 *)&o->folios_added && !o->accessed)
+		return;
+	if (o->folios_added)
+		row_add(&r->c.cache_misses, 1, atomic);
+	else if (o->lookups)
+		row_add(&r->c.cache_hits, 1, atomic);
+	if (o->folios_ahead)
+		row_add(&r->c.ra_folios, o->folios_ahead, atomic);
+	if (o->accessed)
+		row_add(&r->c.accessed, o->accessed, atomic);
+}
+
 static __always_inline void op_account(struct op *o, u64 total, s64 result, bool atomic)
 {
 	struct iop_op_stats *r = op_stats_at(cfg.op_row[o->via & (MAX_VIAS - 1)][o->kind & (MAX_KINDS - 1)]);
@@ -139,16 +155,7 @@ static __always_inline void op_account(struct op *o, u64 total, s64 result, bool
 		hist_add(&r->h[STAGE_RESCHED], o->resched_ns, atomic);
 		row_add(&r->c.resched, o->resched, atomic);
 	}
-	if (!o->cached && !o->folios_ahead && !o->folios_added && !o->accessed)
-		return;
-	if (o->folios_added)
-		row_add(&r->c.cache_misses, 1, atomic);
-	else if (o->lookups)
-		row_add(&r->c.cache_hits, 1, atomic);
-	if (o->folios_ahead)
-		row_add(&r->c.ra_folios, o->folios_ahead, atomic);
-	if (o->accessed)
-		row_add(&r->c.accessed, o->accessed, atomic);
+	op_count_cache(o, r, atomic);
 }
 
 __global_fn int op_account_two_writers(int index, u64 total, s64 result)

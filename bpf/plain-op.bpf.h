@@ -79,21 +79,6 @@ static __always_inline void plain_take_bios(struct op *o, struct iop_op_stats *r
 		row_add(&r->c.bios, o->nr_bios - 1, atomic);
 }
 
-/* What the page cache had to do with it: as op_account(). */
-static __always_inline void plain_take_cache(const struct op *o, struct iop_op_stats *r, bool atomic)
-{
-	if (!*(u64 *)&o->folios_added && !*(u64 *)&o->lookups)
-		return;
-	if (o->folios_added)
-		row_add(&r->c.cache_misses, 1, atomic);
-	else if (o->lookups)
-		row_add(&r->c.cache_hits, 1, atomic);
-	if (o->folios_ahead)
-		row_add(&r->c.ra_folios, o->folios_ahead, atomic);
-	if (o->accessed)
-		row_add(&r->c.accessed, o->accessed, atomic);
-}
-
 /*
  * op_end() of @o, whose bios have all ended: nobody else claims a part of its
  * time, and whoever did has given it to stages.
@@ -128,7 +113,7 @@ static __always_inline bool plain_end_in(struct op *o, u64 now, s64 result, bool
 		TAKE(STAGE_IRQ)
 		if (o->direct)
 			row_add(&r->c.direct, 1, atomic);
-		plain_take_cache(o, r, atomic);
+		op_count_cache(o, r, atomic);
 	}
 	if (o->nr_requests) {
 		plain_take_bios(o, r, left, atomic);

@@ -59,11 +59,11 @@ struct op {
 	u8 slept;	/* was off the CPU */
 	u8 pad3[7];
 	/* ... from tier filemap */
-	u32 folios_added, folios_ahead, lookups, accessed;	/* two words: plain-op.bpf.h */
+	u32 folios_added, folios_ahead, lookups, accessed;	/* the first two are one word: op-end.bpf.h */
 	/* ... in tier full */
 	u64 irq_ns;	/* interrupts since the cursor, not yet taken out */
 	u64 resched_ns;
-	u32 resched, resched_calls;	/* one word: likewise */
+	u32 resched, resched_calls;	/* one word: plain-op.bpf.h */
 	/* set at the begin */
 	u64 regs;	/* of a system call whose arguments have not been asked for; else 0 */
 	u32 index;	/* of this slot */
