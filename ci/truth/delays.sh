@@ -133,19 +133,36 @@ dirty_limit_is_throttle()
 	delayed '' throttle write base with 500000
 }
 
-# io.max holds bios back before they get a request.
-io_max_is_q2g()
+# limited_to 100 IOPS by CGROUP, made anew, with VALUE in its FILE
+limited_to()
 {
-	local cg=/sys/fs/cgroup/truth
+	local cg=$1
 	grep -qw __blk_throtl_bio /proc/kallsyms || { skip "the throttle has no function to hook"; return; }
-	null t0 || return
 	fio_traced base $dev --number_ios=50
-	echo +io >/sys/fs/cgroup/cgroup.subtree_control && mkdir -p $cg &&
-		echo "$(cat /sys/block/$disk/dev) riops=100" >$cg/io.max || return
-	fio_on_limited() { (echo $BASHPID >/sys/fs/cgroup/truth/cgroup.procs && fio_on "$@"); }
+	mkdir -p $cg && echo "$3" >$cg/$2 || return
+	fio_on_limited() { (echo $BASHPID >$cg/cgroup.procs && fio_on "$@"); }
 	traced with fio_on_limited $dev --number_ios=50
 	rmdir $cg
 	delayed $disk q2g read base with $((5 * ms))
+}
+
+# io.max holds bios back before they get a request.
+io_max_is_q2g()
+{
+	null t0 && echo +io >/sys/fs/cgroup/cgroup.subtree_control &&
+		limited_to /sys/fs/cgroup/truth io.max "$(cat /sys/block/$disk/dev) riops=100"
+}
+
+# So does what cgroup v1 calls the same.
+blkio_throttle_is_q2g()
+{
+	local v1=$tmp/blkio status
+	null t0 && echo -io >/sys/fs/cgroup/cgroup.subtree_control && mkdir -p $v1 || return
+	mount -t cgroup -o blkio none $v1 || { skip "no blkio of cgroup v1"; return; }
+	limited_to $v1/truth blkio.throttle.read_iops_device "$(cat /sys/block/$disk/dev) 100"
+	status=$?
+	umount $v1
+	return $status
 }
 
 # dm-delay's own time is its own, in the device's row and in the operation: the disk below is as quick as ever.
@@ -164,4 +181,4 @@ dm_delay_is_its_own_level()
 
 delays="null_blk_time_is_device scsi_debug_time_is_device tag_wait_is_q2g mq_deadline_under_load_is_i2d
 	bfq_under_load_is_i2d plug_is_g2i cpu_hog_is_wakeup_or_offcpu dirty_limit_is_throttle io_max_is_q2g
-	dm_delay_is_its_own_level"
+	blkio_throttle_is_q2g dm_delay_is_its_own_level"
