@@ -356,41 +356,136 @@ TRACE_TEST(writeback_of_the_command)
 
 /* ---- together ---- */
 
-TRACE_TEST(all_filters_at_once)
+/* The filters that are given together: all of them let the generator's reads pass. */
+enum filter { DEV, CGROUP, PLACE, PID, TID, COMM, OP, MIN_LAT, NR_FILTERS };
+
+struct together {
+	char words[NR_FILTERS][160];
+};
+
+/* One of them in another way, so that it lets none pass. */
+struct stranger {
+	const char *what;
+	enum filter filter;
+	const char *value;
+};
+
+static struct together all_pass(pid_t pid, const char *place)
 {
-	const char *why = need_files();
+	struct together f;
+
+	snprintf(f.words[DEV], sizeof(f.words[0]), "--dev %s", loop.name);
+	snprintf(f.words[CGROUP], sizeof(f.words[0]), "--cgroup %.140s", cgroup_parent());
+	snprintf(f.words[PLACE], sizeof(f.words[0]), "%s", place);
+	snprintf(f.words[PID], sizeof(f.words[0]), "--pid %d", (int)pid);
+	snprintf(f.words[TID], sizeof(f.words[0]), "--tid %d", (int)pid);
+	snprintf(f.words[COMM], sizeof(f.words[0]), "--comm known-count");
+	snprintf(f.words[OP], sizeof(f.words[0]), "--op read");
+	snprintf(f.words[MIN_LAT], sizeof(f.words[0]), "--min-lat 1ns");
+	return f;
+}
+
+/* Reads and writes of in/a by a process in the parent cgroup: its reads are counted, or none where @s is given. */
+static void together_case(const char *place, const struct stranger *s)
+{
+	struct together f;
 	struct proc a = {};
 	struct trace t = {};
 
-	if (!why)
-		why = cgroup_make("cgroup2", NULL);
-	if (why)
-		TEST_SKIP(why);
-	check_case("device, cgroup, directory, process, name, operation and latency");
+	check_case("%s, %s", place, s ? s->what : "all pass");
 	proc_start(&a, "known-count --target %s --count %d --op randrw --direct --wait", place_path("ext4/in/a"), N);
-	if (proc_until(&a, "ready", 5000) && check_true("in the cgroup", cgroup_enter(cgroup_child(), a.pid)) &&
-	    trace_begin(&t, "--tier full --dev %s --cgroup %s --dir %s --pid %d --comm known-count --op read --min-lat 1ns",
-			loop.name, cgroup_parent(), place_path("ext4/in"), (int)a.pid)) {
-		run_on("in/a", 107, "--direct");
+	f = all_pass(a.pid, place);
+	if (s)
+		snprintf(f.words[s->filter], sizeof(f.words[0]), "%s", s->value);
+	if (proc_until(&a, "ready", 5000) && check_true("in the cgroup", cgroup_enter(cgroup_parent(), a.pid)) &&
+	    trace_begin(&t, "--tier full %s %s %s %s %s %s %s %s", f.words[DEV], f.words[CGROUP], f.words[PLACE],
+			f.words[PID], f.words[TID], f.words[COMM], f.words[OP], f.words[MIN_LAT])) {
 		proc_signal(&a, SIGUSR1);
 		check_same("status of the generator", proc_wait(&a, 20000), 0);
 		if (trace_end(&t, SIGINT)) {
 			json_t *manifest = json_loads(a.out.text, 0, NULL);
-			int64_t reads = manifest_number(manifest, "read", "count");
+			int64_t reads = s ? 0 : manifest_number(manifest, "read", "count");
 
-			check_between("reads", reads, 1, N - 1);
+			check_between("reads", reads, s ? 0 : 1, N - 1);
 			check_device(&t, loop.name, "read", reads, reads * SIZE);
 			check_operation(&t, "read", "syscall", reads, reads * SIZE);
+			check_same("writes", trace_device_count(&t, loop.name, "write"), 0);
 			check_coverage(&t);
 			json_decref(manifest);
 		}
 	}
 	proc_free(&a);
 	trace_free(&t);
+}
+
+/* Each filter alone keeps out what all others let pass. */
+TRACE_TEST(all_filters_at_once)
+{
+	const char *why = need_files();
+	char file[160], dir[160], no_file[160], no_dir[160], no_pid[32], no_tid[32], no_dev[32], no_cgroup[160];
+	const struct stranger strangers[] = {
+		{ "another device", DEV, no_dev },
+		{ "another cgroup", CGROUP, no_cgroup },
+		{ "another file", PLACE, no_file },
+		{ "another directory", PLACE, no_dir },
+		{ "another process", PID, no_pid },
+		{ "another thread", TID, no_tid },
+		{ "another name", COMM, "--comm known-coun" },
+		{ "none of these operations", OP, "--op discard" },
+		{ "slower ones", MIN_LAT, "--min-lat 1h" },
+	};
+
+	if (!why)
+		why = loop_need(&other, LOOPS_BYTES);
+	if (!why)
+		why = cgroup_make("cgroup2", NULL);
+	if (why)
+		TEST_SKIP(why);
+	snprintf(file, sizeof(file), "--file %.150s", place_path("ext4/in/a"));
+	snprintf(dir, sizeof(dir), "--dir %.150s", place_path("ext4/in"));
+	snprintf(no_file, sizeof(no_file), "--file %.150s", place_path("ext4/in/deep/er/b"));
+	snprintf(no_dir, sizeof(no_dir), "--dir %.150s", place_path("ext4/in/deep"));
+	snprintf(no_dev, sizeof(no_dev), "--dev %s", other.name);
+	snprintf(no_cgroup, sizeof(no_cgroup), "--cgroup %.140s", cgroup_child());
+	/* the test itself, whose reads nobody traces */
+	snprintf(no_pid, sizeof(no_pid), "--pid %d", (int)getpid());
+	snprintf(no_tid, sizeof(no_tid), "--tid %d", (int)getpid());
+	together_case(dir, NULL);
+	together_case(file, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++)
+		together_case(i % 2 ? dir : file, &strangers[i]);
 	cgroup_remove();
+	place_umount("ext4");
+}
+
+/* Of three threads that read one file, one; of two files that one thread reads, one. */
+TRACE_TEST(a_thread_in_a_file)
+{
+	const char *why = need_files();
+	struct proc a = {};
+	struct trace t = {};
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("--file, --tid of the first of three threads");
+	proc_start(&a, "known-count --target %s --count %d --threads 3 --direct --wait", place_path("ext4/in/a"), N);
+	if (proc_until(&a, "ready", 5000) &&
+	    trace_begin(&t, "--tier vfs --dev %s --file %s --tid %d", loop.name, place_path("ext4/in/a"), (int)a.pid)) {
+		run_on("in/a", 107, "--direct");
+		proc_signal(&a, SIGUSR1);
+		check_same("status of the generator", proc_wait(&a, 20000), 0);
+		if (trace_end(&t, SIGINT)) {
+			/* 211 = 71 + 70 + 70 */
+			check_device(&t, loop.name, "read", 71, 71 * SIZE);
+			check_operation(&t, "read", "syscall", 71, 71 * SIZE);
+			check_coverage(&t);
+		}
+	}
+	proc_free(&a);
+	trace_free(&t);
 	place_umount("ext4");
 }
 
 TEST_MAIN("trace-place", T(peer_defect_2_pid_is_decided_at_submission), T(by_file), T(by_directory),
 	  T(writeback_belongs_to_its_file), T(renamed_files_are_followed_and_told), T(own_output_is_left_out), T(writeback_belongs_to_who_wrote),
-	  T(writeback_of_the_command), T(all_filters_at_once))
+	  T(writeback_of_the_command), T(all_filters_at_once), T(a_thread_in_a_file))
