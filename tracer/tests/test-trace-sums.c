@@ -194,33 +194,70 @@ TRACE_TEST(stages_of_100000_operations_sum_to_their_totals)
 	place_umount("ext4");
 }
 
-/* At a rate that is said to lose none: what is not told is counted, to the last. On a busy machine some are not. */
-TRACE_TEST(fifty_thousand_records_a_second)
+enum { READS = 100000, RATE = 50000, PACE_ROUNDS = 5 };
+
+struct pace {
+	int64_t per_s, lost;
+};
+
+/* What is not told is counted, to the last, at any rate. */
+static bool pace_round(struct pace *pace)
 {
-	enum { READS = 100000 };
-	const char *why = need_files();
 	struct trace t;
+	char out[256];
+	bool fine;
 
-	if (why)
-		TEST_SKIP(why);
-	check_case("fio: reads of cached pages, 50 000 a second, --sample 1/1");
 	tally = (struct tally){};
-	trace_each(take);
-	if (trace_command(&t,
-			  "--tier full --dev %s --sample 1/1 -- fio --name=t --filename=%s --rw=randread --bs=512 --norandommap --thread "
-			  "--size=4m --io_size=50000k --number_ios=%d --rate_iops=50000 --output=/dev/null",
-			  loop.name, file_of(0), READS)) {
-		int64_t lost = number_at(t.summary, "coverage.lost.ring_full"), ns = number_at(t.summary, "window_ns");
+	*pace = (struct pace){};
+	snprintf(out, sizeof(out), "%s", place_path("pace.json"));
+	fine = trace_command(&t,
+			     "--tier full --dev %s --sample 1/1 -- fio --name=t --filename=%s --rw=randread --bs=512 --norandommap --thread "
+			     "--size=4m --io_size=50000k --number_ios=%d --rate_iops=%d --output-format=json --output=%s",
+			     loop.name, file_of(0), READS, RATE, out);
+	if (fine) {
+		json_t *fio = json_load_file(out, 0, NULL);
+		int64_t lost = number_at(t.summary, "coverage.lost.ring_full");
 
+		*pace = (struct pace){ number_at(json_array_get(json_at(fio, "jobs"), 0), "read.iops"), lost };
+		json_decref(fio);
 		check_same("reads", trace_operation_count(&t, "read", "syscall"), READS);
 		check_same("told and lost", tally.operations + tally.requests + lost,
 			   number_at(t.summary, "coverage.operations.finished") + tally.requests);
 		check_same("records whose stages do not sum to their total", tally.uneven, 0);
-		printf("    %lld of %d records told in %lld ms\n", (long long)tally.operations, READS, (long long)ns / 1000000);
+		printf("    %lld of %d records told at %lld a second\n", (long long)tally.operations, READS, (long long)pace->per_s);
+	}
+	trace_free(&t);
+	return fine;
+}
+
+/* At that rate none is lost. A machine that is busy otherwise may need more than one round, one that is slow cannot. */
+TRACE_TEST(fifty_thousand_records_a_second)
+{
+	static char slow[96];
+	const char *why = need_files();
+	struct pace pace, fastest = {};
+	int64_t least_lost = INT64_MAX;
+
+	if (why)
+		TEST_SKIP(why);
+	trace_each(take);
+	for (int round = 1; least_lost && round <= PACE_ROUNDS; round++) {
+		check_case("round %d: fio: reads of cached pages, %d a second, --sample 1/1", round, RATE);
+		if (!pace_round(&pace))
+			break;
+		if (pace.per_s >= fastest.per_s)
+			fastest = pace;
+		if (pace.per_s >= RATE / 10 * 9 && pace.lost < least_lost)
+			least_lost = pace.lost;
 	}
 	trace_each(NULL);
-	trace_free(&t);
 	place_umount("ext4");
+	if (least_lost == INT64_MAX) {
+		snprintf(slow, sizeof(slow), "this machine did %lld a second, %lld of %d records lost",
+			 (long long)fastest.per_s, (long long)fastest.lost, READS);
+		TEST_SKIP(slow);
+	}
+	check_same("lost at that rate", least_lost, 0);
 }
 
 static int64_t fio_total(json_t *fio, const char *job, const char *direction)
