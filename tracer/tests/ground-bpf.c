@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ground-bpf.h"
+#include "ground-run.h"
 #include "tracer/base/cleanup.h"
 
 enum { MAX_IDS = 4096, WAIT_MS = 5000, STEP_MS = 50 };
@@ -122,7 +123,7 @@ int bpf_orphans_since(const struct bpf_mark *mark)
 {
 	int n = 0;
 
-	for (int ms = 0; ms < WAIT_MS; ms += STEP_MS) {
+	for (int ms = 0; ms < patience_ms(WAIT_MS); ms += STEP_MS) {
 		n = orphans(BPF_LINK_GET_NEXT_ID, mark->link, "link_id:") +
 		    orphans(BPF_PROG_GET_NEXT_ID, mark->prog, "prog_id:") +
 		    orphans(BPF_MAP_GET_NEXT_ID, mark->map, "map_id:");

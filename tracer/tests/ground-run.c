@@ -27,6 +27,14 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int patience_ms(int ms)
+{
+	const char *set = getenv("TEST_PATIENCE");
+	long times = set ? strtol(set, NULL, 10) : 1;
+
+	return times > 1 && times <= 100 ? ms * (int)times : ms;
+}
+
 const char *proc_path(const char *name)
 {
 	static char path[512];
@@ -191,7 +199,7 @@ static bool pump(struct proc *p, int64_t until)
 
 bool proc_until(struct proc *p, const char *word, int timeout_ms)
 {
-	int64_t until = now_ms() + timeout_ms;
+	int64_t until = now_ms() + patience_ms(timeout_ms);
 
 	while (!strstr(p->err.text, word) && pump(p, until))
 		;
@@ -233,7 +241,7 @@ static void put_down(struct proc *p)
 
 	for (int i = 0; i < 2; i++) {
 		kill(p->pid, sigs[i]);
-		for (int ms = 0; ms < 2000; ms++) {
+		for (int ms = 0; ms < patience_ms(2000); ms++) {
 			if (reap(p))
 				return;
 			poll(NULL, 0, 1);
@@ -244,7 +252,7 @@ static void put_down(struct proc *p)
 /* The pipes may stay open in a process that it left behind, so its end is what counts. */
 int proc_wait(struct proc *p, int timeout_ms)
 {
-	int64_t until = now_ms() + timeout_ms;
+	int64_t until = now_ms() + patience_ms(timeout_ms);
 
 	if (p->pid < 0)
 		return p->status;

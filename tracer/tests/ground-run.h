@@ -44,6 +44,11 @@ void proc_close_out(struct proc *p);
 void proc_signal(struct proc *p, int sig);
 /* To its end; returns status. After the timeout it is killed. */
 int proc_wait(struct proc *p, int timeout_ms);
+/*
+ * A limit of time as it is on this machine: TEST_PATIENCE in the environment, a whole number, says how many
+ * times slower it is than one that the limits were written for. All that take a timeout ask this.
+ */
+int patience_ms(int ms);
 /* Start and wait: the status, or -errno. */
 int proc_line(struct proc *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void proc_free(struct proc *p);

@@ -163,7 +163,7 @@ static size_t count_lines(const char *path)
 
 bool trace_wait_lines(const struct trace *t, size_t lines, int timeout_ms)
 {
-	for (; timeout_ms > 0; timeout_ms -= 10) {
+	for (int left = patience_ms(timeout_ms); left > 0; left -= 10) {
 		if (count_lines(t->file) >= lines)
 			return true;
 		usleep(10000);

@@ -95,7 +95,7 @@ static void check_requests(const struct looked *l, const char *source)
 /* The generator's threads are in their writes. */
 static bool until_held(void)
 {
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < patience_ms(500); i++) {
 		const struct timespec ms10 = { 0, 10000000 };
 		char path[64];
 		_cleanup_fclose_ FILE *f = NULL;
@@ -123,7 +123,7 @@ TEST(begun_before)
 	if (why)
 		TEST_SKIP(why);
 	check_case("%d writes, then a look", THREADS);
-	holder = slow_hold(HOLD_MS);
+	holder = slow_hold(patience_ms(HOLD_MS));
 	proc_start(&p, "known-count --target %s --op write --direct --threads %d --count %d", slow.path, THREADS,
 		   THREADS);
 	if (check_true("writes are held", until_held()) && look_begin(&l, "") && look_end(&l)) {
@@ -135,7 +135,7 @@ TEST(begun_before)
 		check_same("begun before", number_at(l.end, "begun_before"), 2 * THREADS);
 		json_array_foreach(l.lines, i, line) {
 			if (is(line, "level", "request"))
-				check_between("age", number_at(line, "age_ns"), 1, 60000000000);
+				check_between("age", number_at(line, "age_ns"), 1, patience_ms(60000) * 1000000ll);
 			if (!is(line, "level", "operation"))
 				continue;
 			check_text("kind", text_at(line, "kind"), "write");
@@ -170,7 +170,7 @@ static void begun_case(const char *words, const char *via)
 	check_case("writes %s, begun while it looks", words);
 	proc_start(&p, "known-count --target %s --op write --direct --count %d --wait %s", slow.path, THREADS, words);
 	check_true("the generator waits", proc_until(&p, "ready", 5000));
-	holder = slow_hold(HOLD_MS);
+	holder = slow_hold(patience_ms(HOLD_MS));
 	if (look_begin(&l, "--look 1s") && check_true("looks", proc_until(&l.proc, "looking", 30000)))
 		proc_signal(&p, SIGUSR1);
 	if (look_end(&l)) {
@@ -182,7 +182,7 @@ static void begun_case(const char *words, const char *via)
 				continue;
 			check_same("pid", number_at(line, "pid"), p.pid);
 			check_text("comm", text_at(line, "comm"), "known-count");
-			check_between("age", number_at(line, "age_ns"), 1, 10000000000);
+			check_between("age", number_at(line, "age_ns"), 1, patience_ms(10000) * 1000000ll);
 			check_text("stage", text_at(line, "stage"), "device");
 			if (is(line, "level", "operation"))
 				check_text("via", text_at(line, "via"), via);

@@ -46,7 +46,7 @@ static bool until(int fd, const char *word, struct text *seen)
 	char buf[4096];
 	ssize_t n;
 
-	while (!strstr(seen->text, word) && poll(&p, 1, SCREEN_MS) > 0 && (n = read(fd, buf, sizeof(buf))) > 0) {
+	while (!strstr(seen->text, word) && poll(&p, 1, patience_ms(SCREEN_MS)) > 0 && (n = read(fd, buf, sizeof(buf))) > 0) {
 		char *more = realloc(seen->text, seen->len + (size_t)n + 1);
 
 		if (!more)
