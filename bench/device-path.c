@@ -18,6 +18,7 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/parse.h"
 
+#define DISK_MIN (64ull << 20)
 #define PLACE_MIN (512ull << 20)	/* the files of the workloads, and as much again */
 
 static bool listed(const struct opt_list *l, const char *s)
@@ -32,7 +33,7 @@ static int open_block(const struct opt_list *overwrite, const struct stat *st, s
 		      struct why *why)
 {
 	_cleanup_close_ int fd = -1;
-	char signatures[256];
+	char signatures[256], text[32];
 	int read_only = 0, err;
 
 	err = guard_in_use(&guard_world_real, d->path, major(st->st_rdev), minor(st->st_rdev), why);
@@ -52,7 +53,11 @@ static int open_block(const struct opt_list *overwrite, const struct stat *st, s
 		return why_fail(why, EXIT_ENVIRONMENT, -EEXIST,
 				"%s holds data (%s) that a run would destroy; to allow it add --overwrite %s",
 				d->path, signatures, d->path);
-	return device_describe(d, fd, why);
+	err = device_describe(d, fd, why);
+	if (!err && d->size_bytes < DISK_MIN)
+		return why_fail(why, EXIT_ENVIRONMENT, -ENOSPC, "%s is too small: %s, 64M are needed", d->path,
+				fmt_size(d->size_bytes, text, sizeof(text)));
+	return err;
 }
 
 /* The device below a file system, by the number that its files bear. */
@@ -94,7 +99,7 @@ static int check_file(const char *given, const struct stat *st, const struct opt
 
 	if (fd < 0)
 		return why_fail(why, EXIT_ENVIRONMENT, -errno, "--device %s: %s", given, strerror(errno));
-	if (st->st_size < (64 << 20))
+	if (st->st_size < (off_t)DISK_MIN)
 		return why_fail(why, EXIT_ENVIRONMENT, -ENOSPC, "--device %s: a file of less than 64M", given);
 	if (!listed(overwrite, given))
 		return why_fail(why, EXIT_ENVIRONMENT, -EEXIST,

@@ -11,18 +11,26 @@
 #include <unistd.h>
 
 #include "bench/child.h"
+#include "bench/file.h"
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
 
-static int make_ext4(const struct device *d, struct why *why)
+/* On a scratch device, which goes away, it is of no matter. */
+static int make_ext4(const struct device *d, struct undo *u, struct why *why)
 {
+	char uuid[40] = "random";
 	/* no lazy init: its thread would write during the cells */
-	char *argv[] = { "mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0",
+	char *argv[] = { "mkfs.ext4", "-q", "-F", "-U", uuid, "-E", "lazy_itable_init=0,lazy_journal_init=0",
 			 (char *)d->path, NULL };
 	_cleanup_free_ char *out = NULL;
 	struct child_end end;
-	int err = child_run(argv, 300 * NS_PER_S, &out, &end);
+	int err = d->scratch ? 0 : file_read_line("/proc/sys/kernel/random/uuid", uuid, sizeof(uuid));
 
+	if (!err && !d->scratch)
+		err = undo_push_ext4(u, d->path, uuid);
+	if (err)
+		return err;
+	err = child_run(argv, 300 * NS_PER_S, &out, &end);
 	if (err == -EINTR)
 		return err;
 	if (err)
@@ -80,10 +88,20 @@ static int open_place(const struct device *d, const struct workload *w, uint64_t
 	return err || w->on_ext4 ? err : fill_file(t->filename, t->size_bytes, why);
 }
 
+/* Nobody mounts it, swaps to it or puts it below another while it is measured. */
+static int claim(const struct device *d, struct target *t, struct why *why)
+{
+	t->claim_fd = open(d->path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	if (t->claim_fd >= 0)
+		return 0;
+	return why_fail(why, EXIT_ENVIRONMENT, -errno, "%s: %s", d->path,
+			errno == EBUSY ? "in use by now (mounted, swap, or held by dm or md)" : strerror(errno));
+}
+
 int target_open(const struct device *d, const struct workload *w, uint64_t span_bytes,
 		struct undo *u, struct target *ret, struct why *why)
 {
-	struct target t = { .undo_mark = undo_mark(u) };
+	struct target t = { .undo_mark = undo_mark(u), .claim_fd = -1 };
 	_cleanup_free_ char *at = NULL;
 	int err;
 
@@ -98,14 +116,18 @@ int target_open(const struct device *d, const struct workload *w, uint64_t span_
 	if (!w->on_ext4) {
 		snprintf(t.filename, sizeof(t.filename), "%s", d->path);
 		t.size_bytes = d->size_bytes < span_bytes ? d->size_bytes : span_bytes;
-		*ret = t;
 		/* a scratch device is allocated already */
-		return d->scratch ? 0 : device_fill(d, t.size_bytes, why);
+		err = d->scratch ? 0 : device_fill(d, t.size_bytes, why);
+		if (!err)
+			err = claim(d, &t, why);
+		if (!err)
+			*ret = t;
+		return err;
 	}
 	if (asprintf(&at, "%s/mnt", u->dir) < 0)
 		return -ENOMEM;
 	snprintf(t.filename, sizeof(t.filename), "%s%s", at, w->many_files ? "" : "/iopath.dat");
-	err = make_ext4(d, why);
+	err = make_ext4(d, u, why);
 	if (!err)
 		err = mount_ext4(d, u, at, why);
 	if (err) {
@@ -118,5 +140,7 @@ int target_open(const struct device *d, const struct workload *w, uint64_t span_
 
 void target_close(struct target *t, struct undo *u)
 {
+	if (t->claim_fd >= 0)
+		close(take_fd(&t->claim_fd));
 	undo_back_to(u, t->undo_mark, NULL);
 }

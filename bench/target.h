@@ -15,6 +15,7 @@ struct target {
 	char filename[320];
 	uint64_t size_bytes;	/* I/O range on a device; 0: the job's own size */
 	size_t undo_mark;
+	int claim_fd;		/* keeps others off the device; -1: a mount of ours does, or a place needs none */
 };
 
 /* @span_bytes: how much of a device to use at most. */

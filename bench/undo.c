@@ -98,6 +98,43 @@ static int undo_mount(const json_t *step, bool *ret_was_there)
 	return umount2(text_of(step, "path"), MNT_DETACH | UMOUNT_NOFOLLOW) ? -errno : 0;
 }
 
+/* Of the superblock that mkfs.ext4 writes. */
+#define EXT4_AT 1024
+#define EXT4_UUID 104
+
+/*
+ * The ext4 that a run made on a device that it was given: it is destroyed, or
+ * the next run takes it for data. Only if it bears our number still, and
+ * nobody has mounted it.
+ */
+static int undo_ext4(const json_t *step, bool *ret_was_there)
+{
+	static const unsigned char zeroes[1024];
+	unsigned char head[1024], *u = head + EXT4_UUID;
+	_cleanup_close_ int fd = -1;
+	char uuid[40];
+
+	for (int i = 0; i < RETRIES && fd < 0; i++) {
+		fd = open(text_of(step, "path"), O_RDWR | O_EXCL | O_CLOEXEC);
+		if (fd < 0 && errno != EBUSY)
+			return errno == ENOENT || errno == ENXIO ? 0 : -errno;
+		if (fd < 0)
+			pause_ns(RETRY_NS);
+	}
+	if (fd < 0)
+		return -EBUSY;
+	if (pread(fd, head, sizeof(head), EXT4_AT) != sizeof(head))
+		return -EIO;
+	snprintf(uuid, sizeof(uuid), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
+		 u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+	if (strcmp(uuid, text_of(step, "uuid")))
+		return 0;
+	*ret_was_there = true;
+	if (pwrite(fd, zeroes, sizeof(zeroes), EXT4_AT) != sizeof(zeroes))
+		return -EIO;
+	return fsync(fd) ? -errno : 0;
+}
+
 static int undo_dir(const json_t *step, bool *ret_was_there)
 {
 	const char *path = text_of(step, "path");
@@ -212,7 +249,7 @@ static const struct undo_kind {
 	{ "process", "pid", undo_process },   { "loop", "path", undo_loop },
 	{ "mount", "path", undo_mount },      { "dir", "path", undo_dir },
 	{ "setting", "path", undo_setting },  { "cgroup", "path", undo_cgroup },
-	{ "setting", "path", undo_setting },  { "module", "name", undo_module },
+	{ "ext4", "path", undo_ext4 },        { "module", "name", undo_module },
 	{ "configfs", "path", undo_configfs }, { "stopped", "pid", undo_stopped },
 };
 
@@ -311,6 +348,11 @@ int undo_push_loop(struct undo *u, const char *path, const char *tag)
 int undo_push_mount(struct undo *u, const char *path)
 {
 	return push(u, json_pack("{s:s, s:s}", "kind", "mount", "path", path));
+}
+
+int undo_push_ext4(struct undo *u, const char *path, const char *uuid)
+{
+	return push(u, json_pack("{s:s, s:s, s:s}", "kind", "ext4", "path", path, "uuid", uuid));
 }
 
 int undo_push_module(struct undo *u, const char *name)

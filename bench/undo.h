@@ -42,6 +42,8 @@ int undo_push_process(struct undo *u, pid_t pid, const char *mark);
 /* Detach @path if its backing file still bears @tag. */
 int undo_push_loop(struct undo *u, const char *path, const char *tag);
 int undo_push_mount(struct undo *u, const char *path);
+/* Destroy the ext4 on @path, if it is the one with @uuid. */
+int undo_push_ext4(struct undo *u, const char *path, const char *uuid);
 /* A cgroup (v2) without others in it. */
 int undo_push_cgroup(struct undo *u, const char *path);
 /* Unload it; one that is in use by others stays. */

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,61 @@ void run_free(struct bench_run *r)
 void show(const struct bench_run *r)
 {
 	printf("    --- status %d\n%s    ---\n", r->status, r->text ? r->text : "");
+}
+
+/* ---- while it runs ---- */
+
+bool wait_for(struct bench_run *r, bool (*phase)(void))
+{
+	uint64_t deadline = now_ns() + 120 * NS_PER_S;	/* a busy machine takes its time */
+	struct child_end end;
+
+	while (now_ns() < deadline) {
+		if (phase())
+			return true;
+		if (!child_wait(&r->child, 5 * NS_PER_MS, true, &end)) {
+			r->status = end.status;
+			return false;
+		}
+	}
+	return false;
+}
+
+void signal_run(const struct bench_run *r, int signo)
+{
+	if (r->child.pid > 0)
+		kill(r->child.pid, signo);
+}
+
+struct bench_run resume(void)
+{
+	struct bench_run r = { .child.pidfd = -1, .out_fd = -1 };
+
+	add_words(&r, fmt("%s/iopath-bench run --resume %s/out", build_dir, base));
+	run_start(&r);
+	return r;
+}
+
+int nr_cells(void)
+{
+	return count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"cell\"");
+}
+
+bool make_disk(unsigned int mib, char *dev, size_t len)
+{
+	char *argv[] = { "losetup", "--partscan", "--find", "--show", (char *)fmt("%s/disk", base), NULL };
+	_cleanup_free_ char *out = NULL;
+	struct child_end end;
+
+	if (system(fmt("truncate -s %uM %s/disk", mib, base)) || child_run(argv, 10 * NS_PER_S, &out, &end) || end.status)
+		return false;
+	snprintf(dev, len, "%.*s", (int)strcspn(out, "\n"), out);
+	return true;
+}
+
+void end_disk(const char *dev)
+{
+	ASSERT_EQ(system(fmt("losetup -d %s; rm -f %s/disk", dev, base)), 0);
 }
 
 /* ---- what a run leaves ---- */

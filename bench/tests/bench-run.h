@@ -40,6 +40,26 @@ struct bench_run {
 	int status;
 };
 
+/* A disk that is the user's own: a loop device of @mib on a file of ours, with partitions if it has any. */
+bool make_disk(unsigned int mib, char *dev, size_t len);
+void end_disk(const char *dev);
+
+#define NEEDS_DISK(dev, mib)                                    \
+	do {                                                    \
+		NEEDS_ROOT_AND_LOOP();                          \
+		setup();                                        \
+		if (!make_disk(mib, dev, sizeof(dev)))          \
+			TEST_SKIP("cannot make a loop device"); \
+	} while (0)
+
+/* Wait until @phase is seen; false when the run has ended before, with its status set. */
+bool wait_for(struct bench_run *r, bool (*phase)(void));
+/* To the run alone: one that has ended has no process, and kill(-1) would reach every other one. */
+void signal_run(const struct bench_run *r, int signo);
+/* `run --resume` of what is in "out". */
+struct bench_run resume(void);
+int nr_cells(void);	/* in its results so far */
+
 /* One of eight buffers in turn. */
 __attribute__((format(printf, 1, 2))) const char *fmt(const char *f, ...);
 void setup(void);

@@ -19,24 +19,6 @@
 
 #define SMOKE "--arms off,off2 --quick --rounds 1:1 --window 200ms"
 
-/* A loop device of @mib on the file "disk" of ours; with partitions if it has any. */
-static bool make_disk(unsigned int mib, char *dev, size_t len)
-{
-	char *argv[] = { "losetup", "--partscan", "--find", "--show", (char *)fmt("%s/disk", base), NULL };
-	_cleanup_free_ char *out = NULL;
-	struct child_end end;
-
-	if (system(fmt("truncate -s %uM %s/disk", mib, base)) || child_run(argv, 10 * NS_PER_S, &out, &end) || end.status)
-		return false;
-	snprintf(dev, len, "%.*s", (int)strcspn(out, "\n"), out);
-	return true;
-}
-
-static void end_disk(const char *dev)
-{
-	ASSERT_EQ(system(fmt("losetup -d %s; rm -f %s/disk", dev, base)), 0);
-}
-
 /* Not below @base, where expect_clean() looks for mounts of the run's. */
 static char mnt[64];
 
@@ -45,14 +27,6 @@ static void make_mnt(void)
 	snprintf(mnt, sizeof(mnt), "/tmp/iopath-place.%d", getpid());
 	mkdir(mnt, 0700);
 }
-
-#define NEEDS_DISK(dev, mib)                                    \
-	do {                                                    \
-		NEEDS_ROOT_AND_LOOP();                          \
-		setup();                                        \
-		if (!make_disk(mib, dev, sizeof(dev)))          \
-			TEST_SKIP("cannot make a loop device"); \
-	} while (0)
 
 static struct bench_run run_on(const char *words, const char *workload)
 {

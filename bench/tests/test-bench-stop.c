@@ -17,23 +17,6 @@
 
 /* ---- the end before the end ---- */
 
-/* Wait until a line of the run or its state shows that @phase is on. */
-static bool wait_for(struct bench_run *r, bool (*phase)(void))
-{
-	uint64_t deadline = now_ns() + 120 * NS_PER_S;	/* a busy machine takes its time */
-	struct child_end end;
-
-	while (now_ns() < deadline) {
-		if (phase())
-			return true;
-		if (!child_wait(&r->child, 5 * NS_PER_MS, true, &end)) {
-			r->status = end.status;
-			return false;
-		}
-	}
-	return false;
-}
-
 static bool state_has(const char *word)
 {
 	return count_in(fmt("%s/state/state.json", base), word) > 0;
@@ -52,13 +35,6 @@ static bool has_mount(void)
 static bool has_fio(void)
 {
 	return state_has("\"process\"");
-}
-
-/* A run that has ended already has no process: kill(-1) would reach every other one. */
-static void signal_run(const struct bench_run *r, int signo)
-{
-	if (r->child.pid > 0)
-		kill(r->child.pid, signo);
 }
 
 static bool in_rounds(void)
@@ -192,11 +168,6 @@ TEST(the_next_run_cleans_up_after_kill_9)
 
 /* ---- going on afterwards ---- */
 
-static int nr_cells(void)
-{
-	return count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"cell\"");
-}
-
 static bool three_cells(void)
 {
 	return nr_cells() >= 3;
@@ -205,15 +176,6 @@ static bool three_cells(void)
 static bool five_cells(void)
 {
 	return nr_cells() >= 5;
-}
-
-static struct bench_run resume(void)
-{
-	struct bench_run r = { .child.pidfd = -1, .out_fd = -1 };
-
-	add_words(&r, fmt("%s/iopath-bench run --resume %s/out", build_dir, base));
-	run_start(&r);
-	return r;
 }
 
 /* Killed in the middle of a cell, of a line, and by Ctrl-C: what was measured stays, to the byte. */
