@@ -308,7 +308,7 @@ void session_plan_stamps(const struct session_opts *o, const struct kernel *k, c
 			struct stamp_plan *ret)
 {
 	const struct stamp_needs needs = { .tier = o->tier,
-					   .owner = filters_bios(o) || o->threshold_ns || o->sample || o->by,
+					   .owner = filters_bios(o) || has_records(o) || o->by || o->stacks,
 					   .in_flight = o->in_flight,
 					   .issue_seen = virtio_untyped(plan) };
 	struct stamp_disks disks;
