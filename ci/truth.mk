@@ -6,6 +6,9 @@ truth-load_LIBS := -luring
 
 .PHONY: lab-truth truth-smoke
 lab-truth: export KERNELS := $(or $(KERNELS),6.1)
+# The tracer's own tests run there too (truth/native.sh).
+lab-truth: export TRUTH_TESTS := $(TRACE_TESTS)
+truth-smoke: export TRUTH_TESTS := test-trace-sums
 lab-truth: export CASES := $(value CASES)
 # With each change: cases that share one tracer, since to start one takes longer than most of them.
 truth-smoke: export KERNELS := 6.1
@@ -15,7 +18,7 @@ lab-truth truth-smoke: TRUTH_DEPS := jq blktrace strace
 lab-truth: TRUTH_DEPS += btrfs-progs bcache-tools
 lab-truth truth-smoke: deps lab-deps
 	$(Q)$(MAKE) deps DEPS='$(TRUTH_DEPS)'
-	$(Q)$(MAKE) $(addprefix $(O)/,iopath truth-load known-count test-trace-sums)
+	$(Q)$(MAKE) $(addprefix $(O)/,iopath truth-load known-count $(TRUTH_TESTS))
 	$(Q)O='$(O)' setpriv --pdeathsig TERM ci/truth/run
 
 HELP_TARGETS += \
