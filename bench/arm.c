@@ -7,69 +7,76 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/file.h"
 #include "bench/inputs.h"
 #include "tracer/base/cleanup.h"
 
 /* A row of a histogram of bcc or bpftrace that is not empty. */
 #define HISTOGRAM_ROW "^ +[0-9]+ -> [0-9]+ +: [1-9]"
 
-#define BPFTRACE_ROW "^[[][0-9]+[KMG]?(, [0-9]+[KMG]?)?[])] +[0-9]+ "
+#define BPFTRACE_ROW "^[[][0-9]+[KMG]?(, [0-9]+[KMG]?)?[])] +[1-9][0-9]* "
+/* Of the disk under test alone: a tracepoint has its number. */
+#define BPFTRACE_ISSUE "tracepoint:block:block_rq_issue /args->dev == {devt}/ "
 
 static const struct builtin {
 	const char *name, *tier, *help;
 	/* another tracer: its package is in the help; stdbuf, or its words would wait in a buffer */
 	const char *command, *ready, *proof;
+	enum arm_shows shows;
 } builtins[] = {
-	{ "off", NULL, "no tracer: what the others are compared with", NULL, NULL, NULL },
-	{ "off2", NULL, "no tracer, again: what differs from off is noise (the A/A twin)", NULL, NULL, NULL },
-	{ "block", "block", "iopath trace --tier block", NULL, NULL, NULL },
-	{ "vfs", "vfs", "iopath trace --tier vfs", NULL, NULL, NULL },
-	{ "filemap", "filemap", "iopath trace --tier filemap", NULL, NULL, NULL },
-	{ "full", "full", "iopath trace --tier full", NULL, NULL, NULL },
-	{ "cond_resched", "full", "the other name of full", NULL, NULL, NULL },
+	{ "off", NULL, "no tracer: what the others are compared with", NULL, NULL, NULL, SHOWS_NOTHING },
+	{ "off2", NULL, "no tracer, again: what differs from off is noise (the A/A twin)", NULL, NULL, NULL, SHOWS_NOTHING },
+	{ "block", "block", "iopath trace --tier block", NULL, NULL, NULL, SHOWS_NOTHING },
+	{ "vfs", "vfs", "iopath trace --tier vfs", NULL, NULL, NULL, SHOWS_NOTHING },
+	{ "filemap", "filemap", "iopath trace --tier filemap", NULL, NULL, NULL, SHOWS_NOTHING },
+	{ "full", "full", "iopath trace --tier full", NULL, NULL, NULL, SHOWS_NOTHING },
+	{ "cond_resched", "full", "the other name of full", NULL, NULL, NULL, SHOWS_NOTHING },
 	{ "biolatency", NULL, "a histogram of the requests' latency (libbpf-tools)",
-	  "exec stdbuf -oL biolatency -d {disk}", "^Tracing", HISTOGRAM_ROW },
+	  "exec stdbuf -oL biolatency -d {disk}", "^Tracing", HISTOGRAM_ROW, SHOWS_NOTHING },
 	{ "biosnoop", NULL, "a line per request (libbpf-tools; where blk_account_io_start can be hooked)",
-	  "exec stdbuf -oL biosnoop -d {disk}", "^TIME", "^ *[0-9]+\\.[0-9]+ " },
+	  "exec stdbuf -oL biosnoop -d {disk}", "^TIME", "^ *[0-9]+\\.[0-9]+ ", SHOWS_LINES },
 	{ "biostacks", NULL, "requests' latency by the stack that began them (libbpf-tools; likewise)",
-	  "exec stdbuf -oL biostacks -d {disk}", "^Tracing", HISTOGRAM_ROW },
+	  "exec stdbuf -oL biostacks -d {disk}", "^Tracing", HISTOGRAM_ROW, SHOWS_NOTHING },
 	{ "ext4slower", NULL, "a line per operation of ext4, however fast (libbpf-tools; ext4 workloads)",
-	  "exec stdbuf -oL ext4slower -m 0", "^TIME", "^[0-9]+:[0-9]+:[0-9]+ " },
+	  "exec stdbuf -oL ext4slower -m 0", "^TIME",
+	  /* it sees every ext4: a line of a workload's program, or of its file */
+	  "^[0-9]+:[0-9]+:[0-9]+ +((fio|sysbench|iopath-uring|fake-fio) |.* iopath[.]dat$)", SHOWS_NOTHING },
 	{ "blktrace", NULL, "every event of the block layer, as text (blktrace; debugfs)",
 	  "blktrace -d {dev} -o - | stdbuf -oL blkparse -q -i -", NULL,
-	  "^ *[0-9]+,[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+\\.[0-9]+ " },
+	  "^ *[0-9]+,[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+\\.[0-9]+ ", SHOWS_LINES },
 	{ "bpftrace", NULL, "issue to completion by two tracepoints, a map per request (bpftrace)",
 	  "exec stdbuf -oL bpftrace -e 'BEGIN { printf(\"ready\\n\"); } "
-	  "tracepoint:block:block_rq_issue { @start[args->dev, args->sector] = nsecs; } "
+	  BPFTRACE_ISSUE "{ @start[args->dev, args->sector] = nsecs; } "
 	  "tracepoint:block:block_rq_complete /@start[args->dev, args->sector]/ { "
 	  "@us = hist((nsecs - @start[args->dev, args->sector]) / 1000); "
 	  "delete(@start[args->dev, args->sector]); } END { clear(@start); }'",
-	  "^ready", BPFTRACE_ROW },
+	  "^ready", BPFTRACE_ROW, SHOWS_NOTHING },
 	{ "biosnoop-bt", NULL, "what biosnoop does, by tracepoints, which every kernel has (bpftrace)",
 	  "exec stdbuf -oL bpftrace -e 'BEGIN { printf(\"ready\\n\"); } "
-	  "tracepoint:block:block_rq_issue { @start[args->dev, args->sector] = nsecs; "
+	  BPFTRACE_ISSUE "{ @start[args->dev, args->sector] = nsecs; "
 	  "@pid[args->dev, args->sector] = pid; @comm[args->dev, args->sector] = comm; } "
 	  "tracepoint:block:block_rq_complete /@start[args->dev, args->sector]/ { "
 	  "printf(\"%u %s %d %u\\n\", elapsed / 1000, @comm[args->dev, args->sector], @pid[args->dev, args->sector], "
 	  "(nsecs - @start[args->dev, args->sector]) / 1000); delete(@start[args->dev, args->sector]); "
 	  "delete(@pid[args->dev, args->sector]); delete(@comm[args->dev, args->sector]); } "
 	  "END { clear(@start); clear(@pid); clear(@comm); }'",
-	  "^ready", "^[0-9]+ .* [0-9]+ [0-9]+$" },
+	  "^ready", "^[0-9]+ .* [0-9]+ [0-9]+$", SHOWS_LINES },
 	{ "biostacks-bt", NULL, "what biostacks does, by tracepoints (bpftrace)",
 	  "exec stdbuf -oL bpftrace -e 'BEGIN { printf(\"ready\\n\"); } "
-	  "tracepoint:block:block_rq_issue { @start[args->dev, args->sector] = nsecs; @stack[args->dev, args->sector] = kstack; } "
+	  BPFTRACE_ISSUE "{ @start[args->dev, args->sector] = nsecs; @stack[args->dev, args->sector] = kstack; } "
 	  "tracepoint:block:block_rq_complete /@start[args->dev, args->sector]/ { "
 	  "@us[@stack[args->dev, args->sector]] = hist((nsecs - @start[args->dev, args->sector]) / 1000); "
 	  "delete(@start[args->dev, args->sector]); delete(@stack[args->dev, args->sector]); } "
 	  "END { clear(@start); clear(@stack); }'",
-	  "^ready", BPFTRACE_ROW },
+	  "^ready", BPFTRACE_ROW, SHOWS_NOTHING },
 	{ "perf", NULL, "perf trace of the block layer's issues and completions, a line each (linux-perf)",
-	  "exec perf trace -v -a --no-syscalls -e block:block_rq_issue -e block:block_rq_complete", "^mmap size",
-	  "block:block_rq_(issue|complete)" },
+	  "exec perf trace -v -a --no-syscalls -e block:block_rq_issue --filter 'dev == {devt}' "
+	  "-e block:block_rq_complete --filter 'dev == {devt}'", "^mmap size",
+	  "block:block_rq_(issue|complete)[(]dev: [0-9]", SHOWS_LINES },
 	{ "events-block", NULL, "the design that this project began with: an event per block hook, a wake-up each (iopath-events)",
-	  "exec {bin}/iopath-events block", "^events: ready", "^[1-9][0-9]* events, " },
+	  "exec {bin}/iopath-events block", "^events: ready", "^[1-9][0-9]* events, ", SHOWS_COUNT },
 	{ "events", NULL, "the same for every hook: block, system calls, page cache, scheduler",
-	  "exec {bin}/iopath-events full", "^events: ready", "^[1-9][0-9]* events, " },
+	  "exec {bin}/iopath-events full", "^events: ready", "^[1-9][0-9]* events, ", SHOWS_COUNT },
 };
 
 static const struct builtin *find_builtin(const char *name, size_t len)
@@ -123,6 +130,7 @@ static int add_builtin(struct arm_list *l, const char *name, uint64_t delay_ns, 
 	a.command = b->command;
 	a.ready = b->ready;
 	a.proof = b->proof;
+	a.shows = b->shows;
 	snprintf(a.name, sizeof(a.name), "%s", name);
 	snprintf(a.tier, sizeof(a.tier), "%s", b->tier ? b->tier : "");
 	return add(l, &a, why);
@@ -204,6 +212,18 @@ int arm_list_parse(const struct arm_words *w, struct arm_list *ret, struct why *
 	return 0;
 }
 
+/* As the tracepoints of the block layer have it: they know disks, not partitions. */
+static unsigned long disk_devt(const struct device *d)
+{
+	unsigned int major = d->major, minor = d->minor;
+	char path[128], line[32];
+
+	snprintf(path, sizeof(path), "/sys/block/%s/dev", d->disk);
+	if (!file_read_line(path, line, sizeof(line)))
+		sscanf(line, "%u:%u", &major, &minor);
+	return (unsigned long)major << 20 | minor;
+}
+
 int arm_expand(const char *command, const struct device *d, const char *dir, char **ret)
 {
 	char *out = NULL, bin[PATH_MAX];
@@ -215,6 +235,9 @@ int arm_expand(const char *command, const struct device *d, const char *dir, cha
 	while (*command) {
 		if (!strncmp(command, "{disk}", 6)) {
 			fputs(d->name, f);
+			command += 6;
+		} else if (!strncmp(command, "{devt}", 6)) {
+			fprintf(f, "%lu", disk_devt(d));
 			command += 6;
 		} else if (!strncmp(command, "{dev}", 5)) {
 			fputs(d->path, f);

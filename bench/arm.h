@@ -18,6 +18,9 @@
 
 enum arm_kind { ARM_OFF, ARM_TIER, ARM_COMMAND };
 
+/* How the output of a ready-made arm shows how many I/Os it saw, if it does. */
+enum arm_shows { SHOWS_NOTHING, SHOWS_LINES /* one or more per I/O */, SHOWS_COUNT /* its last line begins with it */ };
+
 struct arm {
 	char name[64];
 	enum arm_kind kind;
@@ -27,6 +30,7 @@ struct arm {
 	const char *ready;	/* extended regex on its output; NULL: wait delay_ns */
 	/* a line that shows that it saw something; NULL: any line once it is ready */
 	const char *proof;
+	enum arm_shows shows;
 	uint64_t delay_ns;
 };
 
@@ -50,7 +54,7 @@ int arm_list_parse(const struct arm_words *w, struct arm_list *ret, struct why *
 /* Of an arm of which only the name is known: what it would be on the command line. */
 void arm_guess_kind(struct arm *a);
 
-/* @command with {disk} ("loop0"), {dev} ("/dev/loop0"), {dir} and {bin} (of this program) filled in; malloc'd. */
+/* @command with {disk} ("loop0"), {dev} ("/dev/loop0"), {devt} (its disk's number in the kernel), {dir} and {bin} (of this program) filled in; malloc'd. */
 int arm_expand(const char *command, const struct device *d, const char *dir, char **ret);
 
 /* "NAME  what it is", one line per built-in arm. */

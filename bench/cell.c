@@ -25,20 +25,21 @@ static void set_fault(struct cell *c, bool by_tracer, const char *text)
 void cell_judge_tracer(struct cell *c, const struct arm *arm)
 {
 	uint64_t disk_ios = c->saturation.disk_ios + c->fixed.disk_ios + c->low.disk_ios;
+	uint64_t seen = arm->kind == ARM_TIER ? c->tracer.traced_ios : c->tracer.shown;
 	bool has_ops = strcmp(arm->tier, "block");
 	char text[160];
 
 	if (!c->has_tracer)
 		return;
 	set_fault(c, true, c->tracer.fault);
-	if (arm->kind != ARM_TIER || arm->floor)
+	if (arm->floor || (arm->kind == ARM_COMMAND && arm->shows == SHOWS_NOTHING))
 		return;
-	if (disk_ios > TRACED_FEW && (double)c->tracer.traced_ios < TRACED_MIN * (double)disk_ios) {
+	if (disk_ios > TRACED_FEW && (double)seen < TRACED_MIN * (double)disk_ios) {
 		snprintf(text, sizeof(text), "the tracer saw %llu of %llu I/Os of the device",
-			 (unsigned long long)c->tracer.traced_ios, (unsigned long long)disk_ios);
+			 (unsigned long long)seen, (unsigned long long)disk_ios);
 		set_fault(c, true, text);
 	}
-	if (has_ops && !c->tracer.traced_ops)
+	if (arm->kind == ARM_TIER && has_ops && !c->tracer.traced_ops)
 		set_fault(c, true, "the tracer traced no operation");
 }
 

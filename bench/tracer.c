@@ -249,6 +249,7 @@ int tracer_stop(struct tracer *t, const struct device *d, struct undo *u,
 	r.peak_rss_bytes = (uint64_t)end.usage.ru_maxrss << 10;
 	r.output_bytes = sink_bytes(t->sink);
 	r.output_lines = sink_lines(t->sink);
+	r.shown = t->arm->shows == SHOWS_COUNT ? strtoull(sink_last_line(t->sink), NULL, 10) : r.output_lines;
 	if (died)
 		fault(&r, "the tracer ended by itself with status %d: %.120s", end.status,
 		      sink_last_line(t->sink));

@@ -40,6 +40,7 @@ struct tracer_report {
 	uint64_t peak_rss_bytes;
 	uint64_t output_bytes;
 	uint64_t output_lines;	/* once it was ready */
+	uint64_t shown;	/* I/Os that its output shows (arm_shows) */
 	json_t *summary;	/* the whole line, or NULL */
 	bool has_summary;	/* also of a cell read back, whose line is gone */
 	uint64_t traced_ios;	/* of the device under test */

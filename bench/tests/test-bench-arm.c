@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Arms on the command line, and the summary of a tracer. */
 #include <errno.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench/arm.h"
@@ -150,8 +153,153 @@ TEST(arms_that_are_none)
 	ASSERT_TRUE(arms(none, none, re, &l, &why) < 0);
 }
 
+/* ---- ready-made arms: what their tools print ---- */
+
+/* Lines that the tools wrote: when they are ready, of an event, and what there is without any. */
+static const struct {
+	const char *arm, *ready, *event, *none[4];
+} outputs[] = {
+	{ "biolatency", "Tracing block device I/O... Hit Ctrl-C to end.",
+	  "        16 -> 31         : 1482     |****************************************|",
+	  { "     usecs               : count    distribution", "         0 -> 1          : 0        |                                        |" } },
+	{ "biosnoop", "TIME        COMM           PID     DISK      T SECTOR     BYTES   LAT(ms)",
+	  "0.004835    fio            4711    vda       R 4440       4096      0.080",
+	  { "TIME        COMM           PID     DISK      T SECTOR     BYTES   LAT(ms)", "Lost 12 events on CPU #1!" } },
+	{ "biostacks", "Tracing block I/O with init stacks. Hit Ctrl-C to end.",
+	  "        64 -> 127        : 3        |*****                                   |",
+	  { "fio 4711 0", "-1 blk_account_io_start", "         0 -> 1          : 0        |                                        |" } },
+	{ "ext4slower", "TIME     COMM             PID     T BYTES   OFF_KB   LAT(ms) FILENAME",
+	  "11:29:46 fio              4711    S 0       0           1.37 iopath.dat",
+	  { "TIME     COMM             PID     T BYTES   OFF_KB   LAT(ms) FILENAME",
+	    "11:29:46 systemd-journal  301     W 512     88          0.01 system.journal" } },
+	{ "blktrace", NULL, "  7,0    1        2     0.000012345  4711  Q  RS 8 + 8 [fio]",
+	  { "CPU0 (7,0):", " Reads Queued:           0,        0KiB\t Writes Queued:           0,        0KiB" } },
+	{ "bpftrace", "ready", "[16, 32)              17 |@@@@@@@@@@@@@@@@@@@@@@|",
+	  { "Attaching 4 probes...", "@us: ", "[1K, 2K)               0 |                      |" } },
+	{ "biosnoop-bt", "ready", "310345 fio 4711 86", { "Attaching 4 probes...", "ready", "Lost 344 events" } },
+	{ "biostacks-bt", "ready", "[1K, 2K)               3 |@@@@@@                |",
+	  { "Attaching 4 probes...", "    blk_mq_start_request+1", "[2K, 4K)               0 |                      |" } },
+	{ "perf", "mmap size 528384B",
+	  "     0.228 dd/11117 block:block_rq_issue(dev: 7340032, sector: 8, nr_sector: 8, bytes: 4096, rwbs: \"RS\", comm: \"dd\")",
+	  { "Using CPUID AuthenticAMD-25-11-1", "LOST 1534 events!", "event syntax error: 'block:block_rq_issue'" } },
+	{ "events-block", "events: ready", "4711 events, 0 lost: block_rq_issue 2355",
+	  { "0 events, 0 lost: block_rq_issue 0", "iopath-events: cannot attach block_rq_issue" } },
+	{ "events", "events: ready", "4711 events, 12 lost: block_rq_issue 2355", { "0 events, 0 lost: block_rq_issue 0" } },
+};
+
+static bool matches(const char *pattern, const char *line)
+{
+	regex_t re;
+	bool yes;
+
+	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB))
+		return false;
+	yes = !regexec(&re, line, 0, NULL, 0);
+	regfree(&re);
+	return yes;
+}
+
+static struct arm ready_made(const char *name)
+{
+	char *names[] = { (char *)name, NULL };
+	struct arm_list l = { 0 };
+	struct why why;
+
+	ASSERT_EQ(arms(names, NULL, NULL, &l, &why), 0);
+	return l.v[2];
+}
+
+TEST(an_output_with_events_is_told_from_one_without)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
+		struct arm a = ready_made(outputs[i].arm);
+
+		if (!a.proof || !matches(a.proof, outputs[i].event))
+			printf("    %s: no proof: %s\n", a.name, outputs[i].event);
+		ASSERT_TRUE(a.proof && matches(a.proof, outputs[i].event));
+		ASSERT_TRUE(!a.ready == !outputs[i].ready && (!a.ready || matches(a.ready, outputs[i].ready)));
+		for (size_t k = 0; k < ARRAY_SIZE(outputs[i].none) && outputs[i].none[k]; k++) {
+			if (matches(a.proof, outputs[i].none[k]))
+				printf("    %s: taken for an event: %s\n", a.name, outputs[i].none[k]);
+			ASSERT_TRUE(!matches(a.proof, outputs[i].none[k]));
+		}
+	}
+}
+
+TEST(no_ready_made_arm_is_left_out)
+{
+	_cleanup_free_ char *text = NULL;
+	unsigned int nr = 0;
+	char *save = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	arm_print(f);
+	fclose(f);
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		char name[64] = "";
+		struct arm a;
+
+		/* the last two lines stand for many */
+		if (sscanf(l, "%63s", name) != 1 || !strcmp(name, "TIER:empty") || !strcmp(name, "--arm"))
+			continue;
+		a = (struct arm){ 0 };
+		snprintf(a.name, sizeof(a.name), "%s", name);
+		arm_guess_kind(&a);
+		nr += a.kind == ARM_COMMAND;
+	}
+	ASSERT_EQ(nr, ARRAY_SIZE(outputs));
+}
+
+TEST(a_tracer_of_others_that_shows_too_few_is_a_fault)
+{
+	static const struct {
+		const char *arm;
+		uint64_t shown;
+		bool fault;
+	} t[] = {
+		{ "biosnoop", 499, true }, { "biosnoop", 500, false }, { "perf", 499, true }, { "blktrace", 499, true },
+		{ "biosnoop-bt", 499, true }, { "events", 499, true }, { "events", 500, false },
+		{ "biolatency", 3, false }, /* a histogram of this disk: it has no lines per I/O */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct arm a = ready_made(t[i].arm);
+		struct cell c = { .has_tracer = true, .saturation.disk_ios = 1000, .tracer.shown = t[i].shown };
+
+		cell_judge_tracer(&c, &a);
+		if (c.tracer_fault != t[i].fault)
+			printf("    %s with %llu\n", t[i].arm, (unsigned long long)t[i].shown);
+		ASSERT_EQ(c.tracer_fault, t[i].fault);
+	}
+}
+
+TEST(only_the_disk_under_test_proves_anything)
+{
+	static const char *const by_number[] = { "bpftrace", "biosnoop-bt", "biostacks-bt", "perf" };
+	static const char *const by_name[] = { "biolatency", "biosnoop", "biostacks", "blktrace" };
+	struct device d = { .path = "/dev/none7", .name = "none7", .disk = "none7", .major = 7, .minor = 9 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(by_number); i++) {
+		struct arm a = ready_made(by_number[i]);
+		_cleanup_free_ char *text = NULL;
+
+		ASSERT_EQ(arm_expand(a.command, &d, "/d", &text), 0);
+		ASSERT_TRUE(strstr(text, "dev == 7340041") != NULL); /* 7 << 20 | 9 */
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(by_name); i++) {
+		struct arm a = ready_made(by_name[i]);
+		_cleanup_free_ char *text = NULL;
+
+		ASSERT_EQ(arm_expand(a.command, &d, "/d", &text), 0);
+		ASSERT_TRUE(strstr(text, " -d none7") || strstr(text, " -d /dev/none7"));
+	}
+}
+
 TEST_MAIN("test-bench-arm", T(summary_is_the_last_line_and_counts_our_device),
 	  T(a_missing_summary_is_a_fault), T(arms_always_have_off_and_its_twin),
-	  T(a_tracer_that_did_not_see_what_there_was_is_a_fault), T(arms_always_have_off_and_its_twin),
-	  T(a_workload_in_the_page_cache_has_nothing_for_the_device), T(arms_always_have_off_and_its_twin),
+	  T(a_tracer_that_did_not_see_what_there_was_is_a_fault),
+	  T(a_workload_in_the_page_cache_has_nothing_for_the_device),
+	  T(an_output_with_events_is_told_from_one_without), T(no_ready_made_arm_is_left_out),
+	  T(a_tracer_of_others_that_shows_too_few_is_a_fault), T(only_the_disk_under_test_proves_anything),
 	  T(arms_of_others), T(arms_that_are_none))
