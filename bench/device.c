@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "bench/child.h"
 #include "bench/device-make.h"
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
@@ -151,6 +152,15 @@ static int open_made(const struct device_spec *spec, struct undo *u, struct devi
 	return err;
 }
 
+void device_settle(void)
+{
+	char *argv[] = { "udevadm", "settle", "--timeout=5", NULL };
+	struct child_end end;
+
+	if (!access("/run/udev/control", F_OK))
+		child_run(argv, 6 * NS_PER_S, NULL, &end);
+}
+
 int device_open(const struct device_spec *spec, const struct opt_list *overwrite, struct undo *u,
 		struct device *ret, struct why *why)
 {
@@ -161,6 +171,8 @@ int device_open(const struct device_spec *spec, const struct opt_list *overwrite
 		device_close(&d);
 		return err;
 	}
+	if (spec->maker)
+		device_settle();
 	*ret = d;
 	return 0;
 }

@@ -54,6 +54,9 @@ void device_close(struct device *d);
 /* What there is to choose from, a line each. */
 void device_print(FILE *f);
 
+/* Until udev has done with what just changed; 5 s at most, and nothing where there is no udev. */
+void device_settle(void);
+
 /* Write the first @bytes once, so that reads do not hit what was never written. */
 int device_fill(const struct device *d, uint64_t bytes, struct why *why);
 

@@ -40,6 +40,7 @@ struct edge {
 	struct meter_edge meter;
 	uint64_t tracer_cpu_ns, tracer_rss_bytes;
 	uint64_t disk_ios;
+	uint64_t uevents;	/* so far, of the machine; 0: unknown */
 };
 
 /*
@@ -57,6 +58,14 @@ static void ended_early(struct pass_env *e, struct load_run *run, const struct c
 	pass_fault(r, "%s ended before the window did", load_of(e->workload)->name);
 	if (!end->status && e->slack_ns < START_SLOWEST_NS)
 		e->slack_ns = 2 * e->slack_ns + NS_PER_S / 2;
+}
+
+/* Devices that come, go or change keep udev busy. */
+static uint64_t uevents_now(void)
+{
+	char line[32];
+
+	return file_read_line("/sys/kernel/uevent_seqnum", line, sizeof(line)) ? 0 : strtoull(line, NULL, 10);
 }
 
 /* Sleep to @at, then look; a fio that ended before is a fault. */
@@ -87,6 +96,7 @@ static int take_edge(struct pass_env *e, struct load_run *run, const struct trac
 		device_ios(e->device, &edge->disk_ios);
 		err = cpu_snapshot_take(&edge->cpu);
 	}
+	edge->uevents = uevents_now();
 	return err;
 }
 
@@ -126,7 +136,7 @@ static void judge_clock(const struct load_run *run, const struct edge *a, const 
 	judge_part(r, "in the window", from, to);
 }
 
-static void judge_machine(struct pass_env *e, struct pass_result *r)
+void pass_judge_machine(const struct pass_env *e, struct pass_result *r)
 {
 	char complaint[160];
 	double all = (double)r->cpu.window_ns * r->cpu.nr;
@@ -175,13 +185,15 @@ static int evaluate(struct pass_env *e, struct load_run *run, const struct edge 
 			r->has_usage = true;
 			r->usage = meter_between(e->meter, &a->meter, &b->meter, has_tracer);
 		}
+		if (b->uevents != a->uevents)
+			r->flags |= PASS_UEVENTS;
 		r->window_disk_ios = b->disk_ios > a->disk_ios ? b->disk_ios - a->disk_ios : 0;
 	}
 	if (!err)
 		err = load_of(e->workload)->count(e, run, r);
 	if (!err) {
 		judge_window(r);
-		judge_machine(e, r);
+		pass_judge_machine(e, r);
 	}
 	return err;
 }
@@ -319,6 +331,8 @@ static json_t *flags_json(unsigned int flags)
 		json_array_append_new(a, json_string("unsteady"));
 	if (flags & PASS_RATE_MISSED)
 		json_array_append_new(a, json_string("rate_missed"));
+	if (flags & PASS_UEVENTS)
+		json_array_append_new(a, json_string("uevents"));
 	return a;
 }
 

@@ -89,6 +89,7 @@ static unsigned int restore_flags(struct reader *r, const json_t *o)
 
 		flags |= s && !strcmp(s, "unsteady") ? PASS_UNSTEADY : 0;
 		flags |= s && !strcmp(s, "rate_missed") ? PASS_RATE_MISSED : 0;
+		flags |= s && !strcmp(s, "uevents") ? PASS_UEVENTS : 0;
 	}
 	return flags;
 }

@@ -50,6 +50,7 @@ static int switch_scheduler(const struct device *d, const char *name, const char
 		return 1;
 	}
 	err = setting_write(path, name);
+	device_settle(); /* its rules may switch it back: the cells would tell */
 	if (err == -EINVAL) { /* listed, but its module does not load */
 		*ret_reason = "the kernel refuses this scheduler for the device";
 		return 1;
