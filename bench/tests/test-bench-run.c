@@ -13,6 +13,7 @@
 
 #include "bench/file.h"
 #include "bench/setting.h"
+#include "bench/stat.h"
 #include "bench/stop.h"
 #include "bench/tests/bench-run.h"
 #include "bench/why.h"
@@ -55,6 +56,69 @@ static struct bench_run run_slow(const char *loss, const char *words)
 	return r;
 }
 
+/* ---- the order of the arms ---- */
+
+/* The arms of one round (by phase, round and attempt) in the order of their cells, "off off2 slow". */
+struct order_of {
+	char phase[16], arms[128];
+	json_int_t round, attempt;
+	unsigned int nr;
+};
+
+static unsigned int read_orders(struct order_of *o, unsigned int max)
+{
+	_cleanup_free_ char *text = NULL;
+	unsigned int nr = 0;
+	char *save = NULL;
+
+	ASSERT_EQ(file_read(fmt("%s/out/results.jsonl", base), &text), 0);
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		json_t *c = json_loads(l, 0, NULL);
+		const char *phase = json_string_value(json_object_get(c, "phase"));
+		json_int_t round = json_integer_value(json_object_get(c, "round")),
+			   attempt = json_integer_value(json_object_get(c, "attempt"));
+		struct order_of *last = nr ? &o[nr - 1] : NULL;
+
+		if (phase && (!last || strcmp(last->phase, phase) || last->round != round || last->attempt != attempt) && nr < max) {
+			last = &o[nr++];
+			*last = (struct order_of){ .round = round, .attempt = attempt };
+			snprintf(last->phase, sizeof(last->phase), "%s", phase);
+		}
+		if (phase && last) {
+			ASSERT_EQ(json_integer_value(json_object_get(c, "position")), last->nr++);
+			strcat(strcat(last->arms, " "), json_string_value(json_object_get(c, "arm")));
+		}
+		json_decref(c);
+	}
+	return nr;
+}
+
+/* Each arm once per round, rounds differ, and the seed alone says how. */
+static void expect_random_order(uint64_t seed)
+{
+	static const char *const names[] = { "off", "off2", "slow" };
+	struct order_of o[64];
+	unsigned int nr = read_orders(o, ARRAY_SIZE(o)), differ = 0, main_rounds = 0;
+	struct rng rng = { seed };
+
+	for (unsigned int i = 0; i < nr; i++) {
+		unsigned int order[3] = { 0, 1, 2 };
+		char want[128] = "";
+
+		for (unsigned int a = 0; a < 3; a++)
+			ASSERT_TRUE(o[i].nr < 3 || strstr(o[i].arms, names[a]) != NULL);
+		differ += i && strcmp(o[i].arms, o[i - 1].arms);
+		if (strcmp(o[i].phase, "main"))
+			continue;
+		main_rounds++;
+		rng_shuffle(&rng, order, 3);
+		for (unsigned int a = 0; a < o[i].nr; a++)
+			strcat(strcat(want, " "), names[order[a]]);
+		ASSERT_STR(o[i].arms, want);
+	}
+	ASSERT_TRUE(main_rounds >= 8 && differ >= 3);
+}
+
 TEST(a_loss_of_ten_percent_fails_and_is_confirmed)
 {
 	struct bench_run r;
@@ -70,6 +134,7 @@ TEST(a_loss_of_ten_percent_fails_and_is_confirmed)
 	ASSERT_STR(cell_verdict(v, "slow", "throughput_loss_pct"), "FAIL");
 	ASSERT_STR(cell_verdict(v, "off2", "throughput_loss_pct"), "PASS");
 	ASSERT_EQ(json_integer_value(json_object_get(v, "seed")), 7);
+	expect_random_order(7);
 	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"phase\":\"confirm\"") >= 24);
 	check_files("summary");
 	expect_same_report(&r);
@@ -152,7 +217,7 @@ TEST(a_load_on_every_core_fails_with_real_fio)
 	run_free(&r);
 }
 
-/* ---- fio that fails, tracers that fail ---- */
+/* ---- fio that fails ---- */
 
 static struct bench_run run_mode(const char *mode, const char *words)
 {
@@ -202,145 +267,6 @@ TEST(fio_with_talk_before_its_json_is_understood)
 	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "both iodepth and sync engine") > 0);
 	run_free(&r);
 	expect_clean();
-}
-
-/*
- * A tracer that does not come up, dies, or traces nothing costs nothing: never a
- * PASS. One script plays them all, by the tier it is asked for.
- */
-static const char bad_tracers[] =
-	"#!/bin/sh\n"
-	"for file; do :; done\n"
-	"case $3 in\n"
-	"block) echo no such tier >&2; exit 3 ;;\n"
-	"vfs) echo iopath: ready >&2; exit 0 ;;\n"
-	"filemap) echo iopath: ready >&2; trap exit INT ;;\n"
-	"full) echo iopath: ready >&2\n"
-	"	trap 'echo \"{\\\"type\\\":\\\"summary\\\",\\\"devices\\\":[],\\\"coverage\\\":{}}\" >\"$file\"; exit 0' INT ;;\n"
-	"esac\n"
-	"while :; do sleep .05; done\n";
-
-TEST(a_tracer_that_does_not_trace_is_invalid)
-{
-	static const struct {
-		const char *arm, *says;
-	} t[] = {
-		{ "block", "no such tier" },
-		{ "vfs", "ended by itself" },
-		{ "filemap", "no summary" },
-		{ "full", "the tracer saw 0 of" },
-	};
-	struct bench_run r;
-	const char *path;
-	json_t *v;
-
-	NEEDS_ROOT_AND_LOOP();
-	setup();
-	path = fmt("%s/iopath", base);
-	ASSERT_EQ(file_replace(path, bad_tracers), 0);
-	ASSERT_EQ(chmod(path, 0755), 0);
-	r = run_new("--arms block,vfs,filemap,full --workload randread-4k-qd1 --quick --rounds 1:1 --window 200ms");
-	run_fake(&r);
-	add_words(&r, fmt("--iopath %s", path));
-	run_start(&r);
-	run_end(&r);
-	v = verdict();
-	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
-	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		ASSERT_STR(cell_verdict(v, t[i].arm, "throughput_loss_pct"), "INVALID");
-		if (!strstr(r.text, t[i].says))
-			show(&r);
-		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
-	}
-	check_files("summary");
-	expect_clean();
-	json_decref(v);
-	run_free(&r);
-}
-
-/* Whoever shows nothing has shown no cost. */
-TEST(an_arm_that_shows_no_event_is_invalid)
-{
-	static const struct {
-		const char *arm, *says;
-	} t[] = {
-		{ "mute", "no line of output once it was ready" },
-		{ "blind", "no line of its output matches ^[0-9]+ events" },
-		{ "early", "ended by itself" },
-		{ "never", "before it was ready: cannot attach" },
-	};
-	struct bench_run r;
-	json_t *v;
-
-	NEEDS_ROOT_AND_LOOP();
-	r = run_new("--workload randread-4k-qd1 --quick --rounds 1:1 --window 200ms --arm-ready ^on --arm-proof good=^5 --arm-proof");
-	add(&r, "blind=^[0-9]+ events");
-	run_fake(&r);
-	add(&r, "--arm");
-	add(&r, "mute=echo on; exec sleep 100");
-	add(&r, "--arm");
-	add(&r, "blind=trap 'echo no events; exit' INT; echo on; while :; do sleep .05; done");
-	add(&r, "--arm");
-	add(&r, "early=echo on; sleep .3");
-	add(&r, "--arm");
-	add(&r, "never=echo cannot attach; exit 1");
-	add(&r, "--arm");
-	add(&r, "good=trap 'echo 5 events on {disk}; exit' INT; echo on; while :; do sleep .05; done");
-	run_start(&r);
-	run_end(&r);
-	v = verdict();
-	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
-	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		ASSERT_STR(cell_verdict(v, t[i].arm, "throughput_loss_pct"), "INVALID");
-		if (!strstr(r.text, t[i].says)) {
-			printf("    wanted %s\n", t[i].says);
-			show(&r);
-		}
-		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
-	}
-	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"arm\":\"good\",\"phase\":\"main\",\"round\":0") >= 1);
-	check_files("summary");
-	expect_clean();
-	json_decref(v);
-	run_free(&r);
-}
-
-/* The design that the project began with is an arm: whoever runs, it sees system calls. */
-TEST(events_of_every_hook_are_counted)
-{
-	char program[PATH_MAX + 16];
-	char *argv[] = { program, "full", NULL };
-	struct child_io io = { .out_fd = memfd_create("out", MFD_CLOEXEC), .err_fd = -1 };
-	struct child_end end = { .status = -1 };
-	static const int interrupt[] = { SIGINT };
-	_cleanup_free_ char *text = NULL;
-	unsigned long long events = 0;
-	struct child c;
-
-	if (geteuid())
-		TEST_SKIP("needs root");
-	setup();
-	snprintf(program, sizeof(program), "%s/iopath-events", build_dir);
-	ASSERT_EQ(child_spawn(argv, &io, &c), 0);
-	for (int i = 0; i < 200; i++) {
-		free(take_ptr(text));
-		if (file_read(fmt("/proc/self/fd/%d", io.out_fd), &text) || strstr(text, "events: ready") ||
-		    child_wait(&c, 50 * NS_PER_MS, true, &end) != -ETIME)
-			break;
-	}
-	if (!text || !strstr(text, "events: ready")) {
-		close(io.out_fd);
-		TEST_SKIP("its BPF programs cannot be loaded here");
-	}
-	for (int i = 0; i < 1000; i++)
-		getppid();
-	ASSERT_EQ(child_stop(&c, interrupt, 1, false, 20 * NS_PER_S, &end), 0);
-	ASSERT_EQ(end.status, 0);
-	free(take_ptr(text));
-	ASSERT_EQ(file_read(fmt("/proc/self/fd/%d", io.out_fd), &text), 0);
-	ASSERT_TRUE(strstr(text, " events, ") && sscanf(strchr(text, '\n') + 1, "%llu", &events) == 1);
-	ASSERT_TRUE(events >= 1000);
-	close(io.out_fd);
 }
 
 /* ---- a command as the workload ---- */
@@ -437,9 +363,8 @@ TEST(a_program_that_is_not_there_costs_its_own_sets)
 
 TEST_MAIN("test-bench-run", T(a_program_that_is_not_there_costs_its_own_sets),
 	  T(fio_that_fails_is_named), T(fio_with_talk_before_its_json_is_understood),
-	  T(events_of_every_hook_are_counted), T(any_command_is_a_workload),
+	  T(any_command_is_a_workload),
 	  T(time_goes_to_what_is_undecided_and_shards_make_one_run),
-	  T(an_arm_that_shows_no_event_is_invalid), T(a_tracer_that_does_not_trace_is_invalid),
 	  T(a_loss_of_ten_percent_fails_and_is_confirmed), T(no_loss_never_fails),
 	  T(a_smoke_run_short_of_time_tries_its_only_round_again),
 	  T(a_load_on_every_core_fails_with_real_fio))

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whole runs whose tracers fail, show nothing or meddle: none of that is a low cost. */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "bench/file.h"
+#include "bench/stop.h"
+#include "bench/tests/bench-run.h"
+#include "bench/why.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+/*
+ * A tracer that does not come up, dies, or traces nothing costs nothing: never a
+ * PASS. One script plays them all, by the tier it is asked for.
+ */
+static const char bad_tracers[] =
+	"#!/bin/sh\n"
+	"for file; do :; done\n"
+	"case $3 in\n"
+	"block) echo no such tier >&2; exit 3 ;;\n"
+	"vfs) echo iopath: ready >&2; exit 0 ;;\n"
+	"filemap) echo iopath: ready >&2; trap exit INT ;;\n"
+	"full) echo iopath: ready >&2\n"
+	"	trap 'echo \"{\\\"type\\\":\\\"summary\\\",\\\"devices\\\":[],\\\"coverage\\\":{}}\" >\"$file\"; exit 0' INT ;;\n"
+	"esac\n"
+	"while :; do sleep .05; done\n";
+
+TEST(a_tracer_that_does_not_trace_is_invalid)
+{
+	static const struct {
+		const char *arm, *says;
+	} t[] = {
+		{ "block", "no such tier" },
+		{ "vfs", "ended by itself" },
+		{ "filemap", "no summary" },
+		{ "full", "the tracer saw 0 of" },
+	};
+	struct bench_run r;
+	const char *path;
+	json_t *v;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	path = fmt("%s/iopath", base);
+	ASSERT_EQ(file_replace(path, bad_tracers), 0);
+	ASSERT_EQ(chmod(path, 0755), 0);
+	r = run_new("--arms block,vfs,filemap,full --workload randread-4k-qd1 --quick --rounds 1:1 --window 200ms");
+	run_fake(&r);
+	add_words(&r, fmt("--iopath %s", path));
+	run_start(&r);
+	run_end(&r);
+	v = verdict();
+	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		ASSERT_STR(cell_verdict(v, t[i].arm, "throughput_loss_pct"), "INVALID");
+		if (!strstr(r.text, t[i].says))
+			show(&r);
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+	}
+	check_files("summary");
+	expect_clean();
+	json_decref(v);
+	run_free(&r);
+}
+
+/* Whoever shows nothing has shown no cost. */
+TEST(an_arm_that_shows_no_event_is_invalid)
+{
+	static const struct {
+		const char *arm, *says;
+	} t[] = {
+		{ "mute", "no line of output once it was ready" },
+		{ "blind", "no line of its output matches ^[0-9]+ events" },
+		{ "early", "ended by itself" },
+		{ "never", "before it was ready: cannot attach" },
+	};
+	struct bench_run r;
+	json_t *v;
+
+	NEEDS_ROOT_AND_LOOP();
+	r = run_new("--workload randread-4k-qd1 --quick --rounds 1:1 --window 200ms --arm-ready ^on --arm-proof good=^5 --arm-proof");
+	add(&r, "blind=^[0-9]+ events");
+	run_fake(&r);
+	add(&r, "--arm");
+	add(&r, "mute=echo on; exec sleep 100");
+	add(&r, "--arm");
+	add(&r, "blind=trap 'echo no events; exit' INT; echo on; while :; do sleep .05; done");
+	add(&r, "--arm");
+	add(&r, "early=echo on; sleep .3");
+	add(&r, "--arm");
+	add(&r, "never=echo cannot attach; exit 1");
+	add(&r, "--arm");
+	add(&r, "good=trap 'echo 5 events on {disk}; exit' INT; echo on; while :; do sleep .05; done");
+	run_start(&r);
+	run_end(&r);
+	v = verdict();
+	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		ASSERT_STR(cell_verdict(v, t[i].arm, "throughput_loss_pct"), "INVALID");
+		if (!strstr(r.text, t[i].says)) {
+			printf("    wanted %s\n", t[i].says);
+			show(&r);
+		}
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+	}
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"arm\":\"good\",\"phase\":\"main\",\"round\":0") >= 1);
+	check_files("summary");
+	expect_clean();
+	json_decref(v);
+	run_free(&r);
+}
+
+/* An arm that changes what it is measured under: no round counts, whatever its figures are. */
+TEST(an_arm_that_switches_the_scheduler_is_invalid)
+{
+	struct bench_run r;
+	char list[256];
+	json_t *v;
+
+	NEEDS_ROOT_AND_LOOP();
+	if (file_read_line("/sys/block/loop0/queue/scheduler", list, sizeof(list)) || !strstr(list, "mq-deadline"))
+		TEST_SKIP("loop devices have no mq-deadline here");
+	r = run_new("--scheduler none --workload randread-4k-qd1 --quick --rounds 1:1 --window 200ms --time-limit 5s --arm-ready ^on --arm");
+	add(&r, "meddler=trap 'echo 5 events; exit' INT; echo on; echo mq-deadline >/sys/block/{disk}/queue/scheduler; "
+		"while :; do sleep .05; done");
+	run_fake(&r);
+	run_start(&r);
+	run_end(&r);
+	v = verdict();
+	if (!strstr(r.text, "something else switched it"))
+		show(&r);
+	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
+	ASSERT_STR(verdict_text(v), "INVALID");
+	ASSERT_TRUE(strstr(r.text, "scheduler is mq-deadline, not none: something else switched it") != NULL);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"scheduler_after\":\"mq-deadline\"") >= 1);
+	check_files(json_is_true(json_object_get(v, "complete")) ? "summary" : "stopped");
+	expect_clean();
+	json_decref(v);
+	run_free(&r);
+}
+
+/* The design that the project began with is an arm: whoever runs, it sees system calls. */
+TEST(events_of_every_hook_are_counted)
+{
+	char program[PATH_MAX + 16];
+	char *argv[] = { program, "full", NULL };
+	struct child_io io = { .out_fd = memfd_create("out", MFD_CLOEXEC), .err_fd = -1 };
+	struct child_end end = { .status = -1 };
+	static const int interrupt[] = { SIGINT };
+	_cleanup_free_ char *text = NULL;
+	unsigned long long events = 0;
+	struct child c;
+
+	if (geteuid())
+		TEST_SKIP("needs root");
+	setup();
+	snprintf(program, sizeof(program), "%s/iopath-events", build_dir);
+	ASSERT_EQ(child_spawn(argv, &io, &c), 0);
+	for (int i = 0; i < 200; i++) {
+		free(take_ptr(text));
+		if (file_read(fmt("/proc/self/fd/%d", io.out_fd), &text) || strstr(text, "events: ready") ||
+		    child_wait(&c, 50 * NS_PER_MS, true, &end) != -ETIME)
+			break;
+	}
+	if (!text || !strstr(text, "events: ready")) {
+		close(io.out_fd);
+		TEST_SKIP("its BPF programs cannot be loaded here");
+	}
+	for (int i = 0; i < 1000; i++)
+		getppid();
+	ASSERT_EQ(child_stop(&c, interrupt, 1, false, 20 * NS_PER_S, &end), 0);
+	ASSERT_EQ(end.status, 0);
+	free(take_ptr(text));
+	ASSERT_EQ(file_read(fmt("/proc/self/fd/%d", io.out_fd), &text), 0);
+	ASSERT_TRUE(strstr(text, " events, ") && sscanf(strchr(text, '\n') + 1, "%llu", &events) == 1);
+	ASSERT_TRUE(events >= 1000);
+	close(io.out_fd);
+}
+
+TEST_MAIN("test-bench-tracers", T(events_of_every_hook_are_counted), T(an_arm_that_shows_no_event_is_invalid),
+	  T(an_arm_that_switches_the_scheduler_is_invalid), T(a_tracer_that_does_not_trace_is_invalid))
