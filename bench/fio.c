@@ -117,6 +117,7 @@ int fio_parse(const char *text, struct fio_result *ret, struct why *why)
 	struct fio_result r = { 0 };
 	json_error_t where;
 	json_t *root, *jobs, *job;
+	unsigned int major;
 	size_t i;
 	int err = 0;
 
@@ -128,9 +129,18 @@ int fio_parse(const char *text, struct fio_result *ret, struct why *why)
 	if (!root)
 		return why_fail(why, EXIT_HARNESS, -EPROTO, "fio's JSON is broken: line %d: %s",
 				where.line, where.text);
+	/* --status-interval and the like: the first would be the beginning of the run alone */
+	if (find_json(start + where.position)) {
+		json_decref(root);
+		return why_fail(why, EXIT_HARNESS, -EPROTO, "fio wrote more than one report");
+	}
 	version = json_string_value(json_object_get(root, "fio version"));
 	snprintf(r.version, sizeof(r.version), "%s", version ? version : "?");
 	text_clean(r.version);
+	if (sscanf(r.version, "fio-%u", &major) == 1 && major < 3) { /* other units under the same names */
+		json_decref(root);
+		return why_fail(why, EXIT_ENVIRONMENT, -EPROTO, "%s is too old: 3.0 is needed", r.version);
+	}
 	jobs = json_object_get(root, "jobs");
 	if (!json_array_size(jobs))
 		err = why_fail(why, EXIT_HARNESS, -EPROTO, "fio ran no job%s%s",
@@ -178,7 +188,8 @@ void fio_latency_get(struct reader *r, const json_t *o, const char *key, const c
 		.p50_ns = rd_count(r, v, "p50_ns"),
 		.p90_ns = rd_count(r, v, "p90_ns"),
 		.p99_ns = rd_count(r, v, "p99_ns"),
-		.p999_ns = rd_count(r, v, p999),
+		/* files of before it was kept */
+		.p999_ns = rd_has(v, p999) ? rd_count(r, v, p999) : 0,
 		.max_ns = rd_count(r, v, "max_ns"),
 	};
 }

@@ -123,7 +123,32 @@ TEST(numbers_that_nothing_can_have_are_no_figures)
 	ASSERT_TRUE(strstr(why.text, "a number of job a that nothing can have") != NULL);
 }
 
+/* Of --status-interval: the first is not the whole run. */
+TEST(a_second_report_is_an_error)
+{
+	static const char text[] = FIO_JSON(FIO_JOB("a", 0, 10, 0, 0)) FIO_JSON(FIO_JOB("a", 0, 100, 20, 3));
+	struct fio_result r;
+	struct why why = { 0 };
+
+	ASSERT_EQ(fio_parse(text, &r, &why), -EPROTO);
+	ASSERT_STR(why.text, "fio wrote more than one report");
+}
+
+/* "clat" in us and "io_bytes" in KiB: no figure is taken from such a report. */
+TEST(fio_2_is_refused)
+{
+	static const char text[] = "{\"fio version\":\"fio-2.16\",\"jobs\":[{\"jobname\":\"a\",\"error\":0,"
+				   "\"read\":{\"total_ios\":100,\"io_bytes\":400,\"clat\":{\"mean\":12.5,\"max\":99}},"
+				   "\"write\":{\"total_ios\":0,\"io_bytes\":0}}]}";
+	struct fio_result r;
+	struct why why = { 0 };
+
+	ASSERT_EQ(fio_parse(text, &r, &why), -EPROTO);
+	ASSERT_STR(why.text, "fio-2.16 is too old: 3.0 is needed");
+	ASSERT_EQ(why.code, EXIT_ENVIRONMENT);
+}
+
 TEST_MAIN("test-bench-fio", T(fio_json_behind_rubbish), T(fio_sums_jobs_and_leaves_the_pacer_out),
 	  T(fio_error_of_any_job_is_seen), T(fio_without_json_is_an_error_that_quotes_it),
 	  T(fio_log_gives_the_ios_of_a_window), T(a_log_whose_clock_was_set_says_so),
-	  T(numbers_that_nothing_can_have_are_no_figures))
+	  T(numbers_that_nothing_can_have_are_no_figures), T(a_second_report_is_an_error), T(fio_2_is_refused))

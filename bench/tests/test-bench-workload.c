@@ -54,6 +54,38 @@ TEST(workload_render_owns_where_how_long_and_how_fast)
 	workload_free(&w);
 }
 
+/* What a user's job file says of where, how long, how fast, which seed and which logs is the harness's to say. */
+TEST(what_the_harness_says_a_job_file_does_not)
+{
+	static const char *const keys[] = {
+		"filename", "directory", "filename_format", "runtime", "timeout", "time_based", "ramp_time", "loops",
+		"number_ios", "io_size", "io_limit", "rate", "rate_iops", "rate_min", "rate_process", "thinktime",
+		"thinktime_blocks", "thinkcycles", "flow", "flow_id", "flow_sleep", "write_bw_log", "write_lat_log",
+		"write_iops_log", "write_hist_log", "write_iolog", "log_avg_msec", "log_unix_epoch", "per_job_logs",
+		"group_reporting", "randrepeat", "allrandrepeat", "randseed", "rand_seed", "disk_util", "steadystate",
+		"steadystate_duration", "ss", "ss_ramp", "ss_dur", "exitall", "exitall_on_error", "create_only", "unlink",
+		"status-interval", "lat_percentiles", "percentile_list", "slat_percentiles", "clat_percentiles",
+	};
+	struct job_params p = { .filename = "/mnt/f", .runtime_ms = 1500, .log_prefix = "cell" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		_cleanup_free_ char *job = NULL, *text = NULL;
+		struct workload w = { 0 };
+		struct why why = { 0 };
+
+		ASSERT_TRUE(asprintf(&job, "[a]\nrw=read\n%s=4711\nbs=4k\n", keys[i]) > 0);
+		ASSERT_EQ(workload_parse("w", WORKLOAD_FIO, job, &w, &why), 0);
+		ASSERT_EQ(workload_render(&w, &p, &text), 0);
+		if (strstr(text, "4711"))
+			printf("    %s\n", keys[i]);
+		ASSERT_TRUE(!strstr(text, "4711"));
+		ASSERT_TRUE(strstr(text, "bs=4k\n") && strstr(text, "rw=read\n"));
+		/* the same offsets in every cell, so in every arm */
+		ASSERT_TRUE(strstr(text, "\nrandrepeat=1\n") != NULL);
+		workload_free(&w);
+	}
+}
+
 static int count_of(const char *text, const char *word)
 {
 	int n = 0;
@@ -228,7 +260,7 @@ TEST(pace_is_a_sleeping_pacer_times_weights)
 }
 
 TEST_MAIN("test-bench-workload", T(workload_first_line_and_directive),
-	  T(workload_render_owns_where_how_long_and_how_fast),
+	  T(workload_render_owns_where_how_long_and_how_fast), T(what_the_harness_says_a_job_file_does_not),
 	  T(clones_are_jobs_with_pacers_of_their_own_at_a_fixed_rate),
 	  T(workloads_of_sysbench_and_commands), T(shipped_workloads_are_usable_and_say_what_for),
 	  T(sysbench_of_both_dialects), T(sysbench_that_failed_is_quoted),
