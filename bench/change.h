@@ -7,7 +7,7 @@
 #ifndef BENCH_CHANGE_H
 #define BENCH_CHANGE_H
 
-#define CHANGE_MIN_SIDE 5	/* points on each side of a change */
+#define CHANGE_MIN_SIDE 10	/* points on each side of a change: fewer are as often chance */
 #define CHANGE_MAX_POINTS 1024
 
 /* Indexes of the first points behind a change, ascending. How many; -EINVAL, -ENOMEM. */

@@ -151,15 +151,31 @@ static int add_run(struct history *h, const struct report *r, const char *where,
 	return err;
 }
 
+/* "loop"; the second of that name under one scheduler and workload is "loop (2)". */
+static void device_name(const struct report *r, const struct report_set *set, char *buf, size_t len)
+{
+	unsigned int nr = 1;
+
+	for (const struct report_set *s = r->set; s < set; s++)
+		nr += !s->skipped && !strcmp(report_device(s), report_device(set)) &&
+		      !strcmp(s->workload, set->workload) && !strcmp(s->scheduler, set->scheduler);
+	if (nr > 1)
+		snprintf(buf, len, "%s (%u)", report_device(set), nr);
+	else
+		snprintf(buf, len, "%s", report_device(set));
+}
+
 static int add_cell(struct history *h, sqlite3_stmt *s, int64_t run, const struct report *r,
 		    const struct report_set *set, unsigned int arm, enum metric m, struct why *why)
 {
+	char device[DEVICE_NAME_MAX + 16];
 	const struct decision *d = &set->outcome.decision[arm][m];
 	bool done;
 
 	sqlite3_bind_int64(s, 1, run);
 	bind_text(s, 2, set->workload);
-	bind_text(s, 3, report_device(set));
+	device_name(r, set, device, sizeof(device));
+	bind_text(s, 3, device);
 	bind_text(s, 4, set->scheduler);
 	bind_text(s, 5, r->arms->v[arm].name);
 	bind_text(s, 6, metric_name(m));
@@ -175,8 +191,7 @@ static int add_cell(struct history *h, sqlite3_stmt *s, int64_t run, const struc
 
 static int add_cells(struct history *h, const struct report *r, struct why *why)
 {
-	/* two devices of one driver: the last one stays */
-	static const char text[] = "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	static const char text[] = "INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 	int64_t run = sqlite3_last_insert_rowid(h->db);
 	sqlite3_stmt *s = NULL;
 	int err = 0;

@@ -87,7 +87,7 @@ static void put_pass(const struct canned *c, struct rng *r, double iops, double 
 static void put_cell(const struct canned *c, unsigned int set, const char *scheduler, bool confirm,
 		     unsigned int round, unsigned int arm, struct rng *r, FILE *f)
 {
-	double loss = c->loss_pct[arm] / 100;
+	double loss = confirm && c->not_confirmed ? 0 : c->loss_pct[arm] / 100;
 
 	fprintf(f,
 		"{\"type\":\"cell\",\"set\":%u,\"workload\":\"%s\",\"device\":\"loop0\",\"scheduler\":\"%s\",\"arm\":\"%s\","
@@ -143,6 +143,24 @@ char *canned_text(const struct canned *c)
 		fputs("{\"type\":\"summary\",\"complete\":true,\"verdict\":\"PASS\",\"exit_code\":0,\"reason\":null}\n", f);
 	fclose(f);
 	return text;
+}
+
+char *canned_edit(const char *text, const char *from, const char *to)
+{
+	char *out = NULL;
+	size_t len;
+	FILE *f = open_memstream(&out, &len);
+
+	if (!f)
+		abort();
+	while (*text) {
+		const char *p = strstr(text, from);
+
+		fprintf(f, "%.*s%s", p ? (int)(p - text) : (int)strlen(text), text, p ? to : "");
+		text = p ? p + strlen(from) : text + strlen(text);
+	}
+	fclose(f);
+	return out;
 }
 
 int canned_write(const struct canned *c, const char *path)

@@ -19,6 +19,7 @@ struct canned {
 	const char *kernel, *key, *workload, *scheduler, *second_scheduler;
 	const char *skipped;		/* scheduler of a set that was not run */
 	unsigned int shard, shards;	/* 0: none */
+	bool not_confirmed;		/* nothing is lost in the rounds that were to confirm it */
 	bool no_end;			/* the run crashed behind its last cell */
 };
 
@@ -30,6 +31,8 @@ void canned_program(char path[static 512]);
 struct canned canned_default(void);
 /* *ret is malloc'd: the text of the file. */
 char *canned_text(const struct canned *c);
+/* @text with every @from as @to; malloc'd. */
+char *canned_edit(const char *text, const char *from, const char *to);
 int canned_write(const struct canned *c, const char *path);
 
 #endif

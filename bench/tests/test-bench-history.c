@@ -73,14 +73,19 @@ TEST(noise_and_spikes_are_no_change)
 
 TEST(few_points_and_constant_ones_have_no_change)
 {
-	double v[12] = { 1, 1, 1, 1, 1, 9, 9, 9, 9, 9, 9, 9 };
 	unsigned int found[8];
+	double v[22];
+
+	for (int i = 0; i < 22; i++)
+		v[i] = i < 10 ? 1 : 9;
 
 	ASSERT_EQ(change_points(v, 0, 8, found), 0);
-	ASSERT_EQ(change_points(v, 9, 8, found), 0); /* 5 on each side are the fewest */
-	ASSERT_EQ(change_points(v, 5, 8, found), 0);
-	ASSERT_EQ(change_points(v, 12, 8, found), 1);
-	ASSERT_EQ(found[0], 5);
+	ASSERT_EQ(change_points(v, 19, 8, found), 0); /* 10 on each side are the fewest */
+	ASSERT_EQ(change_points(v, 10, 8, found), 0);
+	ASSERT_EQ(change_points(v, 22, 8, found), 1);
+	ASSERT_EQ(found[0], 10);
+	v[9] = 9; /* nine before */
+	ASSERT_EQ(change_points(v, 19, 8, found), 0);
 	ASSERT_EQ(change_points(v, CHANGE_MAX_POINTS + 1, 8, found), -EINVAL);
 }
 
@@ -158,6 +163,71 @@ TEST(a_file_that_is_no_history_is_refused)
 	unlink(db);
 }
 
+static int note(const struct history_point *p, void *arg)
+{
+	FILE *f = arg;
+
+	return fprintf(f, "%.4s %s %+.0f\n", p->key, p->device, p->estimate) < 0 ? -EIO : 0;
+}
+
+/* Of the throughput that arm full lost, in the order of the history. */
+static char *all_points(struct history *h)
+{
+	struct history_filter filter = { .arm = "full", .metric = "throughput_loss_pct", .smoke = true };
+	struct why why = { 0 };
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	ASSERT_EQ(history_each(h, &filter, note, f, &why), 0);
+	fclose(f);
+	return text;
+}
+
+static void add_text(struct history *h, const char *text)
+{
+	struct why why = { 0 };
+	bool is_new = false;
+	struct replay r;
+
+	ASSERT_EQ(file_replace(file, text), 0);
+	ASSERT_EQ(replay_load(file, &r, &why), 0);
+	ASSERT_STR(why.text, "");
+	ASSERT_EQ(history_add(h, &r.report, "here", &is_new, &why), 0);
+	ASSERT_TRUE(is_new);
+	replay_free(&r);
+}
+
+/* A file of before "nr_cores" and "p999_ns"; two machines; two devices of one driver. */
+TEST(what_differs_is_kept_apart_and_what_is_old_is_taken)
+{
+	_cleanup_free_ char *one = NULL, *two = NULL, *both = NULL, *points = NULL, *older = NULL, *oldest = NULL;
+	struct canned c = canned_default();
+	struct history *h = NULL;
+	struct why why = { 0 };
+
+	setup();
+	ASSERT_EQ(history_open(db, true, &h, &why), 0);
+	c.loss_pct[2] = 10;
+	one = canned_text(&c);
+	older = canned_edit(one, ",\"nr_cores\":2", "");
+	oldest = canned_edit(older, ",\"p999_ns\":90000", "");
+	ASSERT_TRUE(strlen(oldest) < strlen(older) && strlen(older) < strlen(one));
+	add_text(h, oldest);
+	c.key = "feedfeedfeedfeed";
+	c.loss_pct[2] = 20;
+	two = canned_text(&c);
+	add_text(h, two);
+	c.seed = 2;
+	c.second_scheduler = c.scheduler;
+	both = canned_text(&c);
+	add_text(h, both);
+	points = all_points(h);
+	ASSERT_STR(points, "0123 loop +10\nfeed loop +20\nfeed loop +20\nfeed loop (2) +20\n");
+	history_close(h);
+	unlink(db);
+}
+
 /* ---- the program ---- */
 
 static int run(const char *words, char **ret_out)
@@ -183,15 +253,15 @@ TEST(a_change_is_marked_where_it_began)
 
 	setup();
 	ASSERT_EQ(history_open(db, true, &h, &why), 0);
-	for (unsigned int i = 0; i < 16; i++)
-		add_run(h, 100 + i, i < 8 ? 3 : 8);
+	for (unsigned int i = 0; i < 20; i++)
+		add_run(h, 100 + i, i < 10 ? 3 : 8);
 	history_close(h);
 	ASSERT_EQ(run("--smoke --arm full", &out), 0);
 	mark = out ? strstr(out, "<- changed: +") : NULL;
 	ASSERT_TRUE(mark && !strstr(mark + 1, "<- changed"));
 	for (const char *c = out; mark && c < mark; c++)
 		lines += *c == '\n';
-	ASSERT_EQ(lines, 9); /* behind the headline and eight points */
+	ASSERT_EQ(lines, 11); /* behind the headline and ten points */
 	ASSERT_EQ(run("--smoke --arm off2", &other), 0);
 	ASSERT_TRUE(other && !strstr(other, "changed"));
 	ASSERT_EQ(run("--arm full", &none), 0);
@@ -204,4 +274,5 @@ TEST(a_change_is_marked_where_it_began)
 
 TEST_MAIN("test-bench-history", T(a_step_is_found_where_it_is), T(noise_and_spikes_are_no_change),
 	  T(few_points_and_constant_ones_have_no_change), T(runs_are_kept_once_and_read_back),
+	  T(what_differs_is_kept_apart_and_what_is_old_is_taken),
 	  T(a_file_that_is_no_history_is_refused), T(a_change_is_marked_where_it_began))

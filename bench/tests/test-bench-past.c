@@ -79,6 +79,29 @@ TEST(a_fail_needs_its_confirmation_in_the_file)
 	ASSERT_EQ(verdict_of(&c), VERDICT_INCONCLUSIVE);
 }
 
+TEST(over_the_budget_once_is_no_fail)
+{
+	struct canned c = canned_default();
+	struct why why = { 0 };
+	struct replay r;
+	const struct decision *d;
+
+	setup();
+	c.smoke = false;
+	c.max_rounds = 32;
+	c.loss_pct[2] = 20;
+	c.confirm_rounds = 8;
+	c.not_confirmed = true;
+	ASSERT_EQ(canned_write(&c, path), 0);
+	ASSERT_EQ(replay_load(dir, &r, &why), 0);
+	d = &r.report.set[0].outcome.decision[2][METRIC_THROUGHPUT];
+	ASSERT_EQ(d->verdict, VERDICT_INCONCLUSIVE);
+	ASSERT_STR(d->reason, "over the budget once, but not in the rounds that were to confirm it");
+	ASSERT_TRUE(!r.report.set[0].outcome.confirmed[2][METRIC_THROUGHPUT]);
+	ASSERT_EQ(report_verdict(&r.report), VERDICT_INCONCLUSIVE);
+	replay_free(&r);
+}
+
 TEST(a_run_that_crashed_has_not_passed)
 {
 	struct canned c = canned_default();
@@ -259,7 +282,7 @@ TEST(canned_files_are_of_the_schema)
 }
 
 TEST_MAIN("test-bench-past", T(decisions_are_made_again_from_the_cells),
-	  T(a_fail_needs_its_confirmation_in_the_file), T(a_run_that_crashed_has_not_passed),
+	  T(a_fail_needs_its_confirmation_in_the_file), T(over_the_budget_once_is_no_fail), T(a_run_that_crashed_has_not_passed),
 	  T(what_is_wrong_is_named_with_file_and_line), T(no_file_and_no_text),
 	  T(cut_anywhere_it_is_partial_or_an_error_and_never_a_pass), T(rubbish_is_survived),
 	  T(canned_files_are_of_the_schema))
