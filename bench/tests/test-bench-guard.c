@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Schedulers' lists, and devices that are in use, on made-up machines. */
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +84,47 @@ static int check(const struct world *w, struct why *why)
 	return guard_in_use(&w->w, "/dev/sda", 8, 0, why);
 }
 
+static char link_path[64], plain[64];
+
+/* What takes nothing becomes what takes all, as when udev has done with a queue. */
+static void *let_go(void *arg)
+{
+	char next[80];
+
+	(void)arg;
+	usleep(150000);
+	snprintf(next, sizeof(next), "%s.new", link_path);
+	if (symlink(plain, next) || rename(next, link_path))
+		abort();
+	return NULL;
+}
+
+TEST(a_setting_is_tried_again_and_not_for_ever)
+{
+	char now[SETTING_MAX];
+	pthread_t thread;
+	int fd;
+
+	snprintf(plain, sizeof(plain), "/tmp/iopath-setting.%d", getpid());
+	snprintf(link_path, sizeof(link_path), "/tmp/iopath-setting.%d.link", getpid());
+	fd = open(plain, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	ASSERT_EQ(symlink("/dev/full", link_path), 0);
+	ASSERT_EQ(setting_write_once(link_path, "bfq"), -ENOSPC);
+	ASSERT_EQ(setting_write(link_path, "bfq"), -ENOSPC); /* the last error, once it has had enough */
+	ASSERT_EQ(pthread_create(&thread, NULL, let_go, NULL), 0);
+	ASSERT_EQ(setting_write(link_path, "bfq"), 0);
+	pthread_join(thread, NULL);
+	ASSERT_EQ(setting_read(plain, now, sizeof(now)), 0);
+	ASSERT_STR(now, "bfq");
+	/* taken and not kept is an error too: the name in brackets is what counts */
+	ASSERT_EQ(unlink(link_path), 0);
+	ASSERT_EQ(symlink("/dev/null", link_path), 0);
+	ASSERT_TRUE(setting_write(link_path, "bfq") < 0);
+	close(fd);
+	unlink(plain);
+	unlink(link_path);
+}
+
 TEST(guard_lets_a_free_disk_pass)
 {
 	struct world w;
@@ -141,6 +184,7 @@ TEST(guard_does_not_trust_what_it_cannot_read)
 	end_world(&w);
 }
 
-TEST_MAIN("test-bench-guard", T(scheduler_lists), T(guard_lets_a_free_disk_pass),
+TEST_MAIN("test-bench-guard", T(scheduler_lists), T(a_setting_is_tried_again_and_not_for_ever),
+	  T(guard_lets_a_free_disk_pass),
 	  T(guard_refuses_what_is_mounted), T(guard_refuses_swap_and_members),
 	  T(guard_does_not_trust_what_it_cannot_read))
