@@ -21,6 +21,11 @@ lab-truth truth-smoke: deps lab-deps
 	$(Q)$(MAKE) $(addprefix $(O)/,iopath truth-load known-count $(TRUTH_TESTS))
 	$(Q)O='$(O)' setpriv --pdeathsig TERM ci/truth/run
 
+.PHONY: results-truth
+results-truth:
+	$(Q)ci/truth/page '$(or $(TRUTH_OUT),$(O)/truth)/verdicts' > results/truth.md.new && mv results/truth.md.new results/truth.md
+
 HELP_TARGETS += \
+	make_results-truth_results/truth.md_of_what_lab-truth_has_left,_kernel_x_case \
 	make_lab-truth_____injected_delays,_other_tools,_hostile_life,_in_the_lab_(KERNELS=_CASES=) \
 	make_truth-smoke___the_part_of_it_that_runs_with_each_change:_6.1

@@ -80,6 +80,8 @@ static const char fake_make[] =
 	"[ \"$STATUS\" = 0 ] || { mkdir -p \"$LAB_LOG_DIR\" && touch \"$LAB_LOG_DIR/x.log\"; }\n"
 	"[ \"$1\" != gate ] || { mkdir -p build/gate && cp \"$PLACE/raw.jsonl\" build/gate &&\n"
 	"	\"$GATE\" decide --raw build/gate/raw.jsonl --budget \"$TREE/ci/budget.ini\" --baseline none --out build/gate; } || exit\n"
+	"[ \"$1\" != lab-truth ] || { mkdir -p build/truth && touch build/truth/verdicts; }\n"
+	"[ \"$1\" != results-truth ] || { mkdir -p results && touch results/truth.md; exit 0; }\n"
 	"exit $STATUS\n";
 
 static void make_place(const char *status)
@@ -208,6 +210,9 @@ static void note_asked(const struct service *s, json_t *job, int status, const c
 	snprintf(asked + len, sizeof(asked) - len, "%s", line);
 }
 
+/* What comes on top of that each night. */
+static const char nightly[] = "lab-truth KERNELS=5.10 6.1 6.12 7.2 6.1\nresults-truth 6.1\n";
+
 /* `part TARGET` of .ci/run, as the fake make notes them; ci/lab/kernels has the gate's kernel. */
 TEST(jobs_ask_make_for_what_ci_run_does)
 {
@@ -221,7 +226,7 @@ TEST(jobs_ask_make_for_what_ci_run_does)
 			snprintf(once + len, sizeof(once) - len, "%s 6.1\n", target);
 		}
 	ASSERT_TRUE(*once);
-	snprintf(want, sizeof(want), "%s%s", once, once);
+	snprintf(want, sizeof(want), "%s%s%s%s", once, nightly, once, nightly);
 	asked[0] = '\0';
 	with_each_job("0", note_asked);
 	ASSERT_STR(asked, want);
