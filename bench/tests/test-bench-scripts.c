@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The scripts around runs, on a repository, a tracer and a fio that are made up. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bench/file.h"
+#include "bench/replay.h"
+#include "bench/stop.h"
+#include "bench/tests/bench-run.h"
+#include "bench/tests/canned.h"
+#include "bench/tracer.h"
+#include "bench/view.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+/* ---- two revisions ---- */
+
+/* Says what ours says; "slow" is the revision's. Asked for its cost it tells it. */
+static const char tracer_text[] =
+	"#!/bin/sh\n"
+	"slow=%d\n"
+	"[ \"$1\" != cost ] || exit $slow\n"
+	"[ $slow = 0 ] || touch \"$FAKE_FIO_FLAG\"\n"
+	"trap 'rm -f \"$FAKE_FIO_FLAG\"; echo \"coverage  requests: 5 seen\"; exit 0' INT TERM\n"
+	"echo 'iopath: ready'\n"
+	"while :; do sleep 0.05; done\n";
+
+static const char makefile_text[] =
+	"O ?= build\n$(O)/iopath: tracer.sh\n\tmkdir -p $(O)\n\tcp tracer.sh $@\n\tchmod +x $@\n";
+
+/*
+ * The harness, for what the script does with it: a run that is whole, then the
+ * comparison of the two tracers that it was given.
+ */
+static const char harness_text[] =
+	"#!/bin/sh\n"
+	"case $1 in\n"
+	"run)\n"
+	"	while [ $# -gt 0 ]; do\n"
+	"		case $2 in base=*) echo \"${2#base=exec }\" >base.txt ;; --out) out=$3 ;; esac\n"
+	"		shift; [ $# -gt 1 ] || break\n"
+	"	done\n"
+	"	mkdir -p \"$out\"; [ -e broken ] || echo '{\"complete\": true}' >\"$out/verdict.json\"; exit 3 ;;\n"
+	"compare)\n"
+	"	[ -e undecided ] && { case \" $* \" in *' --bisect '*) exit 125 ;; esac; exit 3; }\n"
+	"	read -r base rest <base.txt; \"$base\" cost || exit 5; build/iopath cost ;;\n"
+	"esac\n";
+
+static int sh(const char *command)
+{
+	int status = system(fmt("cd %s/repo && %s", base, command));
+
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void commit(int slow, const char *name)
+{
+	char text[sizeof(tracer_text) + 16];
+
+	snprintf(text, sizeof(text), tracer_text, slow);
+	ASSERT_EQ(file_replace(fmt("%s/repo/tracer.sh", base), text), 0);
+	ASSERT_EQ(file_replace(fmt("%s/repo/%s", base, name), name), 0);
+	ASSERT_EQ(sh(fmt("git add -A && git -c user.name=t -c user.email=t@t commit -qm %s && git tag %s", name, name)), 0);
+}
+
+/* Six revisions; the fourth makes the tracer slow. */
+static bool make_repository(void)
+{
+	char here[PATH_MAX];
+
+	setup();
+	if (system("git --version >/dev/null 2>&1") || !getcwd(here, sizeof(here)))
+		return false;
+	if (!access(fmt("%s/repo", base), F_OK))
+		return true;
+	if (system(fmt("mkdir -p %s/repo && cp %s/bench/bench-compare %s/", base, here, base)) || sh("git init -q .") ||
+	    sh(fmt("ln -s %s/workloads workloads && printf 'build\\nworkloads\\nbase.txt\\nundecided\\nbroken\\n' >.gitignore", here)))
+		return false;
+	ASSERT_EQ(file_replace(fmt("%s/repo/Makefile", base), makefile_text), 0);
+	for (int i = 1; i <= 6; i++)
+		commit(i >= 4, fmt("r%d", i));
+	return true;
+}
+
+static void use_harness(const char *text)
+{
+	ASSERT_EQ(sh("mkdir -p build && rm -f build/iopath-bench && make -s"), 0);
+	if (text) {
+		ASSERT_EQ(file_replace(fmt("%s/repo/build/iopath-bench", base), text), 0);
+		ASSERT_EQ(sh("chmod +x build/iopath-bench"), 0);
+	} else {
+		ASSERT_EQ(sh(fmt("ln -s %s/iopath-bench build/iopath-bench", build_dir)), 0);
+	}
+}
+
+TEST(git_bisect_finds_the_revision_that_costs_more)
+{
+	_cleanup_free_ char *said = NULL;
+
+	if (!make_repository())
+		TEST_SKIP("no git");
+	use_harness(harness_text);
+	ASSERT_EQ(sh("git bisect start r6 r1 >/dev/null"), 0);
+	ASSERT_EQ(sh(fmt("git bisect run sh -c 'make -s && BISECT=1 OUT=build/run %s/bench-compare r1 full' >%s/said 2>&1",
+			 base, base)), 0);
+	ASSERT_EQ(file_read(fmt("%s/said", base), &said), 0);
+	if (!strstr(said, "is the first bad commit"))
+		printf("%s", said);
+	ASSERT_EQ(sh("test \"$(git rev-parse refs/bisect/bad)\" = \"$(git rev-parse r4)\""), 0);
+	ASSERT_EQ(sh("git bisect reset >/dev/null 2>&1"), 0);
+}
+
+TEST(what_is_no_answer_is_not_bad_for_git_bisect)
+{
+	static const struct {
+		const char *set, *words;
+		int plain, bisect;
+	} t[] = {
+		{ "true", "r1 full", 1, 1 },
+		{ "true", "r5 full", 5, 5 },		/* the base itself is slow: the stub's word */
+		{ "touch undecided", "r1 full", 3, 125 },
+		{ "touch broken", "r1 full", 3, 125 },
+		{ "true", "nosuch full", 2, 130 },
+	};
+
+	if (!make_repository())
+		TEST_SKIP("no git");
+	use_harness(harness_text);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		ASSERT_EQ(sh(fmt("rm -rf undecided broken build/run; %s", t[i].set)), 0);
+		ASSERT_EQ(sh(fmt("OUT=build/run %s/bench-compare %s >/dev/null 2>&1", base, t[i].words)), t[i].plain);
+		ASSERT_EQ(sh(fmt("rm -rf build/run; BISECT=1 OUT=build/run %s/bench-compare %s >/dev/null 2>&1", base, t[i].words)),
+			  t[i].bisect);
+	}
+	ASSERT_EQ(sh("rm -rf undecided broken build/run"), 0);
+}
+
+/* The real harness with both tracers in one run; the next one takes a fifth of the throughput. */
+TEST(two_revisions_are_interleaved_in_one_run)
+{
+	_cleanup_free_ char *said = NULL;
+	int status;
+
+	NEEDS_ROOT_AND_LOOP();
+	if (!make_repository())
+		TEST_SKIP("no git");
+	use_harness(NULL);
+	setenv("FAKE_FIO_LOSS", "20", 1);
+	status = sh(fmt("OUT=build/run %s/bench-compare r1 full --state-dir %s/state --fio %s/fake-fio --max-steal 100 --quick "
+			"--rounds 6:6 --window 200ms --workload randread-4k-qd1 >%s/said 2>&1", base, base, build_dir, base));
+	ASSERT_EQ(file_read(fmt("%s/said", base), &said), 0);
+	if (status != EXIT_OVER_BUDGET)
+		printf("    status %d\n%s", status, said);
+	ASSERT_EQ(status, EXIT_OVER_BUDGET);
+	ASSERT_TRUE(strstr(said, "verdict: worse") != NULL);
+	ASSERT_TRUE(count_in(fmt("%s/repo/build/run/results.jsonl", base), "\"arm\":\"base\"") >= 6);
+	ASSERT_TRUE(count_in(fmt("%s/repo/build/run/results.jsonl", base), "\"arm\":\"next\"") >= 6);
+	expect_clean();
+}
+
+/* ---- schedulers ---- */
+
+/* trace --tier block --json --dev NAME -o FILE: 1000 I/Os, 2 ms queued in all. */
+static const char staged_tracer[] =
+	"#!/bin/sh\n"
+	"echo iopath: ready >&2\n"
+	"trap 'printf \"{\\\"type\\\":\\\"summary\\\",\\\"devices\\\":[{\\\"name\\\":\\\"%s\\\",\\\"ops\\\":[{\\\"op\\\":\\\"read\\\","
+	"\\\"count\\\":1000,\\\"stages\\\":{\\\"q2g\\\":{\\\"sum_ns\\\":2000000}}}]}],\\\"coverage\\\":{}}\\n\" \"$6\" >\"$8\"; exit 0' INT\n"
+	"while :; do sleep .05; done\n";
+
+static struct bench_run run_schedulers(const char *scheduler_words)
+{
+	char *argv[] = { "sh", "-c", (char *)fmt("O=%s OUT=%s/sched TIER=block bench/bench-schedulers --iopath %s/iopath --state-dir %s/state "
+						"--fio %s/fake-fio --max-steal 100 --quick --rounds 1:1 --window 200ms "
+						"--workload randread-4k-qd1 %s", build_dir, base, base, base, build_dir, scheduler_words), NULL };
+	struct bench_run r = { .child.pidfd = -1, .out_fd = -1 };
+
+	for (int i = 0; argv[i]; i++)
+		add(&r, argv[i]);
+	run_start(&r);
+	run_end(&r);
+	return r;
+}
+
+TEST(all_schedulers_come_into_one_report)
+{
+	static const char *const names[] = { "none", "mq-deadline", "bfq", "kyber" };
+	_cleanup_free_ char *md = NULL;
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	ASSERT_EQ(file_replace(fmt("%s/iopath", base), staged_tracer), 0);
+	ASSERT_EQ(chmod(fmt("%s/iopath", base), 0755), 0);
+	r = run_schedulers("");
+	/* what was made is what was asked for, undecided as one round is */
+	if (r.status != EXIT_PASS)
+		show(&r);
+	ASSERT_EQ(r.status, EXIT_PASS);
+	ASSERT_EQ(file_read(fmt("%s/sched/schedulers.md", base), &md), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		/* a scheduler that this kernel does not have is a line as well */
+		ASSERT_TRUE(count_in(fmt("%s/sched/results.jsonl", base), fmt("\"scheduler\":\"%s\"", names[i])) >= 1);
+		ASSERT_TRUE(md && strstr(md, "randread-4k-qd1 on loop") != NULL);
+	}
+	ASSERT_TRUE(r.text && md && strstr(r.text, md) != NULL);
+	ASSERT_TRUE(md && strstr(md, "| scheduler | q2g |") && strstr(md, "| none | 2.00us |"));
+	ASSERT_EQ(access(fmt("%s/sched/report.html", base), F_OK), 0);
+	run_free(&r);
+	r = run_schedulers("--workload nosuch");
+	ASSERT_EQ(r.status, EXIT_USAGE);
+	run_free(&r);
+	expect_clean();
+}
+
+#define STAGE(name, sum) "\"" name "\":{\"count\":4,\"sum_ns\":" #sum "}"
+
+TEST(stages_are_summed_over_the_operations_of_the_device)
+{
+	static const char text[] =
+		"{\"type\":\"summary\",\"devices\":[{\"name\":\"sda\",\"ops\":[{\"op\":\"read\",\"count\":4,\"stages\":{" STAGE("q2g", 77)
+		"}}]},{\"name\":\"loop0\",\"ops\":[{\"op\":\"read\",\"count\":4,\"stages\":{" STAGE("q2g", 10) "," STAGE("device", 500)
+		",\"wbwait\":null," STAGE("total", 510) "}},{\"op\":\"write\",\"count\":4,\"stages\":{" STAGE("q2g", 5) ","
+		STAGE("total", 5) "}}]}],\"coverage\":{}}";
+	struct tracer_report r = { 0 };
+
+	tracer_read_summary(text, "loop0", &r);
+	ASSERT_EQ(r.nr_stages, 2);
+	ASSERT_STR(r.stage[0].name, "q2g");
+	ASSERT_EQ((int)r.stage[0].sum_ns, 15);
+	ASSERT_STR(r.stage[1].name, "device");
+	ASSERT_EQ((int)r.stage[1].sum_ns, 500);
+	tracer_report_free(&r);
+}
+
+/* 22000 I/Os a cell, 8 rounds: 3 us queued and 11 us at the device each. */
+TEST(stages_stand_in_the_report_per_request)
+{
+	struct canned c = canned_default();
+	_cleanup_free_ char *plain = NULL, *text = NULL, *md = NULL, *wanted = NULL;
+	struct why why = { 0 };
+	struct replay r;
+	size_t len;
+	FILE *f;
+
+	setup();
+	c.second_scheduler = "bfq";
+	plain = canned_text(&c);
+	text = canned_edit(plain, "\"cost\":{},\"fault\"",
+			   "\"cost\":{},\"stages_sum_ns\":{\"q2g\":66000000.0,\"device\":242000000.0},\"fault\"");
+	ASSERT_EQ(file_replace(fmt("%s/staged.jsonl", base), text), 0);
+	ASSERT_EQ(replay_load(fmt("%s/staged.jsonl", base), &r, &why), 0);
+	f = open_memstream(&md, &len);
+	view_schedulers(&r.report, f);
+	fclose(f);
+	ASSERT_TRUE(strstr(md, "Where a request's time goes, mean, by `full`:\n\n| scheduler | q2g | device |\n") != NULL);
+	if (!strstr(md, "| none | 3.00us | 11.0us |\n| bfq | 3.00us | 11.0us |\n"))
+		printf("%s", strstr(md, "Where a request"));
+	ASSERT_TRUE(strstr(md, "| none | 3.00us | 11.0us |\n| bfq | 3.00us | 11.0us |\n") != NULL);
+	replay_free(&r);
+}
+
+TEST_MAIN("test-bench-scripts", T(git_bisect_finds_the_revision_that_costs_more),
+	  T(what_is_no_answer_is_not_bad_for_git_bisect), T(two_revisions_are_interleaved_in_one_run),
+	  T(all_schedulers_come_into_one_report), T(stages_are_summed_over_the_operations_of_the_device),
+	  T(stages_stand_in_the_report_per_request))
