@@ -26,6 +26,7 @@ own_tests()
 }
 
 test_trace() { own_tests; }
+test_trace_by() { own_tests; }
 test_trace_cache() { own_tests; }
 test_trace_cgroup() { own_tests; }
 test_trace_filter() { own_tests; }
@@ -40,4 +41,4 @@ test_inflight() { own_tests; }
 test_top() { own_tests; }
 
 native='test_inflight test_top test_trace_stacks test_trace_cgroup test_trace_levels test_trace_place test_trace_stages
-	test_trace_cache test_trace_records test_trace_who test_trace_anomaly test_trace_filter test_trace'
+	test_trace_by test_trace_cache test_trace_records test_trace_who test_trace_anomaly test_trace_filter test_trace'

@@ -242,6 +242,19 @@ json_t *trace_operation(const struct trace *t, const char *kind, const char *via
 	return find(json_at(t->summary, "operations"), "kind", kind, "via", via);
 }
 
+json_t *trace_by_rows(const struct trace *t, const char *dim)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "by.%s.rows", dim);
+	return json_at(t->summary, path);
+}
+
+json_t *trace_by_row(const struct trace *t, const char *dim, const char *member, const char *value)
+{
+	return find(trace_by_rows(t, dim), member, value, NULL, NULL);
+}
+
 static int64_t count_of(json_t *row)
 {
 	return row ? number_at(row, "count") : 0;

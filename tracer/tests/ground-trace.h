@@ -55,6 +55,9 @@ const char *text_at(json_t *object, const char *path);
 json_t *trace_device(const struct trace *t, const char *device);
 json_t *trace_device_op(const struct trace *t, const char *device, const char *op);
 json_t *trace_operation(const struct trace *t, const char *kind, const char *via);
+/* Of --by: all rows of a dimension, and the one whose member is that text. */
+json_t *trace_by_rows(const struct trace *t, const char *dim);
+json_t *trace_by_row(const struct trace *t, const char *dim, const char *member, const char *value);
 /* Their counts: 0 when the report has none. */
 int64_t trace_device_count(const struct trace *t, const char *device, const char *op);
 int64_t trace_operation_count(const struct trace *t, const char *kind, const char *via);

@@ -24,6 +24,18 @@ static bool has_frame(json_t *row, const char *side, const char *part)
 	return false;
 }
 
+/* Its latencies, by class, are those of all its bios. */
+static void check_latencies(json_t *row)
+{
+	json_t *class;
+	int64_t n = 0;
+	size_t i;
+
+	json_array_foreach(json_at(row, "latency_from_ns"), i, class)
+		n += json_integer_value(json_array_get(class, 1));
+	check_same("bios in the classes of latency", n, number_at(row, "count"));
+}
+
 /* Of all rows of an operation; each must have @kernel in its stack, if given. */
 static int64_t sum_rows(const struct trace *t, const char *op, const char *member, const char *kernel)
 {
@@ -37,6 +49,7 @@ static int64_t sum_rows(const struct trace *t, const char *op, const char *membe
 		check_text("device", text_at(row, "device"), loop.name);
 		if (kernel)
 			check_true(kernel, has_frame(row, "kernel", kernel));
+		check_latencies(row);
 		n += number_at(row, member);
 	}
 	return n;

@@ -19,31 +19,12 @@
 
 enum { N = 211, M = 307, SIZE = 4096 };
 
-static json_t *rows_of(const struct trace *t, const char *dim)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "by.%s.rows", dim);
-	return json_at(t->summary, path);
-}
-
-static json_t *row_with(const struct trace *t, const char *dim, const char *member, const char *value)
-{
-	json_t *row;
-	size_t i;
-
-	json_array_foreach(rows_of(t, dim), i, row)
-		if (text_at(row, member) && !strcmp(text_at(row, member), value))
-			return row;
-	return NULL;
-}
-
 static json_t *process_row(const struct trace *t, pid_t pid)
 {
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(rows_of(t, "process"), i, row)
+	json_array_foreach(trace_by_rows(t, "process"), i, row)
 		if (number_at(row, "pid") == pid)
 			return row;
 	return NULL;
@@ -126,8 +107,8 @@ TRACE_TEST(the_owner_is_who_issued_not_who_was_interrupted)
 			pair_run(&p);
 			if (trace_end(&t, SIGINT)) {
 				check_pair(&t, a, b);
-				check_row(row_with(&t, "device", "name", loop.name), "bios.read", N);
-				check_row(row_with(&t, "device", "name", loop.name), "bios.write", M);
+				check_row(trace_by_row(&t, "device", "name", loop.name), "bios.read", N);
+				check_row(trace_by_row(&t, "device", "name", loop.name), "bios.write", M);
 			}
 		}
 		pair_free(&p);
@@ -152,8 +133,8 @@ TRACE_TEST(processes_in_tier_block)
 			check_row(process_row(&t, a), "bios.read", N);
 			check_row(process_row(&t, b), "bios.write", M);
 			check_true("no operations", json_is_null(json_at(process_row(&t, a), "operations")));
-			check_row(row_with(&t, "device", "name", loop.name), "bios.read", N);
-			check_row(row_with(&t, "device", "name", other.name), "bios.write", M);
+			check_row(trace_by_row(&t, "device", "name", loop.name), "bios.read", N);
+			check_row(trace_by_row(&t, "device", "name", other.name), "bios.write", M);
 		}
 	}
 	pair_free(&p);
@@ -187,8 +168,8 @@ TRACE_TEST(a_file_has_its_whole_path)
 					       place_path("else"), M), 0);
 		proc_free(&p);
 		if (trace_end(&t, SIGINT)) {
-			check_row(row_with(&t, "file", "path", path), "operations.write", N);
-			check_row(row_with(&t, "file", "path", place_path("else")), "operations.write", M);
+			check_row(trace_by_row(&t, "file", "path", path), "operations.write", N);
+			check_row(trace_by_row(&t, "file", "path", place_path("else")), "operations.write", M);
 		}
 	}
 	trace_free(&t);
@@ -217,7 +198,7 @@ TRACE_TEST(writeback_belongs_to_its_file)
 		proc_line(&p, "sync -f %s", place_path("fs"));
 		proc_free(&p);
 		if (trace_end(&t, SIGINT))
-			check_same("bytes of the file", number_at(row_with(&t, "file", "path", in_fs), "bios.write.bytes"), N * SIZE);
+			check_same("bytes of the file", number_at(trace_by_row(&t, "file", "path", in_fs), "bios.write.bytes"), N * SIZE);
 	}
 	trace_free(&t);
 	place_umount("fs");
@@ -285,11 +266,11 @@ TRACE_TEST(a_pattern_is_seen_at_both_levels)
 		check_case("%s", cases[i].words);
 		if (trace_command(&t, "--tier vfs --dev %s --by process,device -- known-count --target %s --count %d --direct %s",
 				  loop.name, loop.path, N, cases[i].words)) {
-			row = row_with(&t, "process", "comm", "known-count");
+			row = trace_by_row(&t, "process", "comm", "known-count");
 			check_same("operations", number_at(row, "operations.read.sequential"), cases[i].sequential);
 			check_text("operations", text_at(row, "operations.pattern"), cases[i].pattern);
 			check_same("bios", number_at(row, "bios.read.sequential"), cases[i].sequential);
-			row = row_with(&t, "device", "name", loop.name);
+			row = trace_by_row(&t, "device", "name", loop.name);
 			check_same("device", number_at(row, "bios.read.sequential"), cases[i].sequential);
 		}
 		trace_free(&t);
@@ -345,7 +326,7 @@ TRACE_TEST(a_short_lived_cgroup_keeps_its_name)
 		}
 		check_same("rmdir", rmdir(dir), 0);
 		if (trace_end(&t, SIGINT)) {
-			json_t *row = row_with(&t, "cgroup", "path", name);
+			json_t *row = trace_by_row(&t, "cgroup", "path", name);
 
 			check_row(row, "operations.write", M);
 			check_row(row, "bios.write", M);
@@ -364,7 +345,7 @@ static int64_t sum_of(const struct trace *t, const char *what)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(rows_of(t, "process"), i, row)
+	json_array_foreach(trace_by_rows(t, "process"), i, row)
 		n += number_at(row, what);
 	snprintf(path, sizeof(path), "by.process.others.%s", what);
 	more = number_at(t->summary, path);
@@ -394,7 +375,7 @@ TRACE_TEST(a_full_table_loses_names_but_no_counts)
 		if (trace_end(&t, SIGINT)) {
 			check_same("operations", sum_of(&t, "operations.read.count"), PROCESSES * EACH);
 			check_same("bios", sum_of(&t, "bios.read.count"), PROCESSES * EACH);
-			check_between("rows", (int64_t)json_array_size(rows_of(&t, "process")), 1, 4);
+			check_between("rows", (int64_t)json_array_size(trace_by_rows(&t, "process")), 1, 4);
 			check_same("max_entries", number_at(t.summary, "by.process.max_entries"), 4);
 		}
 	}
@@ -411,7 +392,7 @@ TRACE_TEST(a_process_that_goes_from_device_to_device)
 	check_case("dd from one device to the other");
 	if (trace_command(&t, "--tier block --dev %s --dev %s --by process -- dd if=%s of=%s bs=4k count=%d iflag=direct oflag=direct status=none",
 			  loop.name, other.name, loop.path, other.path, N)) {
-		json_t *row = row_with(&t, "process", "comm", "dd");
+		json_t *row = trace_by_row(&t, "process", "comm", "dd");
 
 		check_same("reads", number_at(row, "bios.read.count"), N);
 		check_same("writes", number_at(row, "bios.write.count"), N);
@@ -440,7 +421,7 @@ TRACE_TEST(intervals_add_up)
 				json_array_foreach(json_at(line, "by.process.rows"), j, row)
 					sum += number_at(row, "operations.read.count");
 		check_between("in intervals", sum, N / 2, N);
-		check_row(row_with(&t, "process", "comm", "known-count"), "operations.read", N);
+		check_row(trace_by_row(&t, "process", "comm", "known-count"), "operations.read", N);
 	}
 	trace_free(&t);
 }
