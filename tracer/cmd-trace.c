@@ -14,6 +14,8 @@
 #include "tracer/base/cleanup.h"
 #include "who-map.h"
 
+enum { OUTPUT_BUF_BYTES = 64 << 10 };
+
 static void trace_finish(struct trace *t)
 {
 	session_close(t->session);
@@ -59,6 +61,8 @@ static int open_output(struct trace *t)
 	t->out = fopen(t->cfg.output, "we");
 	if (!t->out)
 		return cmd_fail(&trace_table, EXIT_ERROR, "%s: %s", t->cfg.output, strerror(errno));
+	/* records come fast, and are flushed with each drain */
+	setvbuf(t->out, NULL, _IOFBF, OUTPUT_BUF_BYTES);
 	return -1;
 }
 

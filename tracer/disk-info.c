@@ -32,23 +32,32 @@ static void read_scheduler(u32 dev, char *buf, size_t len)
 	snprintf(buf, len, "%.*s", to ? (int)(to - from - 1) : 0, to ? from + 1 : "");
 }
 
+/* Where @dev is known, or what was asked for longest ago. */
+static struct known *place_of(u32 dev)
+{
+	static struct known *last = &known[0];
+	struct known *oldest = &known[0];
+
+	if (last->dev == dev)
+		return last;
+	for (last = known; last < known + NR_KNOWN; last++) {
+		if (last->dev == dev)
+			return last;
+		if (last->at_s < oldest->at_s)
+			oldest = last;
+	}
+	return last = oldest;
+}
+
 const struct disk_info *disk_info(u32 dev)
 {
-	struct known *k = NULL, *oldest = &known[0];
+	struct known *k = place_of(dev);
 	char mount[DISK_MOUNT_LEN];
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	for (size_t i = 0; i < NR_KNOWN; i++) {
-		if (known[i].dev == dev)
-			k = &known[i];
-		if (known[i].at_s < oldest->at_s)
-			oldest = &known[i];
-	}
-	if (k && now.tv_sec - k->at_s <= FRESH_S)
+	if (k->dev == dev && now.tv_sec - k->at_s <= FRESH_S)
 		return &k->info;
-	if (!k)
-		k = oldest;
 	k->dev = dev;
 	k->at_s = now.tv_sec;
 	disk_name(dev, k->info.name);

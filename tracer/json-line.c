@@ -2,122 +2,124 @@
 #include "json-line.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "view-json.h"
 
-static void put(struct json_line *l, const char *s, size_t len)
+void json_key_text(struct json_line *l, const char *key)
 {
-	if (len > sizeof(l->buf) - l->n) {
-		l->overflow = true;
+	size_t len = strlen(key);
+	char *at = json_room(l, len + 3);
+
+	if (!at)
 		return;
-	}
-	memcpy(l->buf + l->n, s, len);
-	l->n += len;
+	*at++ = '"';
+	at = mempcpy(at, key, len);
+	*at++ = '"';
+	*at = ':';
+	l->n += len + 3;
 }
 
-static void put_char(struct json_line *l, char c)
+void json_open(struct json_line *l, char bracket)
 {
-	put(l, &c, 1);
-}
-
-static void put_key(struct json_line *l, const char *key)
-{
-	if (!l->first)
-		put_char(l, ',');
-	l->first = false;
-	if (!key)
-		return;
-	put_char(l, '"');
-	put(l, key, strlen(key));
-	put(l, "\":", 2);
-}
-
-void json_open(struct json_line *l, const char *key, char bracket)
-{
-	if (!l->n)
-		l->first = true;
-	put_key(l, key);
-	put_char(l, bracket);
-	l->first = true;
+	json_raw(l, &bracket, 1);
 }
 
 void json_close(struct json_line *l, char bracket)
 {
-	put_char(l, bracket);
-	l->first = false;
+	const char end[2] = { bracket, ',' };
+
+	if (l->n && l->buf[l->n - 1] == ',')
+		l->n--;
+	json_raw(l, end, sizeof(end));
 }
 
-static void put_digits(struct json_line *l, u64 v)
+/* Two digits for each division; what lies behind them is copied as well, so that the length is fixed. */
+void json_num(struct json_line *l, u64 v)
 {
-	char digits[20];
-	size_t i = sizeof(digits);
+	static const char pairs[] = "00010203040506070809" "10111213141516171819" "20212223242526272829"
+				    "30313233343536373839" "40414243444546474849" "50515253545556575859"
+				    "60616263646566676869" "70717273747576777879" "80818283848586878889"
+				    "90919293949596979899";
+	enum { DIGITS = 20, ROOM = DIGITS + 1 };
+	char digits[2 * ROOM] = { [DIGITS] = ',' };
+	char *at = json_room(l, ROOM);
+	size_t i = DIGITS;
 
-	do
-		digits[--i] = (char)('0' + v % 10);
-	while (v /= 10);
-	put(l, digits + i, sizeof(digits) - i);
+	if (!at)
+		return;
+	for (; v >= 100; v /= 100) {
+		i -= 2;
+		memcpy(digits + i, pairs + v % 100 * 2, 2);
+	}
+	if (v >= 10) {
+		i -= 2;
+		memcpy(digits + i, pairs + v * 2, 2);
+	} else {
+		digits[--i] = (char)('0' + v);
+	}
+	memcpy(at, digits + i, ROOM);
+	l->n += ROOM - i;
 }
 
-void json_put_num(struct json_line *l, const char *key, u64 v)
+void json_signed(struct json_line *l, s64 v)
 {
-	put_key(l, key);
-	put_digits(l, v);
-}
-
-void json_put_signed(struct json_line *l, const char *key, s64 v)
-{
-	put_key(l, key);
 	if (v < 0)
-		put_char(l, '-');
-	put_digits(l, v < 0 ? -(u64)v : (u64)v);
+		json_raw(l, "-", 1);
+	json_num(l, v < 0 ? -(u64)v : (u64)v);
 }
 
-void json_put_null(struct json_line *l, const char *key)
-{
-	put_key(l, key);
-	put(l, "null", 4);
-}
-
-/* Printable ASCII without what needs an escape: nearly all there is. */
-static bool is_plain(const char *s)
-{
-	for (; *s; s++)
-		if (*s < ' ' || *s > '~' || *s == '"' || *s == '\\')
-			return false;
-	return true;
-}
-
-void json_put_text(struct json_line *l, const char *key, const char *s)
+static void put_escaped(struct json_line *l, const char *s)
 {
 	_cleanup_free_ char *text = NULL;
-	json_t *j;
+	json_t *j = name_json(s);
 
-	if (!s) {
-		json_put_null(l, key);
-		return;
-	}
-	put_key(l, key);
-	if (is_plain(s)) {
-		put_char(l, '"');
-		put(l, s, strlen(s));
-		put_char(l, '"');
-		return;
-	}
-	j = name_json(s);
 	text = json_dumps(j, JSON_ENCODE_ANY);
 	json_decref(j);
-	if (text)
-		put(l, text, strlen(text));
-	else
+	if (!text) {
 		l->overflow = true;
+		return;
+	}
+	json_raw(l, text, strlen(text));
+	json_raw(l, ",", 1);
+}
+
+static inline bool is_plain(char c)
+{
+	return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
+/* Printable ASCII without what needs an escape is nearly all there is. */
+void json_text(struct json_line *l, const char *s)
+{
+	size_t len = 0;
+	char *at;
+
+	if (!s) {
+		json_nil(l);
+		return;
+	}
+	while (is_plain(s[len]))
+		len++;
+	if (s[len]) {
+		put_escaped(l, s);
+		return;
+	}
+	at = json_room(l, len + 3);
+	if (!at)
+		return;
+	*at++ = '"';
+	at = mempcpy(at, s, len);
+	*at++ = '"';
+	*at = ',';
+	l->n += len + 3;
 }
 
 int json_line_end(struct json_line *l, FILE *out)
 {
-	put_char(l, '\n');
 	if (l->overflow)
 		return -EMSGSIZE;
+	/* in place of the comma */
+	l->buf[l->n - 1] = '\n';
 	errno = 0;
 	if (fwrite_unlocked(l->buf, 1, l->n, out) != l->n)
 		return errno ? -errno : -EIO;

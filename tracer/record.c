@@ -16,10 +16,11 @@ struct records {
 	record_fn fn;
 	void *ctx;
 	u64 turn, uneven;
-	struct pending {
-		u64 id, turn;
-		struct record r;
-	} pending[NR_PENDING];
+	u32 nr_pending, last;	/* the place that was used last: the items of one follow each other */
+	/* apart from what is large, for they are searched */
+	u64 id[NR_PENDING];	/* 0: free */
+	u64 turn_of[NR_PENDING];
+	struct record pending[NR_PENDING];
 	struct record whole;
 };
 
@@ -44,45 +45,61 @@ u64 records_uneven(const struct records *r)
 	return r ? r->uneven : 0;
 }
 
-static struct pending *find(struct records *r, u64 id)
+/* Is one of @id begun? Then it is at r->last. */
+static bool find(struct records *r, u64 id)
 {
-	for (size_t i = 0; id && i < NR_PENDING; i++)
-		if (r->pending[i].id == id)
-			return &r->pending[i];
-	return NULL;
+	if (!id || !r->nr_pending)
+		return false;
+	if (r->id[r->last] == id)
+		return true;
+	for (u32 i = 0; i < NR_PENDING; i++)
+		if (r->id[i] == id) {
+			r->last = i;
+			return true;
+		}
+	return false;
 }
 
-/* The one of @id, or the one that nothing was heard of for longest. */
-static struct pending *place(struct records *r, u64 id)
+/* A free place, or that of which nothing was heard for longest, becomes r->last. */
+static void choose(struct records *r)
 {
-	struct pending *p = find(r, id), *oldest = &r->pending[0];
+	if (!r->id[r->last])
+		return;
+	for (u32 i = 0; i < NR_PENDING; i++)
+		if (r->turn_of[i] < r->turn_of[r->last])
+			r->last = i;
+}
 
-	if (p)
-		return p;
-	for (size_t i = 0; i < NR_PENDING; i++)
-		if (r->pending[i].turn < oldest->turn)
-			oldest = &r->pending[i];
-	oldest->id = id;
-	oldest->r.nr_parts = oldest->r.nr_frames = 0;
-	return oldest;
+/* The one of @id, begun or not. */
+static struct record *place(struct records *r, u64 id)
+{
+	struct record *p;
+
+	if (!find(r, id)) {
+		choose(r);
+		r->nr_pending += !r->id[r->last];
+		r->id[r->last] = id;
+		p = &r->pending[r->last];
+		p->nr_parts = p->nr_frames = 0;
+	}
+	r->turn_of[r->last] = ++r->turn;
+	return &r->pending[r->last];
 }
 
 static void take_part(struct records *r, const struct iop_part *part)
 {
-	struct pending *p = place(r, part->id);
+	struct record *p = place(r, part->id);
 
-	p->turn = ++r->turn;
-	if (p->r.nr_parts < MAX_PARTS)
-		p->r.parts[p->r.nr_parts++] = *part;
+	if (p->nr_parts < MAX_PARTS)
+		p->parts[p->nr_parts++] = *part;
 }
 
 static void take_stack(struct records *r, const struct iop_stack *s)
 {
-	struct pending *p = place(r, s->id);
+	struct record *p = place(r, s->id);
 
-	p->turn = ++r->turn;
-	p->r.nr_frames = s->nr < STACK_FRAMES ? (u32)s->nr : STACK_FRAMES;
-	memcpy(p->r.ip, s->ip, sizeof(p->r.ip));
+	p->nr_frames = s->nr < STACK_FRAMES ? (u32)s->nr : STACK_FRAMES;
+	memcpy(p->ip, s->ip, sizeof(p->ip));
 }
 
 /* The stages of a record do not overlap, and leave nothing out. */
@@ -97,17 +114,19 @@ static bool adds_up(const struct iop_slow *s)
 
 static void take_slow(struct records *r, const struct iop_slow *s)
 {
-	struct pending *p = find(r, s->id);
+	struct record *p;
 
 	r->uneven += !adds_up(s);
-	if (p) {
-		p->r.slow = *s;
-		r->fn(&p->r, r->ctx);
-		p->id = p->turn = 0;
+	if (!find(r, s->id)) {
+		r->whole.slow = *s;
+		r->fn(&r->whole, r->ctx);
 		return;
 	}
-	r->whole.slow = *s;
-	r->fn(&r->whole, r->ctx);
+	p = &r->pending[r->last];
+	p->slow = *s;
+	r->fn(p, r->ctx);
+	r->id[r->last] = r->turn_of[r->last] = 0;
+	r->nr_pending--;
 }
 
 void records_take(struct records *r, const void *data, size_t len)

@@ -7,11 +7,16 @@
 
 static void put(struct trace_records *t, const struct record *r, u32 rank)
 {
-	struct record_view v = t->view;
+	struct record_view v;
 	int err;
 
 	if (t->err)
 		return;
+	if (!t->wall_known) {
+		t->view.wall_offset_ns = view_wall_offset_ns();
+		t->wall_known = true;
+	}
+	v = t->view;
 	v.rank = rank;
 	v.symbols = t->symbols;
 	err = t->json ? view_json_record(t->out, r, &v) : view_text_record(t->out, r, &v);
@@ -39,6 +44,7 @@ static void flush(struct trace_records *t)
 void trace_records_drained(struct trace_records *t, struct session *s)
 {
 	flush(t);
+	t->wall_known = false;
 	if (t->adapt)
 		session_set_top_threshold(s, t->top.threshold_ns);
 }

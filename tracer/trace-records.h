@@ -16,6 +16,7 @@ struct trace_records {
 	bool each;	/* print each, and not just the slowest */
 	bool adapt;	/* the slowest set the threshold */
 	struct record_view view;
+	bool wall_known;	/* in @view: the clock may be set, so it is asked anew after each drain */
 	struct ksyms *symbols;
 	struct top top;
 	int err;	/* -errno of the first write that failed */

@@ -30,17 +30,6 @@ static const char *kind_of(const struct iop_slow *s)
 	return s->flags & SLOW_REQUEST ? bop_names[s->kind % NR_BOPS] : kind_names[s->kind % NR_KINDS];
 }
 
-/* What a time of CLOCK_MONOTONIC is by the clock on the wall, as that is set now. */
-static u64 wall_ns(u64 mono_ns)
-{
-	struct timespec mono, wall;
-
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	clock_gettime(CLOCK_REALTIME, &wall);
-	return (u64)wall.tv_sec * 1000000000ull + (u64)wall.tv_nsec -
-	       ((u64)mono.tv_sec * 1000000000ull + (u64)mono.tv_nsec) + mono_ns;
-}
-
 /* Of a failed operation or request, why; NULL: it did not fail, or no name is sure. */
 static const char *error_of(const struct iop_slow *s)
 {
@@ -49,20 +38,24 @@ static const char *error_of(const struct iop_slow *s)
 	return s->result < 0 ? strerror((int)-s->result) : NULL;
 }
 
-/* The devices below the file, or below what the request went to. */
-static const char *stack_of(const struct iop_slow *s)
+/* The devices below the file, or below what the request went to: @d, or NULL. */
+static const char *stack_of(const struct iop_slow *s, const struct disk_info *d)
 {
-	u32 dev = s->file_dev && s->file_dev >> 20 ? s->file_dev : s->dev;
-
-	return dev ? disk_info(dev)->stack : NULL;
+	if (s->file_dev >> 20 && s->file_dev != s->dev)
+		d = disk_info(s->file_dev);
+	return d ? d->stack : NULL;
 }
 
-/* In full. A path within a file system is told where that is mounted. */
+/* In full, into room for a mount and a path. A path within a file system is told where that is mounted. */
 static void path_of(const struct iop_slow *s, char *buf, size_t len)
 {
 	const char *mount = s->flags & SLOW_PATH_IN_FS ? disk_info(s->file_dev)->mount : "";
-	size_t n = (size_t)snprintf(buf, len, "%s", mount);
+	size_t n = strlen(mount);
 
+	*buf = '\0';
+	if (!s->path_len)
+		return;
+	memcpy(buf, mount, n);
 	slow_path(s, buf + n, len - n);
 	if (!buf[n])
 		*buf = '\0';
@@ -108,18 +101,25 @@ static u32 first_frame(const struct record *r, const struct ksyms *k)
 
 /* ---- JSON ---- */
 
+static void num_or_nil(struct json_line *l, bool known, u64 v)
+{
+	if (known)
+		json_num(l, v);
+	else
+		json_nil(l);
+}
+
 static void put_stages(struct json_line *l, const struct iop_slow *s, u32 measured)
 {
 	bool rq = s->flags & SLOW_REQUEST;
 
-	json_open(l, "stages", '{');
+	json_key(l, "stages");
+	json_open(l, '{');
 	for (int i = 0; i < NR_STAGES; i++) {
 		if (!(measured & 1u << i) || (rq && (i < BLOCK_STAGE_FIRST || i > BLOCK_STAGE_LAST)))
 			continue;
-		if (rq && !(s->stages & 1u << i))
-			json_put_null(l, stage_names[i]);
-		else
-			json_put_num(l, stage_names[i], s->stage_ns[i]);
+		json_key_text(l, stage_names[i]);
+		num_or_nil(l, !rq || s->stages & 1u << i, s->stage_ns[i]);
 	}
 	json_close(l, '}');
 }
@@ -129,31 +129,22 @@ static const char *if_any(const char *s)
 	return s && *s ? s : NULL;
 }
 
+#define put_num_or_nil(l, key, known, v) (json_key(l, key), num_or_nil(l, known, v))
+
 static void put_tag(struct json_line *l, s32 tag)
 {
-	if (tag >= 0)
-		json_put_num(l, "tag", (u64)tag);
-	else
-		json_put_null(l, "tag");
-}
-
-static void put_num_or_null(struct json_line *l, const char *key, bool known, u64 v)
-{
-	if (known)
-		json_put_num(l, key, v);
-	else
-		json_put_null(l, key);
+	put_num_or_nil(l, "tag", tag >= 0, (u64)tag);
 }
 
 static void put_part_json(struct json_line *l, const struct record *r, u32 i)
 {
 	const struct iop_part *p = &r->parts[i];
 
-	json_open(l, NULL, '{');
+	json_open(l, '{');
 	json_put_num(l, "request", request_nr(r, i));
 	json_put_text(l, "op", bop_names[p->bop % NR_BOPS]);
 	json_put_text(l, "device", disk_info(p->dev)->name);
-	put_num_or_null(l, "sector", view_has_sector(p->sector), p->sector);
+	put_num_or_nil(l, "sector", view_has_sector(p->sector), p->sector);
 	json_put_num(l, "bytes", p->bytes);
 	put_tag(l, p->tag);
 	json_put_num(l, "hctx", p->hctx);
@@ -163,11 +154,13 @@ static void put_part_json(struct json_line *l, const struct record *r, u32 i)
 	json_put_num(l, "partial_completions", p->partials);
 	json_put_signed(l, "status", p->status);
 	json_put_text(l, "error", p->status ? disk_status_text(p->status) : NULL);
-	json_open(l, "stages", '{');
+	json_key(l, "stages");
+	json_open(l, '{');
 	for (size_t s = 0; s < ARRAY_SIZE(part_stages); s++) {
 		s64 ns = part_stage(p, part_stages[s]);
 
-		put_num_or_null(l, stage_names[part_stages[s]], ns >= 0, (u64)ns);
+		json_key_text(l, stage_names[part_stages[s]]);
+		num_or_nil(l, ns >= 0, (u64)ns);
 	}
 	json_close(l, '}');
 	json_close(l, '}');
@@ -176,7 +169,8 @@ static void put_part_json(struct json_line *l, const struct record *r, u32 i)
 static void put_tree(struct json_line *l, const struct record *r)
 {
 	json_put_num(l, "bios", r->slow.nr_parts);
-	json_open(l, "tree", '[');
+	json_key(l, "tree");
+	json_open(l, '[');
 	for (u32 i = 0; i < r->nr_parts; i++)
 		put_part_json(l, r, i);
 	json_close(l, ']');
@@ -187,12 +181,14 @@ static void put_frames(struct json_line *l, const struct record *r, const struct
 	char name[256];
 
 	if (!r->nr_frames) {
-		json_put_null(l, "kernel_stack");
+		json_put_nil(l, "kernel_stack");
 		return;
 	}
-	json_open(l, "kernel_stack", '[');
-	for (u32 i = first_frame(r, k); i < r->nr_frames; i++)
-		json_put_text(l, NULL, ksyms_name(k, r->ip[i], name, sizeof(name)));
+	json_key(l, "kernel_stack");
+	json_open(l, '[');
+	for (u32 i = first_frame(r, k); i < r->nr_frames; i++) {
+			json_text(l, ksyms_name(k, r->ip[i], name, sizeof(name)));
+	}
 	json_close(l, ']');
 }
 
@@ -201,11 +197,12 @@ static void put_submitter(struct json_line *l, const struct iop_slow *s)
 	char comm[64];
 
 	if (!s->submitter) {
-		json_put_null(l, "submitter");
+		json_put_nil(l, "submitter");
 		return;
 	}
 	view_comm_of(s->submitter, comm);
-	json_open(l, "submitter", '{');
+	json_key(l, "submitter");
+	json_open(l, '{');
 	json_put_num(l, "pid", s->submitter);
 	json_put_num(l, "tid", s->submitter);
 	json_put_text(l, "comm", if_any(comm));
@@ -219,14 +216,14 @@ static void put_place(struct json_line *l, const struct iop_slow *s)
 	char path[sizeof(s->path) + 320];
 
 	json_put_text(l, "device", d ? d->name : NULL);
-	json_put_text(l, "device_stack", if_any(stack_of(s)));
+	json_put_text(l, "device_stack", if_any(stack_of(s, d)));
 	json_put_text(l, "scheduler", d ? if_any(d->scheduler) : NULL);
-	put_num_or_null(l, "sector", d && view_has_sector(s->sector), s->sector);
+	put_num_or_nil(l, "sector", d && view_has_sector(s->sector), s->sector);
 	json_put_num(l, "bytes", s->bytes);
-	put_num_or_null(l, "offset", s->flags & SLOW_OFFSET, s->offset);
+	put_num_or_nil(l, "offset", s->flags & SLOW_OFFSET, s->offset);
 	path_of(s, path, sizeof(path));
 	json_put_text(l, "path", if_any(path));
-	put_num_or_null(l, "inode", s->ino, s->ino);
+	put_num_or_nil(l, "inode", s->ino, s->ino);
 }
 
 int view_json_record(FILE *out, const struct record *r, const struct record_view *v)
@@ -236,14 +233,13 @@ int view_json_record(FILE *out, const struct record *r, const struct record_view
 	const struct iop_slow *s = &r->slow;
 	bool rq = s->flags & SLOW_REQUEST;
 
-	l->n = 0;
-	l->overflow = false;
-	json_open(l, NULL, '{');
+	json_line_begin(l);
+	json_open(l, '{');
 	json_put_text(l, "type", type_of(r, v));
 	json_put_num(l, "schema", VIEW_SCHEMA);
 	json_put_text(l, "level", rq ? "request" : "operation");
 	json_put_text(l, "kind", kind_of(s));
-	put_num_or_null(l, "rank", v->rank, v->rank);
+	put_num_or_nil(l, "rank", v->rank, v->rank);
 	json_put_text(l, "via", rq ? NULL : via_names[s->via % NR_VIAS]);
 	json_put_num(l, "pid", s->tgid);
 	json_put_num(l, "tid", s->tid);
@@ -255,10 +251,10 @@ int view_json_record(FILE *out, const struct record *r, const struct record_view
 	json_put_text(l, "error", error_of(s));
 	json_put_num(l, "requests", s->nr_requests);
 	put_tag(l, s->tag);
-	put_num_or_null(l, "hctx", s->dev, s->hctx);
+	put_num_or_nil(l, "hctx", s->dev, s->hctx);
 	json_put_text(l, "cache", s->flags & SLOW_MISS ? "miss" : s->flags & SLOW_HIT ? "hit" : NULL);
 	json_put_num(l, "start_ns", s->start_ns);
-	json_put_num(l, "wall_start_ns", wall_ns(s->start_ns));
+	json_put_num(l, "wall_start_ns", s->start_ns + v->wall_offset_ns);
 	json_put_num(l, "total_ns", s->total_ns);
 	json_put_num(l, "preempted_ns", s->resched_ns);
 	put_stages(l, s, v->measured);
@@ -274,7 +270,7 @@ static void put_head(FILE *out, const struct record *r, const struct record_view
 {
 	const struct iop_slow *s = &r->slow;
 	bool rq = s->flags & SLOW_REQUEST;
-	u64 wall = wall_ns(s->start_ns);
+	u64 wall = s->start_ns + v->wall_offset_ns;
 	time_t at = (time_t)(wall / 1000000000);
 	char total[W], when[64], rank[16] = "", comm[64];
 	struct tm tm;
@@ -310,8 +306,8 @@ static void put_file(FILE *out, const struct iop_slow *s)
 static void put_device(FILE *out, const struct iop_slow *s)
 {
 	char sector[VIEW_SECTOR_LEN];
-	const char *stack = stack_of(s), *error = error_of(s);
 	const struct disk_info *d = s->dev ? disk_info(s->dev) : NULL;
+	const char *stack = stack_of(s, d), *error = error_of(s);
 
 	fprintf(out, "  bytes   %llu  result %lld", (unsigned long long)s->bytes, (long long)s->result);
 	fprintf(out, "%s%s%s\n", error ? " (" : "", error ? error : "", error ? ")" : "");

@@ -2,6 +2,7 @@
 #include "view.h"
 
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tracer/base/cleanup.h"
@@ -138,6 +139,16 @@ const char *view_sector(u64 sector, char buf[static VIEW_SECTOR_LEN])
 	else
 		snprintf(buf, VIEW_SECTOR_LEN, "-");
 	return buf;
+}
+
+u64 view_wall_offset_ns(void)
+{
+	struct timespec mono, wall;
+
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return (u64)wall.tv_sec * 1000000000ull + (u64)wall.tv_nsec -
+	       ((u64)mono.tv_sec * 1000000000ull + (u64)mono.tv_nsec);
 }
 
 void slow_path(const struct iop_slow *r, char *buf, size_t len)

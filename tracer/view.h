@@ -132,8 +132,12 @@ struct ksyms;
 struct record_view {
 	u32 measured;	/* bit per stage */
 	u32 rank;	/* among the slowest (--top), from 1; 0: told for itself */
+	u64 wall_offset_ns;	/* view_wall_offset_ns(), of about now */
 	const struct ksyms *symbols;	/* NULL: addresses stay what they are */
 };
+
+/* What to add to a time of CLOCK_MONOTONIC for that of the clock on the wall, as it is set now. */
+u64 view_wall_offset_ns(void);
 
 /* 0 or -errno of the stream, which is not flushed: records come fast. */
 int view_json_record(FILE *out, const struct record *r, const struct record_view *v);
