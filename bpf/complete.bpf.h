@@ -122,10 +122,12 @@ static __always_inline void done_reset(struct done *d, struct request *rq)
 	d->dev = disk ? disk_dev(disk) : 0;
 	d->partials = 0;
 	d->submitter = 0;
-	d->rq = 0;
+	d->rq = d->pages = 0;
 	if (!cfg.tell)
 		return;
 	d->rq = address(rq);
+	if (rq->bio && !bio_is_anonymous(rq->bio))
+		d->pages = d->rq;
 	d->sector = rq->__sector;
 	d->tag = rq->tag;
 	d->hctx = rq->mq_hctx ? rq->mq_hctx->queue_num : 0;

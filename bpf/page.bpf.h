@@ -3,6 +3,9 @@
 #ifndef IOPATH_PAGE_H
 #define IOPATH_PAGE_H
 
+#include "atomic.bpf.h"
+
+#define MAPPING_ANON 1
 #define MAPPING_FLAGS 3
 #define PAGE_SHIFT 12
 
@@ -99,6 +102,18 @@ static __always_inline u32 names_of(struct inode *inode, char path[IOP_PATH_LEN 
 		d = parent;
 	}
 	return n;
+}
+
+/*
+ * Are its first pages a task's own, as those of direct I/O are? Then there is no
+ * file to look for, which takes more. A tail page has other bits there: not known.
+ */
+static __always_inline bool bio_is_anonymous(struct bio *bio)
+{
+	struct bio_vec *v = bio->bi_io_vec;
+	struct page *page = v && !bio->bi_iter.bi_idx ? v->bv_page : NULL;
+
+	return page && address(folio_mapping((struct folio *)page)) & MAPPING_ANON;
 }
 
 /* NULL: its pages are not of the page cache. *@ret_offset, of its first page in the file, is set on success. */

@@ -81,8 +81,8 @@ static __noinline void rq_emit(const struct done *d, int tell)
 	e->tid = d->owner.tid;
 	e->cgroup = d->owner.cgroup;
 	__builtin_memcpy(e->comm, d->owner.comm, IOP_COMM_LEN);
-	if (d->rq)
-		rq_file(e, (const struct request *)d->rq);
+	if (d->pages)
+		rq_file(e, (const struct request *)d->pages);
 	slow_submit(e);
 }
 
