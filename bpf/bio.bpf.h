@@ -41,6 +41,14 @@ static __always_inline u32 bop_of(u32 opf)
 	return cfg.bop_of[opf & (NR_REQ_OPS - 1)];
 }
 
+static __always_inline u8 bio_write_flags(struct bio *bio)
+{
+	u32 opf = bio->bi_opf;
+
+	return (opf & 1u << bpf_core_enum_value(enum req_flag_bits, __REQ_FUA) ? WRITE_FUA : 0) |
+	       (opf & 1u << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH) ? WRITE_PREFLUSH : 0);
+}
+
 static __always_inline bool bop_wanted(u32 bop)
 {
 	return !cfg.bop_mask || cfg.bop_mask & 1u << (bop & 31);
@@ -153,9 +161,23 @@ static __always_inline struct op *bio_request_op(struct bio *bio, const struct o
 	return o;
 }
 
+/* A worker of io_uring or of the device mapper, or a polling thread, may queue its bios. It may be gone when that is told. */
+static __always_inline void op_submitter(struct op *o)
+{
+	u64 id = bpf_get_current_pid_tgid();
+
+	if ((u32)id == o->owner.tid || (u32)id == o->submitter.tid)
+		return;
+	o->submitter.tid = (u32)id;
+	o->submitter.tgid = (u32)(id >> 32);
+	comm_get(current_task(), o->submitter.comm);
+}
+
 /* One bio more is under way for it; its handle. */
 static __always_inline u64 op_takes_bio(struct op *o)
 {
+	if (cfg.tell)
+		op_submitter(o);
 	o->nr_bios++;
 	fetch_add_u32(&o->refs, 1);
 	o->dev_wanted = 1;

@@ -126,8 +126,12 @@ static __always_inline void done_reset(struct done *d, struct request *rq)
 	if (!cfg.tell)
 		return;
 	d->rq = address(rq);
-	if (rq->bio && !bio_is_anonymous(rq->bio))
-		d->pages = d->rq;
+	d->write = 0;
+	if (rq->bio) {
+		d->write = bio_write_flags(rq->bio);
+		if (!bio_is_anonymous(rq->bio))
+			d->pages = d->rq;
+	}
 	d->sector = rq->__sector;
 	d->tag = rq->tag;
 	d->hctx = rq->mq_hctx ? rq->mq_hctx->queue_num : 0;

@@ -348,7 +348,17 @@ static __always_inline bool comm_wanted(const struct task_struct *task)
 	return comm[0] == want[0] && comm[1] == want[1];
 }
 
-/* Of the current task. */
+/*
+ * For whom the current task works: a thread that polls for submissions, or a
+ * worker, is one of the process that asked, of which its leader stands here. On
+ * 5.10 they are the kernel's own.
+ */
+static __always_inline const struct task_struct *task_asks(const struct task_struct *task)
+{
+	return LOAD(task, flags) & PF_IO_WORKER ? LOAD(task, group_leader) : task;
+}
+
+/* Of the current task, or the one that it works for. */
 static __always_inline void owner_get(struct owner *o, const struct task_struct *task)
 {
 	o->tgid = (u32)LOAD(task, tgid);
@@ -364,9 +374,9 @@ static __always_inline bool task_wanted(const struct task_struct *task)
 
 	if (cfg.tgid && tgid != cfg.tgid)
 		return false;
-	if (cfg.tid && (u32)LOAD(task, pid) != cfg.tid)
+	if (cfg.tid && (u32)LOAD(task, pid) != cfg.tid && (u32)LOAD(task_asks(task), pid) != cfg.tid)
 		return false;
-	if (cfg.comm_on && !comm_wanted(task))
+	if (cfg.comm_on && !comm_wanted(task) && !comm_wanted(task_asks(task)))
 		return false;
 	if (cfg.tree_on && !bpf_map_lookup_elem(&tree, &tgid))
 		return false;

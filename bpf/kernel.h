@@ -428,6 +428,11 @@ struct kernfs_node___new {
 	struct kernfs_node *__parent;
 };
 
+enum req_flag_bits {
+	__REQ_FUA = 1,
+	__REQ_PREFLUSH = 2,
+};
+
 enum cgroup_subsys_id {
 	io_cgrp_id = 1,
 };

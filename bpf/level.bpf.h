@@ -60,6 +60,7 @@ static __always_inline void level_part_add(const struct op *o, struct bio *bio, 
 	p->tag = -1;
 	p->status = (s16)bio->bi_status;
 	p->bop = (u8)bop_of(bio->bi_opf);
+	p->write = bio_write_flags(bio);
 }
 
 /*

@@ -68,7 +68,9 @@ __global_fn int op_emit(int index, u64 total, s64 result, int tell)
 		return 0;
 	r->id = op_handle(o);
 	r->nr_parts = nr_parts;
-	r->submitter = 0;
+	r->submitter.tid = o->submitter.tid;
+	r->submitter.tgid = o->submitter.tgid;
+	__builtin_memcpy(r->submitter.comm, o->submitter.comm, IOP_COMM_LEN);
 	r->start_ns = o->t0;
 	r->total_ns = total;
 	for (int i = 0; i < NR_STAGES; i++) {

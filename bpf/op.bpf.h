@@ -7,9 +7,10 @@
  * the time up to which its life is accounted for. Whoever learns something
  * (a request completed, the task runs again, the call returns) claims
  * (cursor, now] by compare-and-swap and splits just that interval. Intervals
- * are disjoint by construction, on any number of CPUs, without a lock; what
- * completes last is what the time of overlapping requests is taken from, that
- * is, the critical path.
+ * are disjoint by construction, on any number of CPUs, without a lock. Of
+ * overlapping requests the time goes to the one that completes first; which
+ * of them was waited for is told of records, with their tree at hand:
+ * tracer/critical.h.
  */
 #ifndef IOPATH_OP_H
 #define IOPATH_OP_H
@@ -126,7 +127,8 @@ static __always_inline struct op *op_begin(u64 key, const struct task_struct *ta
 	if (cfg.tell) {
 		o->sector = 0;
 		o->tag = -1;
-		owner_get(&o->owner, task);
+		o->submitter.tid = 0;
+		owner_get(&o->owner, task_asks(task));
 	}
 	return o;
 }

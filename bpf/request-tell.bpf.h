@@ -50,7 +50,8 @@ static __noinline void rq_emit(const struct done *d, int tell)
 		return;
 	e->id = 0;
 	e->nr_parts = 0;
-	e->submitter = d->submitter;
+	e->submitter.tid = d->submitter;
+	e->submitter.tgid = 0;
 	e->start_ns = done_begin(d);
 	e->total_ns = d->s.c - e->start_ns;
 	for (int i = 0; i < NR_STAGES; i++)
@@ -70,7 +71,7 @@ static __noinline void rq_emit(const struct done *d, int tell)
 	e->resched_ns = 0;
 	e->dev = d->dev;
 	e->file_dev = 0;
-	e->flags = SLOW_REQUEST | (tell == TELL_SAMPLE ? SLOW_SAMPLE : 0);
+	e->flags = SLOW_REQUEST | (tell == TELL_SAMPLE ? SLOW_SAMPLE : 0) | (u32)d->write << SLOW_WRITE_SHIFT;
 	e->nr_requests = 1;
 	e->tag = d->tag;
 	e->hctx = d->hctx;
@@ -112,6 +113,7 @@ static __always_inline void part_add(const struct op *o, const struct rq_stamps 
 	p->partials = d->partials;
 	p->bop = d->bop;
 	p->no_request = 0;
+	p->write = d->write;
 }
 
 #endif

@@ -18,6 +18,7 @@ struct done {
 	u16 hctx;
 	s16 status;	/* blk_status_t, or -errno where the kernel tells that */
 	u8 bop;
+	u8 write;	/* WRITE_*, when it is to be told */
 	u8 partials;	/* completions of a part of it, before this one */
 	u32 submitter;
 	u64 rq;		/* when it is to be told */

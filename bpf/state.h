@@ -80,6 +80,7 @@ struct op {
 	u64 holders;	/* a byte each: completions that are at it (op.bpf.h) */
 	u16 hctx;
 	u8 pad2[6];
+	struct iop_submitter submitter;
 	struct owner owner;
 };
 

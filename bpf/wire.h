@@ -309,8 +309,20 @@ struct iop_row_id {
 #define SLOW_HIT (1u << 4)
 #define SLOW_PATH_IN_FS (1u << 6) /* the path begins at the root of file_dev's file system */
 #define SLOW_SAMPLE (1u << 5)	  /* told as a sample, not for its time */
+#define SLOW_WRITE_SHIFT 7	  /* from there on WRITE_*, of a request */
 
 /* What the ring carries; told apart by their sizes. */
+
+/* What a write asks for beyond itself, as the device is asked for it (include/linux/blk_types.h). */
+#define WRITE_FUA (1u << 0)
+#define WRITE_PREFLUSH (1u << 1)
+
+/* Who queued the last bio, when that is not the owner; tid 0: the owner did. */
+struct iop_submitter {
+	u32 tid;
+	u32 tgid;	/* 0: with its name for /proc to say */
+	char comm[IOP_COMM_LEN] __attribute__((aligned(8)));
+};
 
 struct iop_slow {
 	u64 id;		/* that its parts and its stack have; 0: it has none */
@@ -337,7 +349,8 @@ struct iop_slow {
 	u8 via;
 	u32 path_len;
 	u32 nr_parts;	/* bios that ended; the last MAX_PARTS of them are told */
-	u32 submitter;	/* thread that submitted it, when not its owner; 0: the owner did */
+	u32 pad;
+	struct iop_submitter submitter;
 	char comm[IOP_COMM_LEN];
 	char path[IOP_PATH_LEN + IOP_NAME_LEN];
 };
@@ -358,7 +371,8 @@ struct iop_part {
 	u16 partials;	/* completions of a part of the request, before the last */
 	u8 bop;
 	u8 no_request;	/* a bio of a device without requests (dm, md, zram): q_ns and c_ns alone */
-	u8 pad[4];
+	u8 write;	/* WRITE_* */
+	u8 pad[3];
 };
 
 #define STACK_FRAMES 32

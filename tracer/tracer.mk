@@ -5,6 +5,7 @@ TRACER_SRC := \
 	tracer/anomalies.c \
 	tracer/cgroup.c \
 	tracer/disk.c \
+	tracer/critical.c \
 	tracer/disk-info.c \
 	tracer/disk-tree.c \
 	tracer/hist.c \
@@ -64,6 +65,7 @@ iopath_SRC := \
 	tracer/view-text.c \
 	tracer/view-who-json.c \
 	tracer/view-who-text.c \
+	tracer/task-info.c \
 	tracer/view.c \
 	tracer/watch.c \
 	$(TRACER_SRC) $(BASE_SRC)
@@ -101,7 +103,7 @@ test-governor_SRC := tracer/tests/test-governor.c tracer/governor.c
 TESTS += test-stamps
 test-stamps_SRC := tracer/tests/test-stamps.c
 TESTS += test-record
-test-record_SRC := tracer/tests/test-record.c tracer/record.c tracer/top.c tracer/ksyms.c
+test-record_SRC := tracer/tests/test-record.c tracer/critical.c tracer/record.c tracer/top.c tracer/ksyms.c
 TESTS += test-disk-tree
 test-disk-tree_SRC := tracer/tests/test-disk-tree.c tracer/disk-tree.c
 TESTS += test-anomaly test-who
@@ -123,6 +125,7 @@ test-unfinished_SRC := tracer/tests/test-unfinished.c tracer/unfinished.c
 VIEW_SRC := \
 	tracer/anomaly-limits.c \
 	tracer/cgroup.c \
+	tracer/critical.c \
 	tracer/disk-info.c \
 	tracer/disk-tree.c \
 	tracer/disk.c \
@@ -146,6 +149,7 @@ VIEW_SRC := \
 	tracer/view-text.c \
 	tracer/view-who-json.c \
 	tracer/view-who-text.c \
+	tracer/task-info.c \
 	tracer/view.c \
 	tracer/watch.c \
 	tracer/who.c \

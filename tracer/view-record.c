@@ -4,11 +4,13 @@
 #include <time.h>
 
 #include "cgroup.h"
+#include "critical.h"
 #include "disk-info.h"
 #include "disk-tree.h"
 #include "json-line.h"
 #include "ksyms.h"
 #include "record.h"
+#include "task-info.h"
 #include "tracer/base/parse.h"
 #include "view.h"
 #include "tracer/base/cleanup.h"
@@ -36,6 +38,23 @@ static const char *error_of(const struct iop_slow *s)
 	if (s->flags & SLOW_REQUEST)
 		return s->result ? disk_status_text((int)s->result) : NULL;
 	return s->result < 0 ? strerror((int)-s->result) : NULL;
+}
+
+struct submitter {
+	u32 tgid;
+	const char *comm, *cgroup;
+};
+
+/* What was not told with it /proc says; a worker that has gone since was in its owner's cgroup. */
+static struct submitter submitter_of(const struct iop_slow *s)
+{
+	const struct iop_submitter *by = &s->submitter;
+	const struct task_info *t = task_info(by->tid);
+
+	if (!by->tgid)
+		return (struct submitter){ t->tgid, t->comm, t->cgroup };
+	return (struct submitter){ by->tgid, by->comm,
+				   *t->cgroup || by->tgid != s->tgid ? t->cgroup : cgroup_name(s->cgroup) };
 }
 
 /* The devices below the file, or below what the request went to: @d, or NULL. */
@@ -136,6 +155,22 @@ static void put_tag(struct json_line *l, s32 tag)
 	put_num_or_nil(l, "tag", tag >= 0, (u64)tag);
 }
 
+static void put_bool(struct json_line *l, bool v)
+{
+	if (v)
+		json_raw(l, "true,", 5);
+	else
+		json_raw(l, "false,", 6);
+}
+
+static void put_write(struct json_line *l, u32 write)
+{
+	json_key(l, "fua");
+	put_bool(l, write & WRITE_FUA);
+	json_key(l, "preflush");
+	put_bool(l, write & WRITE_PREFLUSH);
+}
+
 static void put_part_json(struct json_line *l, const struct record *r, u32 i)
 {
 	const struct iop_part *p = &r->parts[i];
@@ -146,6 +181,7 @@ static void put_part_json(struct json_line *l, const struct record *r, u32 i)
 	json_put_text(l, "device", disk_info(p->dev)->name);
 	put_num_or_nil(l, "sector", view_has_sector(p->sector), p->sector);
 	json_put_num(l, "bytes", p->bytes);
+	put_write(l, p->write);
 	put_tag(l, p->tag);
 	json_put_num(l, "hctx", p->hctx);
 	json_put_num(l, "queued_ns", p->q_ns);
@@ -176,6 +212,33 @@ static void put_tree(struct json_line *l, const struct record *r)
 	json_close(l, ']');
 }
 
+static void put_critical(struct json_line *l, const struct record *r)
+{
+	struct critical c;
+
+	if (!record_critical(r, &c)) {
+		json_put_nil(l, "critical_path");
+		return;
+	}
+	json_key(l, "critical_path");
+	json_open(l, '{');
+	json_key(l, "requests");
+	json_open(l, '[');
+	for (u32 i = 0; i < r->nr_parts; i++)
+		if (c.parts & 1u << i)
+			json_num(l, request_nr(r, i));
+	json_close(l, ']');
+	json_key(l, "stages");
+	json_open(l, '{');
+	for (size_t s = 0; s < ARRAY_SIZE(part_stages); s++) {
+		json_key_text(l, stage_names[part_stages[s]]);
+		json_num(l, c.stage_ns[part_stages[s]]);
+	}
+	json_close(l, '}');
+	json_put_num(l, "outside_ns", c.outside_ns);
+	json_close(l, '}');
+}
+
 static void put_frames(struct json_line *l, const struct record *r, const struct ksyms *k)
 {
 	char name[256];
@@ -194,19 +257,19 @@ static void put_frames(struct json_line *l, const struct record *r, const struct
 
 static void put_submitter(struct json_line *l, const struct iop_slow *s)
 {
-	char comm[64];
+	struct submitter by;
 
-	if (!s->submitter) {
+	if (!s->submitter.tid) {
 		json_put_nil(l, "submitter");
 		return;
 	}
-	view_comm_of(s->submitter, comm);
+	by = submitter_of(s);
 	json_key(l, "submitter");
 	json_open(l, '{');
-	json_put_num(l, "pid", s->submitter);
-	json_put_num(l, "tid", s->submitter);
-	json_put_text(l, "comm", if_any(comm));
-	json_put_text(l, "cgroup", cgroup_of_thread(s->submitter));
+	json_put_num(l, "pid", by.tgid);
+	json_put_num(l, "tid", s->submitter.tid);
+	json_put_text(l, "comm", if_any(by.comm));
+	json_put_text(l, "cgroup", if_any(by.cgroup));
 	json_close(l, '}');
 }
 
@@ -250,6 +313,7 @@ int view_json_record(FILE *out, const struct record *r, const struct record_view
 	json_put_signed(l, "result", s->result);
 	json_put_text(l, "error", error_of(s));
 	json_put_num(l, "requests", s->nr_requests);
+	put_write(l, s->flags >> SLOW_WRITE_SHIFT);
 	put_tag(l, s->tag);
 	put_num_or_nil(l, "hctx", s->dev, s->hctx);
 	json_put_text(l, "cache", s->flags & SLOW_MISS ? "miss" : s->flags & SLOW_HIT ? "hit" : NULL);
@@ -259,6 +323,7 @@ int view_json_record(FILE *out, const struct record *r, const struct record_view
 	json_put_num(l, "preempted_ns", s->resched_ns);
 	put_stages(l, s, v->measured);
 	put_tree(l, r);
+	put_critical(l, r);
 	put_frames(l, r, v->symbols);
 	json_close(l, '}');
 	return json_line_end(l, out);
@@ -266,25 +331,34 @@ int view_json_record(FILE *out, const struct record *r, const struct record_view
 
 /* ---- text ---- */
 
+static const char *write_text(u32 write)
+{
+	static const char *const texts[] = { "", " fua", " preflush", " preflush fua" };
+
+	return texts[write & (WRITE_FUA | WRITE_PREFLUSH)];
+}
+
 static void put_head(FILE *out, const struct record *r, const struct record_view *v)
 {
 	const struct iop_slow *s = &r->slow;
 	bool rq = s->flags & SLOW_REQUEST;
 	u64 wall = s->start_ns + v->wall_offset_ns;
 	time_t at = (time_t)(wall / 1000000000);
-	char total[W], when[64], rank[16] = "", comm[64];
+	char total[W], when[64], rank[16] = "";
 	struct tm tm;
 
 	if (v->rank)
 		snprintf(rank, sizeof(rank), " %u", v->rank);
 	localtime_r(&at, &tm);
 	strftime(when, sizeof(when), "%F %T", &tm);
-	fprintf(out, "\n%s%s %s%s%s%s  %s  %s pid %u tid %u\n", type_of(r, v), rank, rq ? "request " : "",
-		kind_of(s), rq ? "" : " by ", rq ? "" : via_names[s->via % NR_VIAS], dur(s->total_ns, total),
+	fprintf(out, "\n%s%s %s%s%s%s%s  %s  %s pid %u tid %u\n", type_of(r, v), rank, rq ? "request " : "",
+		kind_of(s), write_text(s->flags >> SLOW_WRITE_SHIFT), rq ? "" : " by ", rq ? "" : via_names[s->via % NR_VIAS], dur(s->total_ns, total),
 		s->comm[0] ? s->comm : "?", s->tgid, s->tid);
-	if (s->submitter) {
-		view_comm_of(s->submitter, comm);
-		fprintf(out, "  by      %s tid %u, who submitted it\n", comm[0] ? comm : "?", s->submitter);
+	if (s->submitter.tid) {
+		struct submitter by = submitter_of(s);
+
+		fprintf(out, "  by      %s pid %u tid %u, who submitted it\n", by.comm[0] ? by.comm : "?", by.tgid,
+			s->submitter.tid);
 	}
 	view_text_cgroup(out, s->cgroup);
 	fprintf(out, "  begun   %s.%06u\n", when, (unsigned int)(wall % 1000000000 / 1000));
@@ -328,8 +402,8 @@ static void put_part(FILE *out, const struct record *r, u32 i)
 	const char *error = p->status ? disk_status_text(p->status) : NULL;
 	char d[W];
 
-	fprintf(out, "  bio     request %u  %s %s  sector %s  bytes %u  tag %d  hctx %u", request_nr(r, i),
-		bop_names[p->bop % NR_BOPS], disk_info(p->dev)->name, view_sector(p->sector, d), p->bytes,
+	fprintf(out, "  bio     request %u  %s%s %s  sector %s  bytes %u  tag %d  hctx %u", request_nr(r, i),
+		bop_names[p->bop % NR_BOPS], write_text(p->write), disk_info(p->dev)->name, view_sector(p->sector, d), p->bytes,
 		p->tag, p->hctx);
 	if (p->requeues)
 		fprintf(out, "  requeued %u", p->requeues);
@@ -345,6 +419,23 @@ static void put_part(FILE *out, const struct record *r, u32 i)
 			fprintf(out, " %s %s", stage_names[part_stages[s]], dur((u64)ns, d));
 	}
 	fprintf(out, "\n");
+}
+
+static void put_critical_text(FILE *out, const struct record *r)
+{
+	struct critical c;
+	char d[W];
+
+	if (!record_critical(r, &c))
+		return;
+	fprintf(out, "  critical path: request");
+	for (u32 i = 0; i < r->nr_parts; i++)
+		if (c.parts & 1u << i)
+			fprintf(out, " %u", request_nr(r, i));
+	for (size_t s = 0; s < ARRAY_SIZE(part_stages); s++)
+		if (c.stage_ns[part_stages[s]])
+			fprintf(out, "  %s %s", stage_names[part_stages[s]], dur(c.stage_ns[part_stages[s]], d));
+	fprintf(out, "  outside %s\n", dur(c.outside_ns, d));
 }
 
 int view_text_record(FILE *out, const struct record *r, const struct record_view *v)
@@ -366,6 +457,7 @@ int view_text_record(FILE *out, const struct record *r, const struct record_view
 		put_part(out, r, i);
 	if (s->nr_parts == 1 && r->nr_parts && (r->parts[0].status || r->parts[0].requeues || r->parts[0].partials))
 		put_part(out, r, 0);
+	put_critical_text(out, r);
 	for (u32 first = first_frame(r, v->symbols), i = first; i < r->nr_frames; i++)
 		fprintf(out, "  %s   %s\n", i == first ? "stack" : "     ", ksyms_name(v->symbols, r->ip[i], name, sizeof(name)));
 	return ferror(out) ? -EIO : 0;

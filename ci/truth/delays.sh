@@ -146,6 +146,20 @@ limited_to()
 	delayed $disk q2g read base with $((5 * ms))
 }
 
+# Four requests of one read on a disk that takes one at a time: the last of them is the critical path, with three turns before it.
+critical_path_of_a_queue_of_one()
+{
+	local jq='select(.type == "slow" and .bios == 4) | .critical_path'
+	null t0 hw_queue_depth=1 completion_nsec=$ms && echo 4 >/sys/block/$disk/queue/max_sectors_kb || return
+	$iopath trace --json --tier vfs --dev $disk --threshold 1ns -o $tmp/critical.json -- \
+		dd if=$dev of=/dev/null bs=16k count=20 iflag=direct 2>/dev/null || return
+	same "reads of four requests" "$(jq -s "[.[] | $jq] | length" $tmp/critical.json)" 20
+	same "that are not three turns of q2g and one of device within 2 % + 20 us" "$(jq -s --argjson ms $ms "
+		def near(\$want): (. - \$want) | fabs < \$want * .02 + 20000;
+		[.[] | $jq | select((.requests | length != 1) or (.stages.q2g | near(3 * \$ms) | not) or
+			(.stages.device | near(\$ms) | not))] | length" $tmp/critical.json)" 0
+}
+
 # io.max holds bios back before they get a request.
 io_max_is_q2g()
 {
@@ -181,4 +195,4 @@ dm_delay_is_its_own_level()
 
 delays="null_blk_time_is_device scsi_debug_time_is_device tag_wait_is_q2g mq_deadline_under_load_is_i2d
 	bfq_under_load_is_i2d plug_is_g2i cpu_hog_is_wakeup_or_offcpu dirty_limit_is_throttle io_max_is_q2g
-	blkio_throttle_is_q2g dm_delay_is_its_own_level"
+	blkio_throttle_is_q2g critical_path_of_a_queue_of_one dm_delay_is_its_own_level"

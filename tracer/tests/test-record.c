@@ -9,6 +9,7 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 #include "tracer/ksyms.h"
+#include "tracer/critical.h"
 #include "tracer/record.h"
 #include "tracer/top.h"
 
@@ -79,6 +80,60 @@ TEST(what_was_lost_is_not_mixed_up)
 	records_take(r, &nr_got, sizeof(nr_got));
 	ASSERT_EQ(nr_got, 3);
 	records_free(r);
+}
+
+/* Issued and done one after the other, as by a disk that takes one at a time. */
+static struct iop_part in_turn(u32 i)
+{
+	return (struct iop_part){ .rq = i + 1, .q_ns = 1010, .g_ns = 1020 + i * 1000, .d_ns = 1030 + i * 1000,
+				  .c_ns = 2020 + i * 1000 };
+}
+
+static void check_path(const struct record *r, u32 parts, u64 q2g_ns, u64 device_ns, u64 outside_ns)
+{
+	struct critical c = {};
+	u64 sum = 0;
+
+	ASSERT_EQ(record_critical(r, &c), true);
+	ASSERT_EQ(c.parts, parts);
+	ASSERT_EQ(c.stage_ns[STAGE_Q2G], q2g_ns);
+	ASSERT_EQ(c.stage_ns[STAGE_DEVICE], device_ns);
+	ASSERT_EQ(c.outside_ns, outside_ns);
+	for (int i = 0; i < NR_STAGES; i++)
+		sum += c.stage_ns[i];
+	ASSERT_EQ(sum + c.outside_ns, r->slow.total_ns);
+}
+
+TEST(the_critical_path_ends_with_what_completed_last)
+{
+	struct record r = { .slow = { .start_ns = 1000, .total_ns = 4100, .nr_parts = 4 }, .nr_parts = 4 };
+	struct critical c;
+
+	for (u32 i = 0; i < 4; i++)
+		r.parts[i] = in_turn(i);
+	/* the last one waited for the three before it: 10 ns in g2i, and 90 outside */
+	check_path(&r, 1u << 3, 3010, 990, 90);
+	/* queued only when the others were done: the one that was last among those comes before it */
+	r.parts[3].q_ns = 4025;
+	r.parts[3].g_ns = 4030;
+	r.parts[3].d_ns = 4040;
+	check_path(&r, 1u << 3 | 1u << 2, 5 + 2010, 980 + 990, 4100 - 5 - 10 - 980 - 2010 - 10 - 990);
+	/* two bios of one request: it is there once, from where the first was queued */
+	r.parts[2] = r.parts[3];
+	r.parts[2].q_ns = 1015;
+	check_path(&r, 1u << 2, 4030 - 1015, 980, 4100 - (4030 - 1015) - 10 - 980);
+	/* a level with requests below it says nothing, one without is all there is */
+	r.parts[3] = (struct iop_part){ .rq = 9, .no_request = 1, .q_ns = 1005, .c_ns = 5050 };
+	r.parts[2] = in_turn(2);
+	check_path(&r, 1u << 2, 2010, 990, 4100 - 2010 - 10 - 990);
+	for (u32 i = 0; i < 3; i++)
+		r.parts[i].no_request = 1;
+	check_path(&r, 1u << 3, 0, 4045, 55);
+	/* more than there is room for */
+	r.slow.nr_parts = 5;
+	ASSERT_EQ(record_critical(&r, &c), false);
+	r.slow.nr_parts = r.nr_parts = 1;
+	ASSERT_EQ(record_critical(&r, &c), false);
 }
 
 TEST(stages_of_a_part)
@@ -208,5 +263,6 @@ TEST(names_of_addresses)
 	ASSERT_EQ(ksyms_load("/no/such/file", &k), -ENOENT);
 }
 
-TEST_MAIN("record", T(parts_of_two_operations_mixed), T(what_was_lost_is_not_mixed_up), T(stages_of_a_part), T(records_that_do_not_add_up_are_counted),
+TEST_MAIN("record", T(parts_of_two_operations_mixed), T(what_was_lost_is_not_mixed_up),
+	  T(the_critical_path_ends_with_what_completed_last), T(stages_of_a_part), T(records_that_do_not_add_up_are_counted),
 	  T(the_slowest_n), T(the_threshold_follows), T(names_of_addresses))

@@ -27,13 +27,29 @@ struct told {
 	const char *path;	/* NULL: requests are told, not operations */
 	int64_t step;
 	bool on_disk;		/* the target is the device: sectors are known */
+	const char *by;		/* a thread of the generator's that submits for it; NULL: it does itself */
 };
+
+/* A thread of io_uring's: one of the process, with a name and a number of its own. */
+static bool check_submitter(json_t *line, pid_t pid, const char *by)
+{
+	bool fine;
+
+	if (!by)
+		return check_true("no submitter but the owner", json_is_null(json_at(line, "submitter")));
+	fine = check_has("submitter", text_at(line, "submitter.comm"), by);
+	fine &= check_same("pid of the submitter", number_at(line, "submitter.pid"), pid);
+	fine &= check_true("a thread of its own", number_at(line, "submitter.tid") != pid);
+	return fine & check_text("cgroup of the submitter", text_at(line, "submitter.cgroup"), text_at(line, "cgroup"));
+}
 
 static bool check_slow_line(json_t *line, int64_t nth, pid_t pid, const struct told *told)
 {
 	bool fine = check_same("pid", number_at(line, "pid"), pid);
 
+	fine &= check_same("tid", number_at(line, "tid"), pid);
 	fine &= check_text("comm", text_at(line, "comm"), "known-count");
+	fine &= check_submitter(line, pid, told->by);
 	fine &= check_same("bytes", number_at(line, "bytes"), SIZE);
 	fine &= check_between("total_ns", number_at(line, "total_ns"), 1, INT64_MAX);
 	fine &= check_text("level", text_at(line, "level"), told->path ? "operation" : "request");
@@ -129,12 +145,13 @@ TRACE_TEST(over_the_threshold)
 {
 	const char *why = need_loop(), *dev = loop.path;
 	const struct told rows[] = {
-		{ "--engine psync --direct", dev, NULL, 2 * SIZE, true },
-		{ "--engine psync --direct", dev, dev, 2 * SIZE, true },
-		{ "--engine readv --direct", dev, dev, 2 * SIZE, true },
-		{ "--engine io_uring --direct --op write", dev, dev, 2 * SIZE, true },
-		{ "--engine io_uring_punt --direct", dev, dev, 2 * SIZE, true },
-		{ "--engine libaio --direct --contiguous", dev, dev, SIZE, true },
+		{ "--engine psync --direct", dev, NULL, 2 * SIZE, true, NULL },
+		{ "--engine psync --direct", dev, dev, 2 * SIZE, true, NULL },
+		{ "--engine readv --direct", dev, dev, 2 * SIZE, true, NULL },
+		{ "--engine io_uring --direct --op write", dev, dev, 2 * SIZE, true, NULL },
+		{ "--engine io_uring_punt --direct", dev, dev, 2 * SIZE, true, "iou-wrk" },
+		{ "--engine sqpoll --direct", dev, dev, 2 * SIZE, true, "iou-sqp" },
+		{ "--engine libaio --direct --contiguous", dev, dev, SIZE, true, NULL },
 	};
 
 	if (why)
@@ -154,11 +171,11 @@ static void write_back(const char *file)
 static void told_of_file(const char *file)
 {
 	const struct told rows[] = {
-		{ "--op write", file, file, 2 * SIZE, false },
-		{ "--cold --no-readahead", file, file, 2 * SIZE, false },
-		{ "--engine sync", file, file, 2 * SIZE, false },
-		{ "--engine io_uring --direct", file, file, 2 * SIZE, false },
-		{ "--engine libaio --direct --op write", file, file, 2 * SIZE, false },
+		{ "--op write", file, file, 2 * SIZE, false, NULL },
+		{ "--cold --no-readahead", file, file, 2 * SIZE, false, NULL },
+		{ "--engine sync", file, file, 2 * SIZE, false, NULL },
+		{ "--engine io_uring --direct", file, file, 2 * SIZE, false, NULL },
+		{ "--engine libaio --direct --op write", file, file, 2 * SIZE, false, NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -295,6 +312,119 @@ TRACE_TEST(the_tree_of_a_record)
 	trace_free(&t);
 }
 
+/* Of KiB that a request may have; *@kb becomes what it was before, as the device keeps it beyond this test. */
+static bool change_max_sectors(const struct loop *l, int *kb)
+{
+	int now = *kb;
+	char path[64];
+	FILE *f;
+	bool changed;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/max_sectors_kb", l->name);
+	f = fopen(path, "r+e");
+	if (!f)
+		return false;
+	changed = fscanf(f, "%d", kb) == 1 && !fseek(f, 0, SEEK_SET) && fprintf(f, "%d", now) > 0;
+	return !fclose(f) && changed;
+}
+
+/* Of a record with requests one beside the other: it holds the last, adds up, and waits for no two at once. */
+static void check_critical(json_t *line)
+{
+	json_t *path = json_at(line, "critical_path"), *part, *stages;
+	int64_t sum = number_at(path, "outside_ns"), last_end = 0, last = 0, ns;
+	const char *name;
+	size_t i;
+
+	json_array_foreach(json_at(line, "tree"), i, part) {
+		int64_t end = number_at(part, "queued_ns");
+
+		json_object_foreach(json_at(part, "stages"), name, stages)
+			end += json_is_integer(stages) ? json_integer_value(stages) : 0;
+		if (end > last_end) {
+			last_end = end;
+			last = number_at(part, "request");
+		}
+	}
+	json_object_foreach(json_at(path, "stages"), name, stages) {
+		ns = json_integer_value(stages);
+		sum += ns;
+	}
+	check_same("sum of the path", sum, number_at(line, "total_ns"));
+	i = json_array_size(json_at(path, "requests"));
+	check_between("requests on it", (int64_t)i, 1, 8);
+	check_same("the last is on it", json_integer_value(json_array_get(json_at(path, "requests"), i - 1)), last);
+}
+
+/* Reads that the disk takes in eight pieces. */
+TRACE_TEST(the_critical_path_of_a_record)
+{
+	enum { READS = 53 };
+	static struct loop narrow = { .fd = -1 };
+	const char *why = loop_need(&narrow, 64 << 20);
+	struct trace t;
+	int64_t nr = 0;
+	int kb = 8;
+	json_t *line;
+	size_t i;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("eight requests at once");
+	if (!check_true("8 KiB a request", change_max_sectors(&narrow, &kb)))
+		return;
+	if (trace_command(&t, "--tier vfs --dev %s --threshold 1ns -- known-count --target %s --count %d --size 64k --direct",
+			  narrow.name, narrow.path, READS)) {
+		json_array_foreach(t.lines, i, line) {
+			if (!is_slow(line))
+				continue;
+			nr++;
+			check_same("requests", number_at(line, "requests"), 8);
+			check_critical(line);
+		}
+		check_same("lines", nr, READS);
+	}
+	check_true("as it was", change_max_sectors(&narrow, &kb));
+	trace_free(&t);
+}
+
+/* What a write asks for beyond itself. */
+TRACE_TEST(writes_with_fua)
+{
+	enum { WRITES = 41 };
+	static const struct {
+		const char *flags;
+		bool fua;
+	} rows[] = { { "direct,dsync", true }, { "direct", false } };
+	const char *why = need_loop();
+
+	if (why)
+		TEST_SKIP(why);
+	for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {
+		int64_t nr = 0;
+		struct trace t;
+		json_t *line;
+		size_t i;
+
+		check_case("oflag=%s", rows[r].flags);
+		if (trace_command(&t, "--tier vfs --dev %s --threshold 1ns -- dd if=/dev/zero of=%s bs=4k count=%d oflag=%s",
+				  loop.name, loop.path, WRITES, rows[r].flags)) {
+			json_array_foreach(t.lines, i, line) {
+				json_t *bio = json_array_get(json_at(line, "tree"), 0);
+
+				if (!is_slow(line) || strcmp(text_at(line, "kind"), "write"))
+					continue;
+				nr++;
+				check_text("its bio", text_at(bio, "op"), "write");
+				check_true("fua", json_is_true(json_at(bio, "fua")) == rows[r].fua);
+				check_true("preflush", json_is_false(json_at(bio, "preflush")));
+			}
+			check_same("lines", nr, WRITES);
+		}
+		trace_free(&t);
+	}
+}
+
 /* Three of many, by a threshold of its own or by one that is given; each interval anew. */
 TRACE_TEST(the_slowest_of_a_run)
 {
@@ -331,5 +461,6 @@ TRACE_TEST(the_slowest_of_a_run)
 	}
 }
 
-TEST_MAIN("trace-records", T(the_tree_of_a_record), T(the_slowest_of_a_run), T(over_the_threshold), T(over_the_threshold_in_a_file),
+TEST_MAIN("trace-records", T(the_tree_of_a_record), T(the_critical_path_of_a_record), T(writes_with_fua),
+	  T(the_slowest_of_a_run), T(over_the_threshold), T(over_the_threshold_in_a_file),
 	  T(what_is_not_told_is_counted), T(samples))
