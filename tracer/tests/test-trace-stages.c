@@ -21,7 +21,9 @@
 #include "tracer/base/test.h"
 
 enum { SIZE = 4096 };
-#define MS 1000000ll
+/* Of a wait that the test makes: longer where a generator takes longer to begin. */
+#define MS (patience_ms(1) * REAL_MS)
+#define REAL_MS 1000000ll
 
 /* Trace @words on the slow device, whose writes are held up for @ms from before the first. */
 static bool held_run(struct trace *t, const char *options, int ms, const char *words)
@@ -32,7 +34,7 @@ static bool held_run(struct trace *t, const char *options, int ms, const char *w
 
 	if (!trace_begin(t, "%s --dev %s", options, slow.name))
 		return false;
-	holder = slow_hold(ms);
+	holder = slow_hold(patience_ms(ms));
 	check_same("status of the generator",
 		   proc_line(&p, "known-count --target %s --op write --direct %s", slow.path, words), 0);
 	check_true("writes were held", waitpid(holder, &status, 0) == holder && !status);
@@ -205,7 +207,7 @@ static void throttle_case(const char *tier)
 				check_between("total of the operations",
 					      number_at(trace_operation(&t, "read", "syscall"),
 							"stages.total.sum_ns"),
-					      700 * MS, 5000 * MS);
+					      700 * REAL_MS, 5000 * MS);
 			}
 			check_coverage(&t);
 		}
@@ -245,7 +247,7 @@ static void hung_case(const char *options, const char *level, const char *words,
 			check_text("stage", text_at(line, "stage"), "device");
 			check_text("device", text_at(line, "device"), slow.name);
 			check_text("comm", text_at(line, "comm"), "known-count");
-			check_between("age", number_at(line, "age_ns"), 100 * MS, 700 * MS);
+			check_between("age", number_at(line, "age_ns"), 100 * REAL_MS, 700 * MS);
 			if (!strcmp(level, "operation") && !strstr(words, "io_uring"))
 				check_text("path", text_at(line, "path"), slow.path);
 		}
@@ -265,7 +267,7 @@ TRACE_TEST(what_hangs_is_told_while_it_does)
 	hung_case("--tier block --hung 100ms", "request", "--count 1", 1, 1);
 	hung_case("--tier vfs --hung 100ms", "operation", "--count 3 --threads 3", 3, 3);
 	hung_case("--tier full --hung 100ms", "operation", "--engine io_uring --count 8 --depth 8 --batch 8", 8, 8);
-	hung_case("--tier full --hung 10s", "operation", "--count 1 --engine psync", 1, 0);
+	hung_case("--tier full --hung 1h", "operation", "--count 1 --engine psync", 1, 0);
 }
 
 TEST_MAIN("trace-stages", T(a_slow_device_is_seen_as_one), T(queueing_is_told_from_the_device), T(bios_that_were_turned_away),
