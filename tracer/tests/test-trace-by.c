@@ -102,4 +102,74 @@ TRACE_TEST(pipes_and_devices_are_no_files)
 	trace_free(&t);
 }
 
-TEST_MAIN("trace-by", T(a_process_is_what_its_operations_are), T(a_call_that_fails_is_an_error), T(pipes_and_devices_are_no_files))
+/* The next process gets @pid, unless another one takes it first. */
+static bool next_pid(pid_t pid)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/ns_last_pid", "we");
+
+	return f && fprintf(f, "%d", (int)pid - 1) > 0 && !fflush(f);
+}
+
+/* A generator that has this pid; false: it went to others each time. */
+static bool again_as(pid_t pid)
+{
+	for (int left = 50; left; left--) {
+		struct proc p = {};
+		bool same;
+
+		if (!next_pid(pid))
+			return false;
+		proc_start(&p, "known-count --target %s --count %d --direct --wait", loop.path, N);
+		same = p.pid == pid && proc_until(&p, "ready", 5000);
+		if (same) {
+			proc_signal(&p, SIGUSR1);
+			same = check_same("status of the generator", proc_wait(&p, 20000), 0);
+		}
+		proc_free(&p);
+		if (same)
+			return true;
+	}
+	return false;
+}
+
+/* Two processes, one after the other, under one pid: they are told by when they began. */
+TRACE_TEST(a_pid_that_is_used_again)
+{
+	const char *why = need_loop();
+	struct trace t = {};
+	struct proc p = {};
+	bool again = false;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("--by process, one pid twice");
+	if (trace_begin(&t, "--tier vfs --dev %s --by process", loop.name)) {
+		pid_t pid;
+
+		proc_start(&p, "known-count --target %s --count %d --direct", loop.path, N);
+		pid = p.pid;
+		check_same("status of the generator", proc_wait(&p, 20000), 0);
+		proc_free(&p);
+		again = again_as(pid);
+		if (trace_end(&t, SIGINT) && again) {
+			int64_t rows = 0, began = 0;
+			json_t *row;
+			size_t i;
+
+			json_array_foreach(trace_by_rows(&t, "process"), i, row) {
+				if (number_at(row, "pid") != pid)
+					continue;
+				rows++;
+				check_same("reads", number_at(row, "operations.read.count"), N);
+				check_true("began at another time", number_at(row, "started_ns") != began);
+				began = number_at(row, "started_ns");
+			}
+			check_same("rows of the pid", rows, 2);
+		}
+	}
+	trace_free(&t);
+	if (!again)
+		TEST_SKIP("the pid was not to be had again");
+}
+
+TEST_MAIN("trace-by", T(a_pid_that_is_used_again), T(a_process_is_what_its_operations_are), T(a_call_that_fails_is_an_error), T(pipes_and_devices_are_no_files))

@@ -146,18 +146,16 @@ TRACE_TEST(by_process_and_thread)
 	pair_case("vfs", "tid", "--threads 3", "--threads 3", 71);
 }
 
-TRACE_TEST(by_name)
+/* Reads of ours and of fio on the same device; a worker of the kernel's has the name of whom it works for. */
+static void name_case(const char *tier, const char *words, const char *via)
 {
-	const char *why = need_loops();
 	struct trace t;
 
-	if (why)
-		TEST_SKIP(why);
-	check_case("--comm known-count, fio beside it");
-	if (trace_begin(&t, "--tier vfs --dev %s --comm known-count", loop.name)) {
+	check_case("tier %s: --comm known-count %s, fio beside it", tier, words);
+	if (trace_begin(&t, "--tier %s --dev %s --comm known-count", tier, loop.name)) {
 		struct proc fio = {};
 
-		run_known(&loop, N, "");
+		run_known(&loop, N, words);
 		proc_line(
 			&fio,
 			"fio --name=x --filename=%s --rw=randread --bs=4k --direct=1 --size=8m --number_ios=%d",
@@ -165,11 +163,23 @@ TRACE_TEST(by_name)
 		proc_free(&fio);
 		if (trace_end(&t, SIGINT)) {
 			check_device(&t, loop.name, "read", N, N * SIZE);
-			check_operation(&t, "read", "syscall", N, N * SIZE);
+			if (via)
+				check_operation(&t, "read", via, N, N * SIZE);
 			check_coverage(&t);
 		}
 	}
 	trace_free(&t);
+}
+
+TRACE_TEST(by_name)
+{
+	const char *why = need_loops();
+
+	if (why)
+		TEST_SKIP(why);
+	name_case("vfs", "", "syscall");
+	name_case("block", "", NULL);
+	name_case("vfs", "--engine io_uring_punt --depth 4", "io_uring");
 }
 
 static void op_case(const char *tier, const char *op, const char *not_op)

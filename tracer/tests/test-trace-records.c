@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -461,6 +462,49 @@ TRACE_TEST(the_slowest_of_a_run)
 	}
 }
 
+/*
+ * The slowest of each interval: they are told with it, and ranks begin anew. By a threshold that all pass: one of its
+ * own follows the load, and what was below it is not told.
+ */
+TRACE_TEST(the_slowest_of_each_interval)
+{
+	enum { INTERVALS = 3 };
+	const char *why = need_loop();
+	struct trace t = {};
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("--top 2 --threshold 1ns, three intervals that are asked for");
+	if (trace_begin(&t, "--tier vfs --dev %s --top 2 --threshold 1ns", loop.name)) {
+		json_t *line;
+		int64_t rank = 0, intervals = 0;
+		size_t i;
+
+		for (size_t k = 1; k <= INTERVALS; k++) {
+			struct proc p = {};
+
+			check_same("status", proc_line(&p, "known-count --target %s --count 101 --direct", loop.path), 0);
+			proc_free(&p);
+			proc_signal(&t.proc, SIGUSR1);
+			check_true("an interval is told", trace_wait_lines(&t, 3 * k, 5000));
+		}
+		if (trace_end(&t, SIGINT))
+			json_array_foreach(t.lines, i, line) {
+				const char *type = text_at(line, "type");
+
+				if (!strcmp(type, "top")) {
+					check_same("rank", number_at(line, "rank"), ++rank);
+				} else if (!strcmp(type, "interval")) {
+					check_same("told of an interval", rank, 2);
+					intervals++;
+					rank = 0;
+				}
+			}
+		check_same("intervals", intervals, INTERVALS);
+	}
+	trace_free(&t);
+}
+
 TEST_MAIN("trace-records", T(the_tree_of_a_record), T(the_critical_path_of_a_record), T(writes_with_fua),
-	  T(the_slowest_of_a_run), T(over_the_threshold), T(over_the_threshold_in_a_file),
+	  T(the_slowest_of_a_run), T(the_slowest_of_each_interval), T(over_the_threshold), T(over_the_threshold_in_a_file),
 	  T(what_is_not_told_is_counted), T(samples))

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Operations that are neither read nor write nor sync are of their own kind; ci/truth/starts.sh has those that other kernels tell. */
+#include "ground-attempt.h"
+#include "ground-check.h"
+#include "ground-loops.h"
+#include "ground-place.h"
+#include "ground-trace.h"
+#include "tracer/base/test.h"
+
+enum { SIZE = 4096 };
+
+static const char *need_fs(void)
+{
+	const char *why = need_loop();
+	struct proc p = {};
+
+	if (why)
+		return why;
+	if (place_mount_ext4("ext4", loop.path, ""))
+		return "no ext4";
+	check_same("a file", proc_line(&p, "known-count --target %s --op write --contiguous --count 512 --fsync-every 512",
+				       place_path("ext4/file")), 0);
+	proc_free(&p);
+	return NULL;
+}
+
+TRACE_TEST(space_that_is_asked_for)
+{
+	const char *why = need_fs();
+	struct trace t;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("fallocate");
+	if (trace_command(&t, "--tier vfs --dev %s -- fallocate -l 1M %s", loop.name, place_path("ext4/space"))) {
+		check_same("calls", trace_operation_count(&t, "fallocate", "syscall"), 1);
+		check_coverage(&t);
+	}
+	trace_free(&t);
+	place_umount("ext4");
+}
+
+/* cp asks the kernel to copy, until it says that there is no more. */
+TRACE_TEST(copies_inside_the_kernel)
+{
+	const char *why = need_fs();
+	struct trace t;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("cp --reflink=never, by copy_file_range()");
+	if (trace_command(&t, "--tier vfs --dev %s -- cp --sparse=never %s %s", loop.name, place_path("ext4/file"),
+			  place_path("ext4/copy"))) {
+		json_t *row = trace_operation(&t, "copy", "syscall");
+
+		if (!row && trace_operation_count(&t, "write", "syscall")) {
+			trace_free(&t);
+			place_umount("ext4");
+			TEST_SKIP("this cp does not ask the kernel to copy");
+		}
+		check_same("bytes", number_at(row, "bytes"), 512 * SIZE);
+		check_between("calls", number_at(row, "count"), 1, 513);
+		check_coverage(&t);
+	}
+	trace_free(&t);
+	place_umount("ext4");
+}
+
+TEST_MAIN("trace-kinds", T(space_that_is_asked_for), T(copies_inside_the_kernel))
