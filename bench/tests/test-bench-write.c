@@ -10,25 +10,6 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
-/* A loop device of 64 MiB on a file of ours. */
-static const char *make_disk(char *dev, size_t len)
-{
-	char *argv[] = { "losetup", "--find", "--show", (char *)fmt("%s/disk", base), NULL };
-	_cleanup_free_ char *out = NULL;
-	struct child_end end;
-
-	if (system(fmt("truncate -s 64M %s/disk", base)) ||
-	    child_run(argv, 10 * NS_PER_S, &out, &end) || end.status)
-		return NULL;
-	snprintf(dev, len, "%.*s", (int)strcspn(out, "\n"), out);
-	return dev;
-}
-
-static void end_disk(const char *dev)
-{
-	ASSERT_EQ(system(fmt("losetup -d %s; rm -f %s/disk", dev, base)), 0);
-}
-
 static void expect_refused(const char *words, const char *says)
 {
 	struct bench_run r = run_new(words);
@@ -51,7 +32,7 @@ TEST(a_device_with_data_needs_to_be_told_twice)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	if (!make_disk(dev, sizeof(dev)))
+	if (!make_disk(64, dev, sizeof(dev)))
 		TEST_SKIP("cannot make a loop device");
 	ASSERT_EQ(system(fmt("mkfs.ext4 -q -F %s && mkdir -p %s/m && mount %s %s/m", dev, base, dev, base)), 0);
 	expect_refused(fmt("--device %s", dev), "mounted at");
@@ -80,7 +61,7 @@ TEST(schedulers_are_switched_and_put_back)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	if (!make_disk(dev, sizeof(dev)))
+	if (!make_disk(64, dev, sizeof(dev)))
 		TEST_SKIP("cannot make a loop device");
 	snprintf(path, sizeof(path), "/sys/block/%s/queue/scheduler", dev + 5);
 	if (setting_write(path, "mq-deadline")) {

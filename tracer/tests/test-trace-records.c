@@ -486,7 +486,7 @@ TRACE_TEST(the_slowest_of_each_interval)
 			check_same("status", proc_line(&p, "known-count --target %s --count 101 --direct", loop.path), 0);
 			proc_free(&p);
 			proc_signal(&t.proc, SIGUSR1);
-			check_true("an interval is told", trace_wait_lines(&t, 3 * k, 5000));
+			check_true("an interval is told", trace_wait_lines(&t, 1 + 3 * k, 5000));
 		}
 		if (trace_end(&t, SIGINT))
 			json_array_foreach(t.lines, i, line) {
