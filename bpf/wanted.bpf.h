@@ -57,6 +57,9 @@ static __always_inline bool bio_owner_wanted(struct bio *bio, const struct task_
 
 	if (process && cgroup)
 		return true;
+	/* a worker has another name, on 5.10 another process: when it was begun, its operation passed */
+	if (TIER(TIER_VFS) && is_io_worker(task) && op_of_task(task))
+		return true;
 	d = bio_dirtier(bio, task);
 	return d && (process || d->passes & PASSES_PROCESS) && (cgroup || d->passes & PASSES_CGROUP);
 }

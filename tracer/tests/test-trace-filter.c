@@ -180,6 +180,7 @@ TRACE_TEST(by_name)
 	name_case("vfs", "", "syscall");
 	name_case("block", "", NULL);
 	name_case("vfs", "--engine io_uring_punt --depth 4", "io_uring");
+	name_case("vfs", "--engine sqpoll", "io_uring");
 }
 
 static void op_case(const char *tier, const char *op, const char *not_op)
