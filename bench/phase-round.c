@@ -66,6 +66,7 @@ static void add_figures(struct set_state *s, unsigned int arm, const struct cell
 	double cpu = c->fixed.window_s > 0 ?
 			     100 * (double)c->fixed.tracer_cpu_ns / (c->fixed.window_s * NS_PER_S) : 0;
 
+	f->took_ns += c->took_ns;
 	if (!c->has_tracer)
 		return;
 	f->is_traced = c->tracer.has_summary;

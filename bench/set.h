@@ -59,6 +59,7 @@ struct set_key {
 
 /* Figures of one arm that are reported and not judged. */
 struct arm_figures {
+	uint64_t took_ns;	/* of its cells that count */
 	double cpu_ns_per_io;		/* median difference from off */
 	double p99_ns;			/* median of the saturation pass, its busiest operation */
 	uint64_t lost;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/stop.h"
 #include "bench/view.h"
 #include "tracer/base/cleanup.h"
 
@@ -78,7 +79,12 @@ static void result(const char *element, const char *type, const char *message, F
 	fprintf(f, "</%s>\n", element);
 }
 
-static void case_head(const struct report_set *s, const char *arm, FILE *f)
+static double seconds(uint64_t ns)
+{
+	return (double)ns / NS_PER_S;
+}
+
+static void case_head(const struct report_set *s, const char *arm, uint64_t took_ns, FILE *f)
 {
 	fprintf(f, "  <testcase classname=\"bench.");
 	xml_text(report_device(s), f);
@@ -90,7 +96,7 @@ static void case_head(const struct report_set *s, const char *arm, FILE *f)
 		fputc('/', f);
 		xml_text(arm, f);
 	}
-	fputs("\" time=\"0\">\n", f);
+	fprintf(f, "\" time=\"%.3f\">\n", seconds(took_ns));
 }
 
 static void test_case(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
@@ -98,7 +104,7 @@ static void test_case(const struct report *r, const struct report_set *s, unsign
 	_cleanup_free_ char *text = verdict_of(r, s, arm);
 	enum verdict v = view_worst(&s->outcome, arm);
 
-	case_head(s, r->arms->v[arm].name, f);
+	case_head(s, r->arms->v[arm].name, s->outcome.figures[arm].took_ns, f);
 	if (v == VERDICT_FAIL)
 		result("failure", "OverheadBudget", text ? text : "FAIL", f);
 	else if (v == VERDICT_INVALID)
@@ -135,19 +141,22 @@ static void count_set(const struct report *r, const struct report_set *s, struct
 static void suite(const struct report *r, const struct report_set *s, FILE *f)
 {
 	struct counts c = { 0 };
+	uint64_t took_ns = 0;
 
 	count_set(r, s, &c);
+	for (unsigned int a = 0; a < r->arms->nr && !s->skipped; a++)
+		took_ns += report_counts(r, a) ? s->outcome.figures[a].took_ns : 0;
 	fputs(" <testsuite name=\"", f);
 	xml_text(report_device(s), f);
 	fputc('/', f);
 	xml_text(s->scheduler, f);
 	fputc('/', f);
 	xml_text(s->workload, f);
-	fprintf(f, "\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"0\">\n", c.tests,
-		c.failures, c.errors, c.skipped);
+	fprintf(f, "\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n", c.tests,
+		c.failures, c.errors, c.skipped, seconds(took_ns));
 	properties(r, s, f);
 	if (s->skipped) {
-		case_head(s, NULL, f);
+		case_head(s, NULL, 0, f);
 		result(s->failed ? "error" : "skipped", s->failed ? "Invalid" : NULL, s->skipped, f);
 		fputs("  </testcase>\n", f);
 	}
