@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Formats read by programs that are not ours, where there are any. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/child.h"
+#include "bench/file.h"
+#include "bench/stop.h"
+#include "bench/tests/canned.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+static char dir[64], file[96], program[512];
+
+static void setup(void)
+{
+	if (dir[0])
+		return;
+	canned_place("test-bench-readers", dir);
+	canned_program(program);
+	snprintf(file, sizeof(file), "%s/results.jsonl", dir);
+	stop_install();
+}
+
+__attribute__((destructor)) static void at_end(void)
+{
+	if (!dir[0])
+		return;
+	unlink(file);
+	rmdir(dir);
+}
+
+/* Arms that lose 0, 20 and 5 percent, one with a name that every format must quote; two schedulers and one skipped. */
+static void put_run(void)
+{
+	struct canned c = canned_default();
+
+	setup();
+	c.nr_arms = 4;
+	c.arm[3] = "a\\\"b,c"; /* as JSON has it */
+	c.loss_pct[2] = 20;
+	c.loss_pct[3] = 5;
+	c.second_scheduler = "mq-deadline";
+	c.skipped = "bfq";
+	ASSERT_EQ(canned_write(&c, file), 0);
+}
+
+/* The status of the reader, and what it said. */
+static int read_by(const char *what, bool raw, char **ret_said)
+{
+	char command[1024];
+	char *argv[] = { "sh", "-c", command, NULL };
+	struct child_end end = { .status = -1 };
+
+	if (raw)
+		snprintf(command, sizeof(command), "python3 bench/tests/readers.py %s <%s 2>&1", what, file);
+	else
+		snprintf(command, sizeof(command), "%s report %s -f %s | python3 bench/tests/readers.py %s 2>&1", program, dir, what, what);
+	ASSERT_EQ(child_run(argv, 60 * NS_PER_S, ret_said, &end), 0);
+	if (end.status && end.status != 77)
+		printf("    %s\n", *ret_said);
+	return end.status;
+}
+
+#define NEEDS_PYTHON()                                           \
+	do {                                                     \
+		if (system("python3 -c '' >/dev/null 2>&1"))      \
+			TEST_SKIP("no python3");                  \
+	} while (0)
+
+TEST(csv_by_the_csv_module_of_python)
+{
+	_cleanup_free_ char *said = NULL;
+
+	NEEDS_PYTHON();
+	put_run();
+	ASSERT_EQ(read_by("csv", false, &said), 0);
+	ASSERT_TRUE(strstr(said, "full none FAIL 20\n") && strstr(said, "full mq-deadline FAIL 20\n"));
+	ASSERT_TRUE(strstr(said, "a\"b,c none INCONCLUSIVE 5\n") != NULL);
+}
+
+/* Its index is 100 and the overhead: what costs more is larger, and the ratio to the last one is one of cost. */
+TEST(the_cost_index_of_github_action_benchmark_is_100_and_the_overhead)
+{
+	_cleanup_free_ char *said = NULL;
+	const char *full;
+
+	NEEDS_PYTHON();
+	put_run();
+	ASSERT_EQ(read_by("gha", false, &said), 0);
+	full = strstr(said, "full");
+	if (!full || !strstr(full, " 120\n"))
+		printf("%s", said);
+	ASSERT_TRUE(full && strstr(full, " 120\n") && strstr(said, " 105\n"));
+}
+
+TEST(every_line_by_the_schema_and_another_validator)
+{
+	_cleanup_free_ char *said = NULL;
+	int status;
+
+	NEEDS_PYTHON();
+	put_run();
+	status = read_by("jsonl results/schema/results.schema.json", true, &said);
+	if (status == 77)
+		TEST_SKIP("no python3-jsonschema");
+	ASSERT_EQ(status, 0);
+	ASSERT_TRUE(strstr(said, " lines") != NULL);
+}
+
+TEST(openmetrics_by_the_parser_of_prometheus)
+{
+	_cleanup_free_ char *said = NULL;
+	int status;
+
+	NEEDS_PYTHON();
+	put_run();
+	status = read_by("openmetrics", false, &said);
+	if (status == 77)
+		TEST_SKIP("no python3-prometheus-client");
+	ASSERT_EQ(status, 0);
+	ASSERT_STR(said, "True\n");
+}
+
+TEST_MAIN("test-bench-readers", T(csv_by_the_csv_module_of_python),
+	  T(the_cost_index_of_github_action_benchmark_is_100_and_the_overhead),
+	  T(every_line_by_the_schema_and_another_validator), T(openmetrics_by_the_parser_of_prometheus))
