@@ -7,10 +7,11 @@
  * target a little, as a sign of life.
  *
  * FAKE_FIO_MODE: rubbish (talk before the JSON), error (a job's error is 5),
- * nojson, exit (status 1 and a line on stderr), noio, norate (half of any fixed
+ * dies (killed after two thirds of its run), nojson, exit (status 1 and a line on stderr), noio, norate (half of any fixed
  * rate), busier (from its second run at a fixed rate on, half of the throughput).
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -112,6 +113,8 @@ static double run(const struct job *j)
 		/* the first bucket of a log is taken to be 100 ms long */
 		ios += iops * (ios > 0 ? (double)(now - last) : BUCKET_MS) / 1000;
 		last = now;
+		if (mode_is("dies") && now > start + j->runtime_ms * 2 / 3)
+			raise(SIGKILL);
 	}
 	if (log)
 		fclose(log);

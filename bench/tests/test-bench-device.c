@@ -263,6 +263,28 @@ TEST(null_blk_is_made_and_removed)
 	ASSERT_TRUE(system("ls /sys/kernel/config/nullb/iopath* >/dev/null 2>&1") != 0);
 }
 
+TEST(scsi_debug_is_made_and_removed)
+{
+	NEEDS_ROOT_AND_LOOP();
+	if (system("modprobe -n scsi_debug >/dev/null 2>&1"))
+		TEST_SKIP("this kernel has no scsi_debug");
+	expect_measured("--device scsi_debug:size=64M,completion=20us", "randread-4k-qd1");
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"driver\":\"scsi_debug\"") >= 1);
+	ASSERT_TRUE(system("grep -q ^scsi_debug /proc/modules") != 0);
+}
+
+/* The one device here with queues to poll: a completion that no interrupt tells of. */
+TEST(polled_completions_are_measured_where_a_device_has_them)
+{
+	NEEDS_ROOT_AND_LOOP();
+	if (system("modprobe -n null_blk >/dev/null 2>&1"))
+		TEST_SKIP("this kernel has no null_blk");
+	if (system("modinfo -F parm null_blk | grep -q ^poll_queues"))
+		TEST_SKIP("this kernel's null_blk has no queues to poll");
+	expect_measured("--device null_blk:size=64M,irqmode=none,poll_queues=1", "uring-randread-iopoll");
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"valid\":true") >= 1);
+}
+
 /* ---- the lab ---- */
 
 TEST(the_lab_gets_its_disks_and_arguments)
@@ -301,5 +323,6 @@ TEST_MAIN("bench-device", T(a_partition_that_is_mounted_keeps_the_whole_disk), T
 	  T(a_member_of_a_dm_device_is_refused), T(a_device_that_is_read_only_is_refused),
 	  T(a_device_that_vanishes_ends_the_run), T(a_directory_is_used_and_left_as_it_was), T(many_files_do_not_fit_into_one),
 	  T(a_place_without_a_block_device_is_refused), T(what_this_kernel_cannot_make_is_skipped),
-	  T(null_blk_is_made_and_removed), T(the_lab_gets_its_disks_and_arguments),
+	  T(null_blk_is_made_and_removed), T(scsi_debug_is_made_and_removed),
+	  T(polled_completions_are_measured_where_a_device_has_them), T(the_lab_gets_its_disks_and_arguments),
 	  T(the_lab_is_used_in_real_time))

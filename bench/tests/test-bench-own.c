@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 
+#include "bench/file.h"
 #include "bench/setting.h"
 #include "bench/stop.h"
 #include "bench/tests/bench-run.h"
@@ -70,12 +71,15 @@ TEST(a_file_system_of_the_run_is_not_taken_for_data)
 	expect_clean();
 	run_free(&r);
 	run_free(&again);
-	r = run_new(fmt("--device %s --arms off,off2 --quick --rounds 1:1 --window 200ms --workload append-4k-fsync", dev));
+	/* a job file of the user's */
+	ASSERT_EQ(file_replace(fmt("%s/mine.fio", base), "# mine\n# iopath: target=ext4\n[mine]\nrw=randread\nbs=4k\nsize=16M\n"), 0);
+	r = run_new(fmt("--device %s --arms off,off2 --quick --rounds 1:1 --window 200ms --workload %s/mine.fio", dev, base));
 	run_fake(&r);
 	run_start(&r);
 	run_end(&r);
 	ASSERT_TRUE(ends_measured(&r));
 	check_files("summary");
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"workload\":\"mine\"") >= 2);
 	run_free(&r);
 	expect_clean();
 	end_disk(dev);
@@ -102,19 +106,55 @@ TEST(the_file_system_of_another_stays)
 
 /* ---- whose it is meanwhile ---- */
 
+#define THP "/sys/kernel/mm/transparent_hugepage/enabled"
+
+/* What there is to know of the disk stands beside what it did. */
+static void expect_device_told(void)
+{
+	static const char *const known[] = { "nr_requests", "wbt_lat_usec", "rotational", "write_cache", "scheduler" };
+	_cleanup_free_ char *text = NULL;
+	json_t *set, *device = NULL, *queue;
+	char *save = NULL;
+
+	ASSERT_EQ(file_read(fmt("%s/out/results.jsonl", base), &text), 0);
+	strtok_r(text, "\n", &save); /* the header */
+	set = json_loads(strtok_r(NULL, "\n", &save) ?: "", 0, NULL);
+	device = json_object_get(set, "device");
+	queue = json_object_get(device, "queue");
+	ASSERT_EQ(json_integer_value(json_object_get(device, "size_bytes")), 64 << 20);
+	ASSERT_STR(json_string_value(json_object_get(device, "driver")) ?: "none", "loop");
+	ASSERT_TRUE(json_integer_value(json_object_get(device, "nr_hw_queues")) >= 1);
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		const char *told = json_string_value(json_object_get(queue, known[i]));
+		char now[SETTING_MAX];
+
+		/* null where the kernel has no such file */
+		if (!setting_read(fmt("/sys/block/%s/queue/%s", dev + 5, known[i]), now, sizeof(now)))
+			ASSERT_STR(told ? told : "missing", now);
+	}
+	json_decref(set);
+}
+
 TEST(nobody_mounts_it_while_it_is_measured)
 {
+	char before[SETTING_MAX] = "", now[SETTING_MAX] = "";
 	struct bench_run r;
 	int err;
 
 	NEEDS_DISK(dev, 64);
 	unlink(fmt("%s/out/results.jsonl", base));
+	setting_read(THP, before, sizeof(before));
 	r = run_new(fmt("--device %s --arms off,off2 --rounds 32:32 --window 200ms --workload randread-4k-qd1", dev));
 	run_fake(&r);
 	run_start(&r);
 	ASSERT_TRUE(wait_for(&r, one_cell));
 	err = mount(dev, "/mnt", "ext4", 0, NULL) ? errno : 0;
 	ASSERT_EQ(err, EBUSY);
+	expect_device_told();
+	/* without --tune nothing of the machine is changed */
+	setting_read(THP, now, sizeof(now));
+	ASSERT_STR(now, before);
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"tuned\":[]"), 1);
 	signal_run(&r, SIGTERM);
 	run_end(&r);
 	err = mount(dev, "/mnt", "ext4", 0, NULL) ? errno : 0;

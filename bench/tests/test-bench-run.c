@@ -119,6 +119,39 @@ static void expect_random_order(uint64_t seed)
 	ASSERT_TRUE(main_rounds >= 8 && differ >= 3);
 }
 
+/* CPU per I/O is taken at 70 % of the capacity; at 30 % too, in the first rounds, where nothing gates. */
+static void expect_rates(void)
+{
+	_cleanup_free_ char *text = NULL;
+	unsigned int low = 0, fixed = 0;
+	double capacity = 0;
+	char *save = NULL;
+
+	ASSERT_EQ(file_read(fmt("%s/out/results.jsonl", base), &text), 0);
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		json_t *c = json_loads(l, 0, NULL);
+		const char *phase = json_string_value(json_object_get(c, "phase"));
+		double at_fixed = json_number_value(json_object_get(json_object_get(c, "fixed_rate"), "target_iops")),
+		       at_low = json_number_value(json_object_get(json_object_get(c, "low_rate"), "target_iops"));
+
+		if (json_number_value(json_object_get(c, "capacity_iops")) > 0)
+			capacity = json_number_value(json_object_get(c, "capacity_iops"));
+		if (phase && json_is_true(json_object_get(c, "valid"))) {
+			bool early = !strcmp(phase, "main") && json_integer_value(json_object_get(c, "round")) < 4;
+
+			ASSERT_TRUE(at_fixed > .67 * capacity && at_fixed < .73 * capacity);
+			ASSERT_EQ(at_low > 0, early);
+			ASSERT_TRUE(!early || (at_low > .27 * capacity && at_low < .33 * capacity));
+			fixed++;
+			low += early;
+		}
+		json_decref(c);
+	}
+	ASSERT_TRUE(capacity > 9000 && capacity < 11000);
+	ASSERT_EQ(low, 12); /* 4 rounds of 3 arms */
+	ASSERT_TRUE(fixed >= 48);
+}
+
 TEST(a_loss_of_ten_percent_fails_and_is_confirmed)
 {
 	struct bench_run r;
@@ -135,6 +168,7 @@ TEST(a_loss_of_ten_percent_fails_and_is_confirmed)
 	ASSERT_STR(cell_verdict(v, "off2", "throughput_loss_pct"), "PASS");
 	ASSERT_EQ(json_integer_value(json_object_get(v, "seed")), 7);
 	expect_random_order(7);
+	expect_rates();
 	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"phase\":\"confirm\"") >= 24);
 	check_files("summary");
 	expect_same_report(&r);
@@ -240,6 +274,7 @@ TEST(fio_that_fails_is_named)
 		{ "exit", "engine not loadable" },
 		{ "nojson", "wrote no JSON" },
 		{ "noio", "fio did no I/O" },
+		{ "dies", "status 137" },
 	};
 
 	NEEDS_ROOT_AND_LOOP();

@@ -12,6 +12,7 @@
 #include "bench/file.h"
 #include "bench/preflight.h"
 #include "bench/setting.h"
+#include "bench/stop.h"
 #include "bench/tests/bench-run.h"
 #include "bench/tune.h"
 #include "bench/why.h"
@@ -160,6 +161,29 @@ TEST(what_a_machine_does_not_have_is_absent_not_wrong)
 	end();
 }
 
+/* The program: every check by name, and whether any is doubtful is its status. */
+TEST(preflight_says_by_its_status_whether_the_machine_is_ready)
+{
+	static const char *const names[] = { "governor", "turbo", "smt", "thp", "heat", "bpf_stats", "pmu", "irqbalance" };
+	struct preflight notes;
+	struct checks checks;
+	_cleanup_free_ char *text = NULL;
+	struct child_end end = { .status = -1 };
+	char *argv[] = { NULL, "preflight", NULL }, *bad[] = { NULL, "preflight", "rubbish", NULL };
+
+	setup();
+	argv[0] = bad[0] = (char *)fmt("%s/iopath-bench", build_dir);
+	ASSERT_EQ(child_run(argv, 60 * NS_PER_S, &text, &end), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		ASSERT_TRUE(text && strstr(text, names[i]) != NULL);
+	preflight_files("", NULL, &checks);
+	preflight_notes(&checks, &notes);
+	/* it looks at more than the files: at how busy the machine is */
+	ASSERT_TRUE(end.status == EXIT_ENVIRONMENT || (!notes.nr && end.status == EXIT_PASS));
+	ASSERT_EQ(child_run(bad, 60 * NS_PER_S, NULL, &end), 0);
+	ASSERT_EQ(end.status, EXIT_USAGE);
+}
+
 /* ---- tune ---- */
 
 static struct undo open_undo(undo_say *talk)
@@ -274,6 +298,15 @@ TEST(irqbalance_stands_still_and_goes_on)
 	u = open_undo(NULL);
 	ASSERT_EQ(tune_machine(root, &u, say, NULL), 0);
 	ASSERT_TRUE(becomes(pid, 'T'));
+	/* killed: the next run lets it go on */
+	close(u.lock_fd);
+	json_decref(u.steps);
+	free(u.dir);
+	u = open_undo(say);
+	ASSERT_TRUE(becomes(pid, 'S'));
+	ASSERT_TRUE(strstr(said, "cleaned up stopped") != NULL);
+	ASSERT_EQ(tune_machine(root, &u, say, NULL), 0);
+	ASSERT_TRUE(becomes(pid, 'T'));
 	undo_close(&u);
 	ASSERT_TRUE(becomes(pid, 'S'));
 	ASSERT_TRUE(strstr(said, "irqbalance: stopped") != NULL);
@@ -376,7 +409,8 @@ TEST(however_a_run_ends_the_machine_is_as_it_was)
 }
 
 TEST_MAIN("bench-tune", T(a_machine_out_of_the_box_is_doubtful), T(a_machine_made_ready_is_not),
-	  T(what_a_machine_does_not_have_is_absent_not_wrong), T(tuning_changes_what_is_there_and_puts_it_back),
+	  T(what_a_machine_does_not_have_is_absent_not_wrong),
+	  T(preflight_says_by_its_status_whether_the_machine_is_ready), T(tuning_changes_what_is_there_and_puts_it_back),
 	  T(a_crash_is_put_right_by_the_next_run), T(a_refusal_is_said_and_the_rest_goes_on),
 	  T(irqbalance_stands_still_and_goes_on), T(interrupts_of_the_disk_go_to_one_core),
 	  T(however_a_run_ends_the_machine_is_as_it_was))

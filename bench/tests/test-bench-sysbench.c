@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whole runs of a sysbench that is made up: what it is told to do, and what becomes of one that fails. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "bench/file.h"
+#include "bench/tests/bench-run.h"
+#include "bench/why.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+/*
+ * 1000 events a second, or the rate; it notes its steps. SYSBENCH_MODE: dies
+ * (killed in the middle of a run), full (of any rate half: its queue is full).
+ */
+static const char program[] =
+	"#!/bin/sh\n"
+	"time=1 rate=1000 step=\n"
+	"for w; do\n"
+	"	case $w in\n"
+	"	--version) echo 'sysbench 1.0.20'; exit ;;\n"
+	"	--time=*) time=${w#*=} ;;\n"
+	"	--rate=*) rate=${w#*=}; [ \"$SYSBENCH_MODE\" != full ] || rate=$((rate / 2)) ;;\n"
+	"	prepare | run | cleanup) step=$w ;;\n"
+	"	esac\n"
+	"done\n"
+	"echo \"$step $*\" >>\"$SYSBENCH_LOG\"\n"
+	"[ $step = run ] || exit 0\n"
+	"[ \"$SYSBENCH_MODE\" != dies ] || { sleep .3; kill -9 $$; }\n"
+	"sleep $time\n"
+	"printf 'sysbench 1.0.20\\nGeneral statistics:\\n    total time: %s.0000s\\n    total number of events: %s\\n' $time $((rate * time))\n";
+
+static struct bench_run run_sysbench(const char *mode)
+{
+	struct bench_run r = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --max-steal 100 --workload sysbench-rndrd");
+
+	ASSERT_EQ(file_replace(fmt("%s/sysbench", base), program), 0);
+	ASSERT_EQ(chmod(fmt("%s/sysbench", base), 0755), 0);
+	unlink(fmt("%s/steps", base));
+	setenv("SYSBENCH_LOG", fmt("%s/steps", base), 1);
+	setenv("SYSBENCH_MODE", mode, 1);
+	add_words(&r, fmt("--sysbench %s/sysbench", base));
+	run_start(&r);
+	run_end(&r);
+	return r;
+}
+
+/*
+ * Files are prepared once; each pass has its run, at saturation and at rates; a
+ * rate that it does not hold is missed, and a lower one tried.
+ */
+TEST(it_is_told_what_to_do_and_a_rate_that_it_does_not_hold_is_lowered)
+{
+	_cleanup_free_ char *steps = NULL;
+	unsigned int rates = 0, last = 0;
+	const char *prepare, *run;
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	r = run_sysbench("full");
+	if (!strstr(r.text, "no fixed rate"))
+		show(&r);
+	ASSERT_TRUE(r.status == EXIT_INCONCLUSIVE || r.status == EXIT_ENVIRONMENT);
+	ASSERT_EQ(file_read(fmt("%s/steps", base), &steps), 0);
+	/* those of an earlier size away first */
+	ASSERT_TRUE(!strncmp(steps, "cleanup fileio --file-test-mode=rndrd", 37));
+	prepare = strstr(steps, "\nprepare ");
+	run = strstr(steps, "\nrun ");
+	ASSERT_TRUE(prepare && run && prepare < run && !strstr(prepare + 1, "\nprepare "));
+	/* the same offsets in every run */
+	ASSERT_EQ(count_in(fmt("%s/steps", base), "--rand-seed=1 "), count_in(fmt("%s/steps", base), "\nrun "));
+	for (const char *p = steps; (p = strstr(p, "--rate=")); p++) {
+		unsigned int rate = (unsigned int)atoi(p + 7);
+
+		rates += rate < last || !last;
+		last = rate;
+	}
+	ASSERT_TRUE(rates >= 2);
+	ASSERT_TRUE(strstr(r.text, "no fixed rate") != NULL);
+	/* at saturation it has 1000 events a second, of which the window has its share */
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"valid\":true") >= 2);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"target_iops\":null") >= 2);
+	check_files("summary");
+	run_free(&r);
+	expect_clean();
+}
+
+TEST(one_that_dies_in_the_middle_is_named)
+{
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	r = run_sysbench("dies");
+	if (!strstr(r.text, "137"))
+		show(&r);
+	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
+	ASSERT_TRUE(strstr(r.text, "(status 137)") != NULL);
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"valid\":true"), 0);
+	check_files("stopped");
+	run_free(&r);
+	expect_clean();
+}
+
+TEST_MAIN("test-bench-sysbench", T(it_is_told_what_to_do_and_a_rate_that_it_does_not_hold_is_lowered),
+	  T(one_that_dies_in_the_middle_is_named))
