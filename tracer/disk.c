@@ -79,13 +79,28 @@ static u64 count_entries(const char *path)
 	return n;
 }
 
+/* A queue for those who poll: its requests are no one else's. Only debugfs says which it is. */
+static bool is_polled(const char *disk, const char *queue)
+{
+	char path[PATH_MAX], type[16];
+	_cleanup_fclose_ FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/block/%s/hctx%s/type", disk, queue);
+	f = fopen(path, "re");
+	return f && fgets(type, sizeof(type), f) && !strncmp(type, "poll", 4);
+}
+
 u64 disk_requests(u32 dev)
 {
-	char path[PATH_MAX];
-	u64 queues;
+	char path[PATH_MAX], name[DISK_NAME_LEN];
+	_cleanup_(closedirp) DIR *d = NULL;
+	u64 queues = 0;
 
+	disk_name(dev, name);
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/mq", dev >> 20, dev & 0xfffff);
-	queues = count_entries(path);
+	d = opendir(path);
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
+		queues += e->d_name[0] != '.' && !is_polled(name, e->d_name);
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/queue/nr_requests", dev >> 20, dev & 0xfffff);
 	return queues * read_number(path);
 }

@@ -25,7 +25,7 @@ bool disk_is_lone_partition(u32 dev, const u32 *devs, u32 nr);
 /* Name as under /sys/block, else "major:minor". Always fills @buf. */
 const char *disk_name(u32 dev, char buf[static DISK_NAME_LEN]);
 
-/* Requests that a disk can have allocated at once, over all its queues; 0: not known. */
+/* Requests that a disk can have allocated at once, over all its queues but those to poll; 0: not known. */
 u64 disk_requests(u32 dev);
 
 /* Sum of nr_requests over all queues of all disks, for sizing tables. */

@@ -54,4 +54,97 @@ throttled_writers_are_told()
 	same "of what" "$(of thr WRITEBACK_THROTTLED .subject.kind | sort -u)" system
 }
 
-anomalies="latency_spike_is_told throttled_writers_are_told"
+# told_of NAME TAG DISK: since $quiet was counted, of that disk or of whom it may be, and nothing else
+told_of()
+{
+	same "before there was one" "$quiet" 0
+	at_least "$2" "$(sum $1 .anomalies.$2)" 1
+	[ -z "${3:-}" ] || same "whose" "$(of $1 $2 .subject.name | sort -u)" $3
+	same "others" "$(sum $1 ".anomalies | del(.$2) | add")" 0
+	whole $1
+}
+
+# Of four tags, which four tasks can share and sixteen cannot.
+tag_starvation_is_told()
+{
+	local quiet
+	null t0 hw_queue_depth=4 completion_nsec=10000000 || return
+	trace_opts="--tier block --dev $dev --anomalies --anomaly-window 500ms"
+	start tag || return
+	fio_on $dev --number_ios=75 --numjobs=4 >/dev/null
+	sleep 1
+	quiet=$(sum_now tag TAG_STARVED)
+	fio_on $dev --number_ios=50 --numjobs=16 >/dev/null
+	stop tag
+	told_of tag TAG_STARVED $disk
+	same "tags" "$(of tag TAG_STARVED .values.tags | sort -u)" 4
+}
+
+# The same wait, in the scheduler's queue.
+a_bound_queue_is_told()
+{
+	local quiet
+	null t0 hw_queue_depth=4 completion_nsec=2000000 || return
+	echo mq-deadline >/sys/block/$disk/queue/scheduler && echo 64 >/sys/block/$disk/queue/nr_requests || return
+	[ ! -e /sys/block/$disk/queue/iosched/async_depth ] || echo 64 >/sys/block/$disk/queue/iosched/async_depth
+	trace_opts="--tier block --dev $dev --anomalies --anomaly-window 500ms"
+	start bound || return
+	fio_on $dev --number_ios=300 --numjobs=4 >/dev/null
+	sleep 1
+	quiet=$(sum_now bound QUEUE_BOUND)
+	fio_on $dev --number_ios=200 --numjobs=16 >/dev/null
+	stop bound
+	told_of bound QUEUE_BOUND $disk
+}
+
+# Eight tasks that sync: a flush waits for the one that is under way, then takes as long as that.
+serialised_flushes_are_told()
+{
+	local quiet
+	null t0 memory_backed=1 cache_size=16 completion_nsec=2000000 || return
+	trace_opts="--tier block --dev $dev --anomalies --anomaly-window 500ms"
+	start flush || return
+	fio_on $dev --rw=randwrite --fsync=1 --number_ios=100 >/dev/null
+	sleep 1
+	quiet=$(sum_now flush FLUSH_SERIALISED)
+	fio_on $dev --rw=randwrite --fsync=1 --number_ios=100 --numjobs=8 >/dev/null
+	stop flush
+	told_of flush FLUSH_SERIALISED $disk
+}
+
+# Two that are asked for together, one of which does all.
+imbalance_is_told()
+{
+	local quiet busy
+	null t0 || return
+	busy=$disk
+	trace_opts="--tier block --dev $dev --dev $slow --anomalies --anomaly-window 10s"
+	start one || return
+	fio_on $dev --number_ios=200 >/dev/null
+	fio_on $slow --number_ios=200 >/dev/null
+	sleep 12
+	quiet=$(sum_now one DEVICE_IMBALANCE)
+	fio_on $dev --number_ios=2000 >/dev/null
+	stop one
+	told_of one DEVICE_IMBALANCE $busy
+}
+
+high_latency_is_told()
+{
+	local quiet
+	null t0 completion_nsec=90000000 || return
+	trace_opts="--dev $dev --anomalies"
+	start high || return
+	fio_on $dev --number_ios=5 >/dev/null
+	sleep 1
+	quiet=$(sum_now high HIGH_LATENCY)
+	null t0 completion_nsec=110000000 || return
+	fio_on $dev --number_ios=5 >/dev/null
+	stop high
+	told_of high HIGH_LATENCY
+	# who makes the disk anew looks for its partitions
+	same "whose" "$(of high HIGH_LATENCY .subject.comm | grep -vx bash | sort -u)" fio
+}
+
+anomalies="tag_starvation_is_told a_bound_queue_is_told serialised_flushes_are_told imbalance_is_told high_latency_is_told
+	latency_spike_is_told throttled_writers_are_told"

@@ -43,6 +43,21 @@ tag_wait_is_q2g()
 	delayed $disk q2g read base with $ms
 }
 
+# The same of requests that one task asks for at once. io_uring tries without waiting, then has workers wait, of which
+# there are four per processor: each for three others. libaio waits in io_submit(), for the one before. That is how
+# long it is, by the disk's own time: fio's latency has in it how late it looks.
+async_tag_wait()
+{
+	null t0 hw_queue_depth=1 completion_nsec=1000000 || return
+	fio_traced base $dev --number_ios=100 --ioengine=$1
+	fio_traced with $dev --number_ios=100 --ioengine=$1 --iodepth=$2
+	appears q2g $3 base with "device(\"$disk\"; \"read\")" "operation(\"read\"; \"$1\")"
+	whole base
+	whole with
+}
+tag_wait_of_io_uring_is_q2g() { async_tag_wait io_uring 4 $((3 * ms)); }
+tag_wait_of_libaio_is_q2g() { async_tag_wait libaio 16 $ms; }
+
 # in_scheduler NAME: the same, but the waiting is the scheduler's
 in_scheduler()
 {
@@ -87,6 +102,12 @@ plug_is_g2i()
 	at_least "the plug's own time, ns" $want 50000
 	got=$(sum plug "$rows"' device("'$disk'"; "read") | means | .g2i | floor')
 	[ $((got > want ? got - want : want - got)) -le $((want / 50 + 20000)) ] || fail "g2i: $got ns, the kernel's events say $want"
+	got=$(sum plug "$rows"' operation("read"; "io_uring") | means | .g2i | floor')
+	[ $((got > want ? got - want : want - got)) -le $((want / 50 + 20000)) ] || fail "g2i of the operation: $got ns, the kernel's events say $want"
+	# and in no other: the disk takes 20 us
+	for got in $(sum plug "$rows"' device("'$disk'"; "read") | means | del(.total, .g2i) | to_entries[] | "\(.key):\(.value | floor)"'); do
+		[ ${got#*:} -le 42000 ] || fail "$got ns, wanted 40 us at most"
+	done
 	whole plug
 }
 
@@ -193,6 +214,6 @@ dm_delay_is_its_own_level()
 	whole with
 }
 
-delays="null_blk_time_is_device scsi_debug_time_is_device tag_wait_is_q2g mq_deadline_under_load_is_i2d
+delays="null_blk_time_is_device scsi_debug_time_is_device tag_wait_is_q2g tag_wait_of_io_uring_is_q2g tag_wait_of_libaio_is_q2g mq_deadline_under_load_is_i2d
 	bfq_under_load_is_i2d plug_is_g2i cpu_hog_is_wakeup_or_offcpu dirty_limit_is_throttle io_max_is_q2g
 	blkio_throttle_is_q2g critical_path_of_a_queue_of_one dm_delay_is_its_own_level"

@@ -15,6 +15,9 @@ filled()
 # vmstat NAME: of the whole machine
 vmstat() { awk -v name=$1 '$1 == name { print $2 }' /proc/vmstat; }
 
+# Of records: whose page it was, of which file, and where in it.
+of_touched='.comm == "truth-load" and .pid > 1 and .pid == .tid and .path == "/tmp/truth/mnt/f" and .offset % 28672 == 0'
+
 # A page of a mapping is read from disk when it is touched.
 start_by_a_fault()
 {
@@ -26,6 +29,7 @@ start_by_a_fault()
 	same "faults that missed" "$(operations fault fault mmap cache.misses)" 503
 	same "requests" "$(requests fault $disk read count)" 503
 	same "faults with a device's time" "$(operations fault fault mmap stages.device.count)" 503
+	same "records of them" "$(told fault ".kind == \"fault\" and $of_touched")" 503
 	whole fault
 	# what is there is mapped around: fewer faults than pages, none that waits for the disk
 	same "requests, once they are there" "$(requests again $disk read count)" 0
@@ -44,6 +48,7 @@ start_by_a_write_fault()
 	umount $mnt
 	same "faults" "$(operations mkwrite fault mmap count)" 211
 	same "write faults" "$(operations mkwrite mkwrite mmap count)" 211
+	same "records of them" "$(told mkwrite ".kind == \"mkwrite\" and $of_touched")" 211
 	same "requests" "$(requests mkwrite $disk read count)" 211
 	whole mkwrite
 	same "write faults, alone asked for" "$(operations only mkwrite mmap count)" 211
@@ -53,19 +58,21 @@ start_by_a_write_fault()
 # A page of memory that was paged out is read when it is touched: a process of 16 MB in a group of 6 MB.
 start_by_a_swap_fault()
 {
-	local group=/sys/fs/cgroup/truth-swap read_in
+	local group=/sys/fs/cgroup/truth-swap read_in written
 	null t0 memory_backed=1 || return
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control && mkdir $group && echo 6M >$group/memory.max || return
 	mkswap $dev >/dev/null && swapon $dev || return
 	echo 0 >/proc/sys/vm/page-cluster
-	read_in=$(vmstat pswpin)
+	read_in=$(vmstat pswpin) written=$(vmstat pswpout)
 	traced swap bash -c "echo \$\$ >$group/cgroup.procs; exec $tmp/truth-load swap - 4001"
-	read_in=$(($(vmstat pswpin) - read_in))
+	read_in=$(($(vmstat pswpin) - read_in)) written=$(($(vmstat pswpout) - written))
 	swapoff $dev
 	rmdir $group
 	at_least "pages read in" $read_in 1000
 	same "faults that read" "$(operations swap fault swap stages.device.count)" $read_in
 	same "requests that read" "$(requests swap $disk read count)" $read_in
+	at_least "pages written out" $written 1000
+	same "bytes written out" "$(requests swap $disk write bytes)" $((written * 4096))
 	whole swap
 }
 
@@ -78,6 +85,9 @@ start_by_discard()
 	same "bytes of the requests" "$(requests discard $disk discard bytes)" 1048576
 	same "bios outside operations" "$(covered discard untied_bios)" 0
 	same "zeroing calls" "$(operations zero discard syscall count)" 1
+	# a disk that can: null_blk cannot
+	traced zeroes blkdiscard --zeroout --length 1048576 $LAB_DISK_NVME
+	same "bytes of the disk's own zeroes" "$(requests zeroes ${LAB_DISK_NVME#/dev/} write_zeroes bytes)" 1048576
 	whole discard
 }
 
@@ -91,6 +101,95 @@ start_by_readahead()
 	same "bytes of the requests" "$(requests ahead $disk read bytes)" $((32 * 4096))
 	same "calls whose bios are these" "$(told ahead '.kind == "readahead" and ([.tree[].bytes] | add) == 131072')" 1
 	whole ahead
+}
+
+# The kernel reads ahead of who reads a file from its begin to its end: each page is read once, for a call of the reader's.
+start_by_reading_ahead()
+{
+	local fs force
+	for fs in ext4 xfs btrfs; do
+		null t0 memory_backed=1 || return
+		force=-f
+		[ $fs != ext4 ] || force=-F
+		mkfs.$fs -q $force $dev >/dev/null && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt || return
+		# its files have a device number of their own, which is known when it is mounted
+		[ $fs != btrfs ] || trace_opts="--tier full --dev $dev --threshold 1ns"
+		$tmp/known-count --target $tmp/mnt/f --contiguous --op write --count 509 --fsync-every 509 >/dev/null
+		# what the file system must know of the file is in memory then
+		$tmp/known-count --target $tmp/mnt/f --contiguous --cold --count 509 >/dev/null
+		traced ra-$fs $tmp/known-count --target $tmp/mnt/f --contiguous --cold --count 509
+		umount $tmp/mnt
+		same "$fs: calls" "$(operations ra-$fs read syscall count)" 509
+		same "$fs: bytes of the requests" "$(requests ra-$fs $disk read bytes)" $((509 * 4096))
+		same "$fs: hits and misses" $(($(operations ra-$fs read syscall cache.hits) + $(operations ra-$fs read syscall cache.misses))) 509
+		at_least "$fs: hits of what was read ahead" "$(operations ra-$fs read syscall cache.hits)" 255
+		at_least "$fs: misses" "$(operations ra-$fs read syscall cache.misses)" 1
+		at_least "$fs: folios read ahead" "$(operations ra-$fs read syscall cache.readahead_folios)" 1
+		same "$fs: bios outside operations" "$(covered ra-$fs untied_bios)" 0
+		same "$fs: reads that are the reader's" "$(told ra-$fs '.kind == "read" and .comm == "known-count"')" 509
+		whole ra-$fs
+	done
+}
+
+# each operation by itself, of a run that has them all
+each_operation_can_be_asked_for()
+{
+	local op
+	null t0 memory_backed=1 cache_size=16 discard=1 && filled $dev || return
+	for op in fsync fdatasync sync_file_range sync flush discard readahead fault; do
+		trace_opts="--dev $dev --op $op"
+		start only-$op || return
+		fio_on $mnt/f --rw=write --direct=0 --size=1m --sync_file_range=write:16 >/dev/null
+		dd if=/dev/zero of=$mnt/f bs=64k count=1 conv=notrunc 2>/dev/null
+		sync -d $mnt/f
+		dd if=/dev/zero of=$mnt/f bs=64k count=1 conv=notrunc 2>/dev/null
+		sync $mnt/f
+		sync -f $mnt/f
+		echo 3 >/proc/sys/vm/drop_caches
+		$tmp/truth-load ahead $mnt/f 32
+		$tmp/truth-load touch $mnt/f 101
+		fstrim $mnt
+		stop only-$op
+		case $op in
+		flush) at_least "flush: requests" "$(requests only-flush $disk flush count)" 1 ;;
+		fault) at_least "fault" "$(operations only-fault fault mmap count)" 100 ;;
+		*) at_least "$op" "$(operations only-$op $op syscall count)" 1 ;;
+		esac
+		same "$op: other operations" "$(sum only-$op "[.operations[] | select(.kind != \"$op\")] | length")" 0
+		none_lost only-$op
+	done
+	umount $mnt
+}
+
+# Some pass and some do not: a disk of 20 us, and one of 2 ms.
+the_slow_ones_alone()
+{
+	null t0 || return
+	trace_opts="--dev $dev --dev $slow --min-lat 1500us"
+	start lat || return
+	$tmp/known-count --target $dev --direct --count 211 >/dev/null
+	$tmp/known-count --target $slow --direct --count 101 >/dev/null
+	stop lat
+	# the emulator may stand still for that long
+	at_least "fast ones that were left out" "$(covered lat requests.too_short)" 150
+	same "slow ones" "$(requests lat ${slow#/dev/} read count)" 101
+	same "all of them" $(($(covered lat operations.too_short) + $(operations lat read syscall count))) 312
+	same "requests, all of them" $(($(covered lat requests.too_short) + $(requests lat ${slow#/dev/} read count) + $(requests lat $disk read count))) 312
+	whole lat
+}
+
+# By a thread of the kernel's that looks for requests, and completed by who polls, on a driver with interrupts and queues to poll.
+start_by_polling_on_nvme()
+{
+	local on=${LAB_DISK_NVME#/dev/} engine
+	for engine in sqpoll iopoll; do
+		traced nvme-$engine $tmp/known-count --target $LAB_DISK_NVME --engine $engine --direct --count 211 --depth 4
+		same "$engine: reads" "$(operations nvme-$engine read io_uring count)" 211
+		same "$engine: requests" "$(requests nvme-$engine $on read count)" 211
+		same "$engine: reads with a device's time" "$(operations nvme-$engine read io_uring stages.device.count)" 211
+		same "$engine: bios outside operations" "$(covered nvme-$engine untied_bios)" 0
+		whole nvme-$engine
+	done
 }
 
 start_by_linked_requests()
@@ -194,5 +293,5 @@ start_by_bios_of_md()
 	whole md
 }
 
-starts="start_by_the_journal start_by_bios_of_md start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead
+starts="start_by_the_journal start_by_bios_of_md start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_polling_on_nvme the_slow_ones_alone each_operation_can_be_asked_for
 	start_by_linked_requests start_by_polled_requests start_by_calls_that_sync"

@@ -70,6 +70,7 @@ fio_and_the_disk_agree()
 	total=$(operations fio read syscall stages.total.mean_ns)
 	# fio's clock is read before the call and after it
 	near "fio's latency of a read, against the operation's total" $total "$(fio_clat fio read)"
+	near "what no stage explains of a read" "$(operations fio read syscall stages.other.mean_ns)" 0
 	whole fio
 }
 
