@@ -131,6 +131,31 @@ start_by_reading_ahead()
 	done
 }
 
+# Written back by a thread of the kernel's: it is the file's, and whose who wrote to it.
+start_by_writeback()
+{
+	local fs force
+	for fs in ext4 xfs btrfs; do
+		null t0 memory_backed=1 || return
+		force=-f
+		[ $fs != ext4 ] || force=-F
+		mkfs.$fs -q $force $dev >/dev/null && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt || return
+		[ $fs != btrfs ] || trace_opts="--tier full --dev $dev --threshold 1ns"
+		sync -f $tmp/mnt
+		start wb-$fs || return
+		$tmp/known-count --target $tmp/mnt/f --contiguous --op write --count 211 >/dev/null
+		sync -f $tmp/mnt
+		stop wb-$fs
+		umount $tmp/mnt
+		same "$fs: calls" "$(operations wb-$fs write syscall count)" 211
+		same "$fs: bytes of the file written by threads of the kernel's, for who wrote them" \
+			"$(jq -s 'map(select(.type == "slow" and .level == "request" and .kind == "write" and (.path // "" | endswith("/f")) and
+				.comm == "known-count" and (.submitter.comm // "" | startswith("kworker"))) | .bytes) | add // 0' $tmp/wb-$fs.json)" \
+			$((211 * 4096))
+		whole wb-$fs
+	done
+}
+
 # each operation by itself, of a run that has them all
 each_operation_can_be_asked_for()
 {
@@ -293,5 +318,5 @@ start_by_bios_of_md()
 	whole md
 }
 
-starts="start_by_the_journal start_by_bios_of_md start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_polling_on_nvme the_slow_ones_alone each_operation_can_be_asked_for
+starts="start_by_the_journal start_by_bios_of_md start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_writeback start_by_polling_on_nvme the_slow_ones_alone each_operation_can_be_asked_for
 	start_by_linked_requests start_by_polled_requests start_by_calls_that_sync"
