@@ -27,7 +27,7 @@ static __always_inline void bio_account(struct bio *bio, const struct bio_slot *
 	row_add(&r->c.count, 1, ROW_ATOMIC(false));
 	row_add(&r->c.bytes, b->bytes, ROW_ATOMIC(false));
 	if (bio->bi_status)
-		row_add(&r->c.errors, 1, ROW_ATOMIC(false));
+		row_error(r, (s16)bio->bi_status);
 }
 
 /* A level may have handed the bio itself on to a device below (bcache). */

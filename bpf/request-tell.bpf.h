@@ -5,6 +5,35 @@
 
 #include "request.bpf.h"
 
+/*
+ * Until 5.17 the kernel tells what the status is for a caller: which one that
+ * was follows from block/blk-core.c, blk_errors[].
+ */
+static __always_inline u32 status_index(s16 status)
+{
+	static const s16 errnos[NR_STATUSES] = { 0,	   -EOPNOTSUPP, -ETIMEDOUT, -ENOSPC, -ENOLINK, -EREMOTEIO,
+						 -EBADE,   -ENODATA,	-EILSEQ,    -ENOMEM, -EIO,     -EREMCHG,
+						 -EAGAIN,  -EBUSY,	0,	    0 };
+
+	if (status > 0)
+		return status < NR_STATUSES ? (u32)status : 0;
+	for (u32 i = 1; i < NR_STATUSES; i++)
+		if (errnos[i] == status)
+			return i;
+	return 0;
+}
+
+static __noinline int row_error(struct iop_block_stats *r, s16 status)
+{
+	u32 i = status_index(status);
+
+	/* checked again for older verifiers */
+	if (i < NR_STATUSES)
+		row_add(&r->c.by_status[i], 1, ROW_ATOMIC(false));
+	row_add(&r->c.errors, 1, ROW_ATOMIC(false));
+	return 0;
+}
+
 static __always_inline void row_account(const struct done *d, u32 row)
 {
 	struct iop_block_stats *r = block_stats_at(row);
@@ -20,7 +49,7 @@ static __always_inline void row_account(const struct done *d, u32 row)
 	row_add(&r->c.count, 1, ROW_ATOMIC(false));
 	row_add(&r->c.bytes, d->bytes, ROW_ATOMIC(false));
 	if (d->status)
-		row_add(&r->c.errors, 1, ROW_ATOMIC(false));
+		row_error(r, d->status);
 	if (d->requeues)
 		row_add(&r->c.requeues, d->requeues, ROW_ATOMIC(false));
 	if (d->merged)

@@ -243,6 +243,8 @@ struct iop_hist {
 	u32 n[HIST_BUCKETS];
 };
 
+#define NR_STATUSES 16	/* numbers of blk_status_t that are told apart */
+
 /* What a row counts beside its histograms. Adders only. */
 struct iop_row {
 	u64 count;
@@ -257,6 +259,7 @@ struct iop_row {
 	u64 accessed;	 /* op: folios of the cache that were used */
 	u64 resched;	 /* op: switches that a cond_resched caused */
 	u64 resched_calls; /* op: calls of cond_resched, where that is probed */
+	u64 by_status[NR_STATUSES]; /* block: errors by blk_status_t; 0: another */
 };
 
 /* One block row, one operation row: the values of the two big arrays, [shard][row]. */

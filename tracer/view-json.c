@@ -7,6 +7,7 @@
 
 #include "cgroup.h"
 #include "disk.h"
+#include "disk-info.h"
 #include "view.h"
 #include "view-anomaly.h"
 #include "view-stacks.h"
@@ -85,6 +86,25 @@ static json_t *stages_json(const struct report *rep, const struct stats_row *r, 
 	return o;
 }
 
+/* Those that there were; what is none of the numbers told apart has neither number nor name. */
+static json_t *by_status_json(const struct iop_row *c)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < NR_STATUSES; i++) {
+		json_t *o;
+
+		if (!c->by_status[i])
+			continue;
+		o = json_object();
+		json_object_set_new(o, "status", i ? num((u64)i) : json_null());
+		json_object_set_new(o, "error", name_or_null(i ? disk_status_text(i) : NULL));
+		set_num(o, "count", c->by_status[i]);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 static json_t *block_op_json(const struct report *rep, const struct stats_row *r)
 {
 	json_t *o = json_object();
@@ -93,6 +113,7 @@ static json_t *block_op_json(const struct report *rep, const struct stats_row *r
 	set_num(o, "count", r->c.count);
 	set_num(o, "bytes", r->c.bytes);
 	set_num(o, "errors", r->c.errors);
+	json_object_set_new(o, "errors_by_status", by_status_json(&r->c));
 	set_num(o, "merged_bios", r->c.bios);
 	set_num(o, "requeues", r->c.requeues);
 	json_object_set_new(o, "stages", stages_json(rep, r, true));

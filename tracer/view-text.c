@@ -6,6 +6,7 @@
 
 #include "cgroup.h"
 #include "disk.h"
+#include "disk-info.h"
 #include "tracer/base/parse.h"
 #include "view.h"
 #include "view-anomaly.h"
@@ -36,6 +37,25 @@ static void put_hist(FILE *out, const char *name, const struct hist *h, u64 tota
 		fprintf(out, " %7s\n", "");
 }
 
+static void put_by_status(FILE *out, const struct iop_row *c)
+{
+	const char *before = " (";
+
+	for (int i = 0; i < NR_STATUSES; i++) {
+		const char *text = i ? disk_status_text(i) : "other";
+
+		if (!c->by_status[i])
+			continue;
+		fputs(before, out);
+		if (text)
+			fprintf(out, "%s %llu", text, (unsigned long long)c->by_status[i]);
+		else
+			fprintf(out, "status %d %llu", i, (unsigned long long)c->by_status[i]);
+		before = ", ";
+	}
+	fputs(*before == ',' ? ")" : "", out);
+}
+
 static void put_row(FILE *out, const struct report *rep, const char *name,
 		    const struct stats_row *r, bool block)
 {
@@ -46,6 +66,8 @@ static void put_row(FILE *out, const struct report *rep, const char *name,
 		s > 0 ? (double)r->c.count / s : 0, s > 0 ? (double)r->c.bytes / s / 1e6 : 0);
 	if (r->c.errors)
 		fprintf(out, "  errors %llu", (unsigned long long)r->c.errors);
+	if (block && r->c.errors)
+		put_by_status(out, &r->c);
 	if (r->c.requeues)
 		fprintf(out, "  requeues %llu", (unsigned long long)r->c.requeues);
 	if (block && r->c.bios)

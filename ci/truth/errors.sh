@@ -38,6 +38,8 @@ errors_are_counted()
 	stop err
 	same "errno of the two that fail" $got $((2 * 5))
 	same "requests that failed" "$(requests err $disk read errors)" 2
+	same "their status" "$(requests err $disk read errors_by_status.0.status)" 10
+	same "by that status" "$(requests err $disk read errors_by_status.0.count)" 2
 	same "reads that failed" "$(operations err read syscall errors)" 2
 	same "records that say -5" "$(jq -s 'map(select(.type == "slow" and .level == "operation" and .result == -5)) | length' $tmp/err.json)" 2
 }

@@ -27,6 +27,11 @@ static struct report made_up(enum iop_tier tier)
 		b->id = (struct iop_row_id){ 250 << 20 | 7, BOP_READ };
 		b->c.count = o->c.count = 2;
 		b->c.bytes = o->c.bytes = 8192;
+		b->c.errors = 6;
+		b->c.by_status[7] = 1;
+		b->c.by_status[10] = 2;
+		b->c.by_status[14] = 2;
+		b->c.by_status[0] = 1;
 		hist_add(&b->h[STAGE_DEVICE - BLOCK_STAGE_FIRST], 1000);
 		hist_add(&b->h[BLOCK_HIST_TOTAL], 3000);
 		hist_add(&o->h[STAGE_DEVICE], 1000);
@@ -88,6 +93,13 @@ TEST(not_measured_is_null_not_zero)
 	st = json_object_get(json_array_get(json_object_get(j, "operations"), 0), "stages");
 	CU_ASSERT(json_is_null(json_object_get(st, "driver")));
 	CU_ASSERT(json_is_object(json_object_get(st, "wbwait")));
+	st = json_object_get(json_array_get(json_object_get(json_array_get(json_object_get(j, "devices"), 0), "ops"), 0),
+			     "errors_by_status");
+	ASSERT_EQ(json_array_size(st), 4);
+	CU_ASSERT(json_is_null(json_object_get(json_array_get(st, 0), "status")));
+	ASSERT_STR(json_string_value(json_object_get(json_array_get(st, 2), "error")), "I/O error");
+	ASSERT_EQ(json_integer_value(json_object_get(json_array_get(st, 2), "count")), 2);
+	CU_ASSERT(json_is_null(json_object_get(json_array_get(st, 3), "error")));
 	json_decref(j);
 	r.tier = TIER_BLOCK;
 	j = printed(print_report, &r);
@@ -273,6 +285,7 @@ TEST(text_names_what_was_lost_and_what_not_measured)
 	fclose(f);
 	CU_ASSERT(strstr(text, "2 no_end (requests whose completion was not seen)") != NULL);
 	CU_ASSERT(strstr(text, "9 recursion") != NULL);
+	CU_ASSERT(strstr(text, "errors 6 (other 1, medium error 1, I/O error 2, status 14 2)") != NULL);
 	CU_ASSERT(strstr(text, "p99?") != NULL);
 	CU_ASSERT(strstr(text, "driver        not measured") != NULL);
 }
