@@ -64,17 +64,17 @@ told_of()
 	whole $1
 }
 
-# Of four tags, which four tasks can share and sixteen cannot.
+# Of four tags, which four tasks can share and eight cannot.
 tag_starvation_is_told()
 {
 	local quiet
-	null t0 hw_queue_depth=4 completion_nsec=4000000 || return
+	null t0 hw_queue_depth=4 completion_nsec=8000000 || return
 	trace_opts="--tier block --dev $dev --anomalies --anomaly-window 500ms"
 	start tag || return
-	fio_on $dev --number_ios=200 --numjobs=4 >/dev/null
+	fio_on $dev --number_ios=100 --numjobs=4 >/dev/null
 	sleep 1
 	quiet=$(sum_now tag TAG_STARVED)
-	fio_on $dev --number_ios=120 --numjobs=16 >/dev/null
+	fio_on $dev --number_ios=150 --numjobs=8 >/dev/null
 	stop tag
 	told_of tag TAG_STARVED $disk
 	same "tags" "$(of tag TAG_STARVED .values.tags | sort -u)" 4

@@ -218,6 +218,59 @@ TRACE_TEST(by_operation)
 	op_case("full", "write", "read");
 }
 
+/* What calls that sync and trim do, each by itself, of a run that has them all. */
+static void kind_case(const char *op, const char *script, int64_t count)
+{
+	struct trace t;
+
+	check_case("--op %s", op);
+	if (trace_begin(&t, "--tier vfs --dev %s --op %s", loop.name, op)) {
+		struct proc p = {};
+		json_t *row;
+		int64_t others = 0;
+		size_t i;
+
+		check_same("status", proc_line(&p, "sh %s", script), 0);
+		proc_free(&p);
+		if (trace_end(&t, SIGINT)) {
+			json_array_foreach(json_at(t.summary, "operations"), i, row)
+				others += strcmp(text_at(row, "kind"), op) != 0;
+			check_same("kinds besides it", others, 0);
+			if (count)
+				check_same(op, trace_operation_count(&t, op, "syscall"), count);
+			else
+				check_between(op, trace_device_count(&t, loop.name, op), 1, 100);
+			check_coverage(&t);
+		}
+	}
+	trace_free(&t);
+}
+
+TRACE_TEST(by_each_kind)
+{
+	static const struct {
+		const char *op;
+		int64_t count;	/* 0: of requests, some */
+	} kinds[] = { { "fsync", 7 }, { "fdatasync", 5 }, { "sync_file_range", 3 }, { "sync", 1 }, { "discard", 1 }, { "flush", 0 } };
+	const char *why = need_loop(), *script;
+	char file[256], text[4096];
+
+	if (why)
+		TEST_SKIP(why);
+	if (place_mount_ext4("ext4", loop.path, NULL))
+		TEST_SKIP("no ext4");
+	snprintf(file, sizeof(file), "%s", place_path("ext4/file"));
+	snprintf(text, sizeof(text),
+		 "%s --target %s --op write --count 7 --fsync-every 1 && %s --target %s --op write --count 5 --fsync-every 1 --fdatasync && "
+		 "fio --name=x --filename=%s --rw=write --bs=4k --size=64k --sync_file_range=write:4 --output=/dev/null && sync -f %s && "
+		 "fstrim %s",
+		 proc_path("known-count"), file, proc_path("known-count"), file, file, file, place_path("ext4"));
+	script = place_script("kinds.sh", text);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		kind_case(kinds[i].op, script, kinds[i].count);
+	place_umount("ext4");
+}
+
 /* ---- the COMMAND ---- */
 
 static void status_case(const char *command, int want)
@@ -409,5 +462,5 @@ TRACE_TEST(by_latency)
 }
 
 TEST_MAIN("trace-filter", T(by_device), T(a_busy_neighbour), T(of_two_devices), T(by_process_and_thread), T(by_name),
-	  T(by_operation), T(status_of_the_command), T(children_of_the_command),
+	  T(by_operation), T(by_each_kind), T(status_of_the_command), T(children_of_the_command),
 	  T(signals_while_the_command_runs), T(signals_end_with_a_report), T(two_tracers_at_once), T(by_latency))
