@@ -52,13 +52,30 @@ static int parse_shard(const char *arg, void *field, struct opt_err *err)
 	return 0;
 }
 
+/* An undecided run is its own exit status; a release may want it to fail, a pull request to pass. */
+static int parse_inconclusive(const char *arg, void *field, struct opt_err *err)
+{
+	static const struct {
+		const char *name;
+		enum bench_exit code;
+	} names[] = { { "pass", EXIT_PASS }, { "fail", EXIT_OVER_BUDGET }, { "warn", EXIT_INCONCLUSIVE } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(arg, names[i].name)) {
+			*(enum bench_exit *)field = names[i].code;
+			return 0;
+		}
+	snprintf(err->msg, sizeof(err->msg), "not one of pass, fail, warn");
+	return -EINVAL;
+}
+
 #define AT(f) offsetof(struct run_args, c.f)
 
 static const struct opt run_opts[] = {
 	{ "arms", 0, OPT_LIST, AT(arms), "A,B",
 	  "what to compare (default off,off2,full; off and off2 are always there)", 0, 0, NULL },
 	{ "arm", 0, OPT_APPEND, AT(commands), "NAME=COMMAND",
-	  "another tracer as an arm; {disk} and {dev} are filled in; SIGINT stops it", 0, 0, NULL },
+	  "another tracer as an arm; {disk}, {dev} and {devt} (its number) are filled in; SIGINT stops it", 0, 0, NULL },
 	{ "arm-ready", 0, OPT_APPEND, AT(ready), "[NAME=]REGEX",
 	  "line of its output that says it is attached (default: wait --arm-delay)", 0, 0, NULL },
 	{ "arm-proof", 0, OPT_APPEND, AT(proof), "[NAME=]REGEX",
@@ -106,6 +123,9 @@ static const struct opt run_opts[] = {
 	{ "shard", 0, OPT_PARSE, AT(shard), "I/N",
 	  "only each Nth set, from the Ith: one part of a run over N machines (merge puts them together)", 0, 0,
 	  parse_shard },
+	{ "inconclusive", 0, OPT_PARSE, AT(inconclusive), "WORD",
+	  "exit status of a whole run that is undecided: pass (0), fail (1) or warn (3, default); its verdict stays what it is",
+	  0, 0, parse_inconclusive },
 	{ "seed", 0, OPT_U64, AT(seed), "N",
 	  "order of the arms (default random; it is in every result)", 1, 0x1p53, NULL },
 	{ "max-steal", 0, OPT_DOUBLE, AT(max_steal_pct), "PCT",
@@ -138,6 +158,7 @@ const struct run_config run_config_default = {
 	.rounds = { 8, 32 },
 	.budget = 5,
 	.max_steal_pct = 1,
+	.inconclusive = EXIT_INCONCLUSIVE,
 	.fio = "fio",
 	.sysbench = "sysbench",
 	.state_dir = "/run/iopath-bench",

@@ -80,6 +80,12 @@ static void add_figures(struct set_state *s, unsigned int arm, const struct cell
 		f->tracer_rss_bytes = c->tracer.peak_rss_bytes;
 }
 
+static void add_steal(struct set_state *s, const struct pass_result *r)
+{
+	s->out.steal_ns += (double)r->cpu.steal_ns;
+	s->out.cpu_ns += (double)r->cpu.window_ns * r->cpu.nr;
+}
+
 static void note_arm_fault(struct set_state *s, struct phase *p, unsigned int arm,
 			   const struct cell *c)
 {
@@ -226,6 +232,8 @@ static int one_cell(struct set_state *s, struct phase *p, const struct past_cell
 	if (*ret_valid) {
 		table_put(&p->table, arm, &cell);
 		add_figures(s, arm, &cell);
+		add_steal(s, &cell.saturation);
+		add_steal(s, &cell.fixed);
 	} else {
 		snprintf(s->last_fault, sizeof(s->last_fault), "%.60s: %.180s",
 			 s->c->arms->v[arm].name, cell.fault);

@@ -350,6 +350,8 @@ int run_bench(const struct run_config *c, struct why *why)
 		/* first take down, then write: a full disk must not keep a loop device alive */
 		undo_all(&r.undo, run_say_cleanup);
 		code = finish(&r, err, why);
+		if (!err && code == EXIT_INCONCLUSIVE)
+			code = c->inconclusive;
 		progress_say(&r.progress, "results in %s%s%s", r.in.out,
 			     err == -EINTR ? "; to go on: iopath-bench run --resume " : "",
 			     err == -EINTR ? r.in.out : "");

@@ -19,6 +19,7 @@ struct run_config {
 	bool rounds_set;
 	double budget, max_steal_pct;
 	const char *out, *history, *iopath, *fio, *sysbench, *uring, *workload_dir, *state_dir;
+	enum bench_exit inconclusive;	/* of a whole run that is undecided */
 	bool tune;
 	bool no_attribution;
 	bool quick, long_cells;

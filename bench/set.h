@@ -72,6 +72,7 @@ struct arm_figures {
 };
 
 struct set_outcome {
+	double steal_ns, cpu_ns;	/* of the windows that count: what the hypervisor took, of how much */
 	struct decision decision[ARM_MAX][METRIC_NR];
 	bool confirmed[ARM_MAX][METRIC_NR];	/* a FAIL that fresh rounds repeated */
 	char reason[ARM_MAX][256];		/* why an arm has no figures, or "" */

@@ -31,6 +31,7 @@ static void print_set_head(const struct report *r, const struct report_set *s, F
 {
 	const struct set_outcome *o = &s->outcome;
 	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
+	json_t *pmu = json_object_get(json_object_get(r->header, "meters"), "pmu");
 	char text[48], rate[320];
 
 	view_interval(aa, text, sizeof(text));
@@ -39,6 +40,10 @@ static void print_set_head(const struct report *r, const struct report_set *s, F
 	if (isfinite(aa->loss.upper) && aa->rounds)
 		fprintf(f, " floor %.1f%%", (aa->loss.upper - aa->loss.lower) / 2);
 	fprintf(f, " %s", aa->verdict == VERDICT_INVALID ? "INVALID" : "ok");
+	if (json_is_boolean(pmu))
+		fprintf(f, " pmu=%s", json_is_true(pmu) ? "yes" : "no");
+	if (o->cpu_ns > 0)
+		fprintf(f, " steal=%.1f%%", 100 * o->steal_ns / o->cpu_ns);
 	view_rate(o, rate, sizeof(rate));
 	if (o->capacity_iops > 0)
 		fprintf(f, "  off %.0f IOPS, %s", o->capacity_iops, rate);

@@ -30,6 +30,7 @@ TEST(bad_input_is_one_line_and_the_right_code)
 		{ "--device lab:nvme;reboot", EXIT_USAGE, "not lab:DISK" },
 		{ "--device /dev/null --arms off,off2", EXIT_USAGE, "no block device, directory or file" },
 		{ "--rounds 9:3", EXIT_USAGE, "9:3" },
+		{ "--inconclusive maybe", EXIT_USAGE, "not one of pass, fail, warn" },
 		{ "--budget 0", EXIT_USAGE, "--budget" },
 		{ "--quick --long", EXIT_USAGE, "--long" },
 		{ "--shard 0/2", EXIT_USAGE, "--shard 0/2: not I/N" },
