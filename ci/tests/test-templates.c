@@ -81,6 +81,7 @@ static const char fake_make[] =
 	"[ \"$1\" != gate ] || { mkdir -p build/gate && cp \"$PLACE/raw.jsonl\" build/gate &&\n"
 	"	\"$GATE\" decide --raw build/gate/raw.jsonl --budget \"$TREE/ci/budget.ini\" --baseline none --out build/gate; } || exit\n"
 	"[ \"$1\" != lab-truth ] || { mkdir -p build/truth && touch build/truth/verdicts; }\n"
+	"[ \"$1\" != fuzz ] || { mkdir -p build/fuzz/found && touch build/fuzz/found/x; }\n"
 	"[ \"$1\" != results-truth ] || { mkdir -p results && touch results/truth.md; exit 0; }\n"
 	"exit $STATUS\n";
 
@@ -211,7 +212,7 @@ static void note_asked(const struct service *s, json_t *job, int status, const c
 }
 
 /* What comes on top of that each night. */
-static const char nightly[] = "lab-truth KERNELS=5.10 6.1 6.12 7.2 6.1\nresults-truth 6.1\n";
+static const char nightly[] = "lab-truth KERNELS=5.10 6.1 6.12 7.2 6.1\nresults-truth 6.1\nfuzz FUZZ_TIME=900 6.1\n";
 
 /* `part TARGET` of .ci/run, as the fake make notes them; ci/lab/kernels has the gate's kernel. */
 TEST(jobs_ask_make_for_what_ci_run_does)
