@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whole runs whose tracers fail, show nothing or meddle: none of that is a low cost. */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "bench/attribution.h"
 #include "bench/file.h"
 #include "bench/stop.h"
 #include "bench/tests/bench-run.h"
@@ -180,5 +182,83 @@ TEST(events_of_every_hook_are_counted)
 	close(io.out_fd);
 }
 
+/* ---- what BPF programs take ---- */
+
+static const struct bpf_program *of_id(const struct bpf_programs *p, uint32_t id)
+{
+	for (unsigned int i = 0; i < p->nr; i++)
+		if (p->v[i].id == id)
+			return &p->v[i];
+	return NULL;
+}
+
+/* Programs loaded since @before, and how many of them have a time: somebody keeps the statistics on. */
+static unsigned int count_new(const struct bpf_programs *before, unsigned int *ret_timed, bool *ret_others)
+{
+	struct bpf_programs now;
+	unsigned int nr = 0;
+
+	if (bpf_programs_take(&now))
+		return 0;
+	for (unsigned int i = 0; i < now.nr; i++) {
+		const struct bpf_program *was = of_id(before, now.v[i].id);
+
+		*ret_others |= was && was->run_ns != now.v[i].run_ns;
+		nr += !was;
+		*ret_timed += !was && now.v[i].run_ns;
+	}
+	bpf_programs_free(&now);
+	return nr;
+}
+
+static bool has_attribution(void)
+{
+	return count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"attribution\"") > 0;
+}
+
+/* The kernel's statistics cost 50 ns a call: off while cells are measured, on in the pass behind them. */
+TEST(statistics_of_bpf_are_on_in_the_attribution_alone)
+{
+	unsigned int seen = 0, timed = 0, timed_in_cells = 0;
+	struct bpf_programs before;
+	bool others = false;
+	struct bench_run r;
+	struct child_end end;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	if (bpf_programs_take(&before))
+		TEST_SKIP("may not list BPF programs");
+	unlink(fmt("%s/out/results.jsonl", base));
+	r = run_new("--arms off,off2,block --rounds 1:1 --window 300ms --max-steal 100 --workload uring-randread-qd1");
+	run_start(&r);
+	while (child_wait(&r.child, 20 * NS_PER_MS, true, &end) == -ETIME) {
+		unsigned int n = count_new(&before, &timed, &others);
+
+		/* the last cell is on disk before the attribution begins */
+		if (nr_cells() < 3)
+			timed_in_cells = timed;
+		seen = n > seen ? n : seen;
+	}
+	r.status = end.status;
+	file_read(fmt("/proc/self/fd/%d", r.out_fd), &r.text);
+	bpf_programs_free(&before);
+	if (!seen || others) {
+		run_free(&r);
+		TEST_SKIP(others ? "somebody else has the statistics on" : "no BPF program can be loaded here");
+	}
+	if (timed_in_cells || !timed || !has_attribution())
+		show(&r);
+	ASSERT_EQ(timed_in_cells, 0);
+	ASSERT_TRUE(timed > 0);
+	ASSERT_TRUE(has_attribution());
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"programs\":[]"), 0);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"run_time_ns\":") >= 1);
+	check_files("summary");
+	run_free(&r);
+	expect_clean();
+}
+
 TEST_MAIN("test-bench-tracers", T(events_of_every_hook_are_counted), T(an_arm_that_shows_no_event_is_invalid),
-	  T(an_arm_that_switches_the_scheduler_is_invalid), T(a_tracer_that_does_not_trace_is_invalid))
+	  T(an_arm_that_switches_the_scheduler_is_invalid), T(a_tracer_that_does_not_trace_is_invalid),
+	  T(statistics_of_bpf_are_on_in_the_attribution_alone))
