@@ -15,13 +15,15 @@
 #include "tracer/base/test.h"
 
 #define TIMEOUT_NS (120 * NS_PER_S)
+#define TEXT_MIN_DPX 90	/* nine pixels, in tenths: smaller is not read on a phone */
 
 static char place[64];
 static const char *browser;
 
 /*
  * Shows the report in a frame of each width. Of each it says: the frame's width, that of
- * what is in it, and how many plots are whole inside it, of all.
+ * what is in it, and how many plots are whole inside it, of all; and how small the smallest
+ * text is, in tenths of a pixel.
  */
 static const char frame[] =
 	"<!DOCTYPE html><html><body><script>\n"
@@ -31,12 +33,16 @@ static const char frame[] =
 	" if (!width) { document.body.textContent = 'laid out ' + out.join(' ') + ' end'; return; }\n"
 	" f.style.cssText = 'border:0;height:800px;width:' + width + 'px';\n"
 	" f.onload = function () {\n"
-	"  var page = f.contentDocument, whole = 0, plots = page.querySelectorAll('svg');\n"
+	"  var page = f.contentDocument, whole = 0, small = 999, plots = page.querySelectorAll('svg');\n"
 	"  plots.forEach(function (p) {\n"
 	"   var b = p.getBoundingClientRect();\n"
 	"   whole += b.width > 150 && b.height > 40 && b.left >= 0 && b.right <= width;\n"
+	"   var scale = p.getScreenCTM().a, view = f.contentWindow;\n"
+	"   p.querySelectorAll('text').forEach(function (t) {\n"
+	"    small = Math.min(small, parseFloat(view.getComputedStyle(t).fontSize) * scale);\n"
+	"   });\n"
 	"  });\n"
-	"  out.push([width, page.documentElement.scrollWidth, whole, plots.length].join(','));\n"
+	"  out.push([width, page.documentElement.scrollWidth, whole, plots.length, Math.floor(small * 10)].join(','));\n"
 	"  f.remove();\n"
 	"  next();\n"
 	" };\n"
@@ -145,10 +151,13 @@ TEST(nothing_is_cut_off_from_a_phones_width_up)
 	p = dom ? strstr(dom, "laid out ") : NULL;
 	ASSERT_TRUE(p != NULL);
 	for (p = p ? strchr(p + 5, ' ') : NULL; p; p = strchr(p + 1, ' ')) {
-		unsigned int width, content, whole, plots;
+		unsigned int width, content, whole, plots, small;
 
-		if (sscanf(p, " %u,%u,%u,%u", &width, &content, &whole, &plots) != 4)
+		if (sscanf(p, " %u,%u,%u,%u,%u", &width, &content, &whole, &plots, &small) != 5)
 			break;
+		if (small < TEXT_MIN_DPX)
+			printf("    at %u: text of %.1f px\n", width, small / 10.);
+		ASSERT_TRUE(small >= TEXT_MIN_DPX);
 		ASSERT_TRUE(content <= width);
 		ASSERT_EQ(whole, plots);
 		ASSERT_EQ(plots, 2 * 5);
