@@ -104,9 +104,9 @@ plug_is_g2i()
 	[ $((got > want ? got - want : want - got)) -le $((want / 50 + 20000)) ] || fail "g2i: $got ns, the kernel's events say $want"
 	got=$(sum plug "$rows"' operation("read"; "io_uring") | means | .g2i | floor')
 	[ $((got > want ? got - want : want - got)) -le $((want / 50 + 20000)) ] || fail "g2i of the operation: $got ns, the kernel's events say $want"
-	# and in no other: the disk takes 20 us
+	# and in no other: the disk takes 20 us, and the fifteen that end with it their time on the one processor
 	for got in $(sum plug "$rows"' device("'$disk'"; "read") | means | del(.total, .g2i) | to_entries[] | "\(.key):\(.value | floor)"'); do
-		[ ${got#*:} -le 42000 ] || fail "$got ns, wanted 40 us at most"
+		[ ${got#*:} -le $([[ $got == device:* ]] && echo 80000 || echo 20000) ] || fail "$got ns, wanted less"
 	done
 	whole plug
 }

@@ -103,20 +103,27 @@ start_by_readahead()
 	whole ahead
 }
 
+# made_of FS: on $dev, mounted, and nothing that it does by itself later
+made_of()
+{
+	local how=-f
+	null t0 memory_backed=1 || return
+	[ $1 != ext4 ] || how='-F -E lazy_itable_init=0,lazy_journal_init=0'
+	mkfs.$1 -q $how $dev >/dev/null && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt
+}
+
 # The kernel reads ahead of who reads a file from its begin to its end: each page is read once, for a call of the reader's.
 start_by_reading_ahead()
 {
-	local fs force
+	local fs
 	for fs in ext4 xfs btrfs; do
-		null t0 memory_backed=1 || return
-		force=-f
-		[ $fs != ext4 ] || force=-F
-		mkfs.$fs -q $force $dev >/dev/null && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt || return
+		made_of $fs || return
 		# its files have a device number of their own, which is known when it is mounted
 		[ $fs != btrfs ] || trace_opts="--tier full --dev $dev --threshold 1ns"
 		$tmp/known-count --target $tmp/mnt/f --contiguous --op write --count 509 --fsync-every 509 >/dev/null
-		# what the file system must know of the file is in memory then
+		# what the file system must know of the file is in memory then, and what it has to write is on the disk
 		$tmp/known-count --target $tmp/mnt/f --contiguous --cold --count 509 >/dev/null
+		sync -f $tmp/mnt
 		traced ra-$fs $tmp/known-count --target $tmp/mnt/f --contiguous --cold --count 509
 		umount $tmp/mnt
 		same "$fs: calls" "$(operations ra-$fs read syscall count)" 509
@@ -134,12 +141,9 @@ start_by_reading_ahead()
 # Written back by a thread of the kernel's: it is the file's, and whose who wrote to it.
 start_by_writeback()
 {
-	local fs force
+	local fs
 	for fs in ext4 xfs btrfs; do
-		null t0 memory_backed=1 || return
-		force=-f
-		[ $fs != ext4 ] || force=-F
-		mkfs.$fs -q $force $dev >/dev/null && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt || return
+		made_of $fs || return
 		[ $fs != btrfs ] || trace_opts="--tier full --dev $dev --threshold 1ns"
 		sync -f $tmp/mnt
 		start wb-$fs || return
@@ -193,6 +197,25 @@ the_slow_ones_alone()
 	same "all of them" $(($(covered lat operations.too_short) + $(operations lat read syscall count))) 312
 	same "requests, all of them" $(($(covered lat requests.too_short) + $(requests lat ${slow#/dev/} read count) + $(requests lat $disk read count))) 312
 	whole lat
+}
+
+# Eight tasks that sync: a flush waits for the one that is under way, then takes as long as that. In virtual time they
+# would all sync at once, and share one.
+serialised_flushes_are_told()
+{
+	local quiet
+	null t0 memory_backed=1 cache_size=16 completion_nsec=2000000 || return
+	trace_opts="--tier block --dev $dev --anomalies --anomaly-window 500ms"
+	start flush || return
+	fio_on $dev --rw=randwrite --fsync=1 --number_ios=100 >/dev/null
+	sleep 1
+	quiet=$(sum_now flush FLUSH_SERIALISED)
+	fio_on $dev --rw=randwrite --fsync=1 --number_ios=100 --numjobs=8 >/dev/null
+	stop flush
+	same "before there were several" "$quiet" 0
+	at_least "FLUSH_SERIALISED" "$(sum flush .anomalies.FLUSH_SERIALISED)" 1
+	same "whose" "$(of flush FLUSH_SERIALISED .subject.name | sort -u)" $disk
+	whole flush
 }
 
 # By a thread of the kernel's that looks for requests, and completed by who polls, on a driver with interrupts and queues to poll.
@@ -310,5 +333,5 @@ start_by_bios_of_md()
 	whole md
 }
 
-starts="start_by_the_journal start_by_bios_of_md start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_writeback start_by_polling_on_nvme the_slow_ones_alone kinds_can_be_asked_for
+starts="start_by_the_journal start_by_bios_of_md start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_writeback start_by_polling_on_nvme the_slow_ones_alone serialised_flushes_are_told kinds_can_be_asked_for
 	start_by_linked_requests start_by_polled_requests start_by_calls_that_sync"
