@@ -39,14 +39,22 @@ static int program_info(const struct bpf_program *prog, struct bpf_prog_info *in
 	return bpf_obj_get_info_by_fd(bpf_program__fd(prog), info, &len);
 }
 
-void session_cost(const struct session *s, struct session_cost *ret)
+/* Asked for once: maps have all of theirs from the begin, and reports come each second. */
+static u64 maps_memory(struct session *s)
 {
 	struct bpf_map *map;
+
+	if (!s->maps_bytes)
+		bpf_object__for_each_map(map, s->object.obj)
+			s->maps_bytes += map_memory(bpf_map__fd(map));
+	return s->maps_bytes;
+}
+
+void session_cost(struct session *s, struct session_cost *ret)
+{
 	u64 stood_in = 0;
 
-	*ret = (struct session_cost){ .nr_programs = s->nr_programs };
-	bpf_object__for_each_map(map, s->object.obj)
-		ret->maps_bytes += map_memory(bpf_map__fd(map));
+	*ret = (struct session_cost){ .nr_programs = s->nr_programs, .maps_bytes = maps_memory(s) };
 	for (int p = 0; p < NR_POINTS; p++) {
 		struct bpf_prog_info info;
 

@@ -18,6 +18,7 @@ struct session {
 	struct bpf_link *links[NR_POINTS];
 	struct bpf_program *programs[NR_POINTS];
 	u32 nr_programs;
+	u64 maps_bytes;	/* 0: not asked for yet */
 	struct stand_ins stand_ins;
 	u32 nr_shards;
 	bool has_ops;	/* rows of operations: from tier vfs */

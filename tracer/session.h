@@ -99,7 +99,7 @@ struct session_cost {
 	u64 recursion_misses;	/* times that a program was skipped, and nothing ran instead */
 	u32 nr_programs;
 };
-void session_cost(const struct session *s, struct session_cost *ret);
+void session_cost(struct session *s, struct session_cost *ret);
 
 /* Figures of program @i < nr_programs; -ENOENT past the end. */
 struct session_program {
