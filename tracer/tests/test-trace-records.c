@@ -468,7 +468,7 @@ TRACE_TEST(the_slowest_of_a_run)
  */
 TRACE_TEST(the_slowest_of_each_interval)
 {
-	enum { INTERVALS = 3 };
+	enum { INTERVALS = 3, READS = 101, LINES = READS + 2 + 1 /* all of them, the slowest, the interval */ };
 	const char *why = need_loop();
 	struct trace t = {};
 
@@ -483,10 +483,10 @@ TRACE_TEST(the_slowest_of_each_interval)
 		for (size_t k = 1; k <= INTERVALS; k++) {
 			struct proc p = {};
 
-			check_same("status", proc_line(&p, "known-count --target %s --count 101 --direct", loop.path), 0);
+			check_same("status", proc_line(&p, "known-count --target %s --count %d --direct", loop.path, READS), 0);
 			proc_free(&p);
 			proc_signal(&t.proc, SIGUSR1);
-			check_true("an interval is told", trace_wait_lines(&t, 1 + 3 * k, 5000));
+			check_true("an interval is told", trace_wait_lines(&t, 1 + LINES * k, 5000));
 		}
 		if (trace_end(&t, SIGINT))
 			json_array_foreach(t.lines, i, line) {
