@@ -356,6 +356,24 @@ static void read_row(struct session *s, u32 row, struct stats_row *r)
 	}
 }
 
+#define MAY_WRAP (1u << 30)
+
+bool session_may_wrap(const struct session *s, const struct stats *st)
+{
+	for (u32 row = 0; row < NR_ROWS; row++) {
+		u64 count = st->rows[row] ? 0 - st->rows[row]->c.count : 0;
+
+		if (!row_used(s, row))
+			continue;
+		for (u32 shard = 0; shard < s->nr_shards; shard++)
+			count += stats_row_is_block(row) ? s->blocks[shard * NR_BLOCK_ROWS + row].c.count :
+							   op_stats(s, shard, row)->c.count;
+		if (count > MAY_WRAP)
+			return true;
+	}
+	return false;
+}
+
 int session_read(struct session *s, struct stats *st)
 {
 	st->nr_shards = s->nr_shards;

@@ -94,6 +94,12 @@ int session_in_flight(struct session *s, u64 *ret_requests, u64 *ret_operations)
 /* Take in what the programs counted since the last call. -ENOMEM. */
 int session_read(struct session *s, struct stats *st);
 
+/*
+ * Buckets of histograms have 32 bits. Has a row counted so much since @st was
+ * read that one could wrap soon? Costs far less than to read.
+ */
+bool session_may_wrap(const struct session *s, const struct stats *st);
+
 struct session_cost {
 	u64 maps_bytes;		/* as the kernel accounts them */
 	u64 recursion_misses;	/* times that a program was skipped, and nothing ran instead */
