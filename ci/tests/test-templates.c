@@ -214,14 +214,15 @@ static void note_asked(const struct service *s, json_t *job, int status, const c
 /* What comes on top of that each night. */
 static const char nightly[] = "lab-truth KERNELS=5.10 6.1 6.12 7.2 6.1\nresults-truth 6.1\nfuzz FUZZ_TIME=900 6.1\n";
 
-/* `part TARGET` of .ci/run, as the fake make notes them; ci/lab/kernels has the gate's kernel. */
+/* `part TARGET` or `finish TARGET` of .ci/run, as the fake make notes them; ci/lab/kernels has the gate's kernel. */
 TEST(jobs_ask_make_for_what_ci_run_does)
 {
 	_cleanup_fclose_ FILE *f = fopen(".ci/run", "re");
 	char once[512] = "", want[2048], line[256], target[64];
 
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "part %63s", target) == 1 && !strchr(target, '(')) {
+		if ((sscanf(line, "part %63s", target) == 1 || sscanf(line, "finish %63s", target) == 1) &&
+		    !strchr(target, '(')) {
 			size_t len = strlen(once);
 
 			snprintf(once + len, sizeof(once) - len, "%s 6.1\n", target);
