@@ -102,7 +102,7 @@ test: deps
 	$(Q)$(MAKE) run-tests
 
 run-tests: test-programs
-	$(Q)ci/run-tests $(addprefix $(O)/,$(TESTS))
+	$(Q)ci/run-tests $(addprefix $(O)/,$(filter-out $(TESTS_BESIDE),$(TESTS))) -- $(addprefix $(O)/,$(TESTS_BESIDE))
 
 # Every header must compile alone.
 HEADERS = $(sort $(wildcard tracer/*.h tracer/base/*.h bench/*.h) bpf/wire.h)

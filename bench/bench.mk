@@ -177,6 +177,8 @@ BENCH_TESTS := test-bench-arm test-bench-browser test-bench-cell test-bench-cloc
 	test-bench-fio test-bench-guard test-bench-input test-bench-proc test-bench-spec test-bench-uring test-bench-verdict test-bench-view test-bench-write \
 	test-bench-workload
 TESTS += $(BENCH_TESTS)
+# Their runs are of a fio that only waits; what they set on the machine is set by none of the others.
+TESTS_BESIDE := test-bench-own test-bench-scripts test-bench-sysbench test-bench-stop test-bench-tune
 test-bench-fuzz_EXTRA := bench/fuzz/target.c
 BENCH_RUN_TESTS := test-bench-clock test-bench-input test-bench-make test-bench-tune test-bench-device test-bench-own test-bench-rate test-bench-run test-bench-scripts test-bench-stop test-bench-sysbench test-bench-tracers test-bench-uring test-bench-write
 $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/canned.c bench/tests/schema.c $(value $(t)_EXTRA) \
