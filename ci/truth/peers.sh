@@ -111,9 +111,9 @@ peer_cache_numbers_of_each_file_system()
 peer_driver_point_of_the_last_in_a_batch()
 {
 	traced batch $tmp/known-count --target $LAB_DISK_NVME --direct --count 320 --engine io_uring --depth 16 --batch 16
-	same "requests" "$(requests batch nvme0n1 read count)" 320
-	same "requests in driver" "$(requests batch nvme0n1 read stages.driver.count)" 320
-	same "requests in complete" "$(requests batch nvme0n1 read stages.complete.count)" 320
+	same "requests" "$(requests batch ${LAB_DISK_NVME#/dev/} read count)" 320
+	same "requests in driver" "$(requests batch ${LAB_DISK_NVME#/dev/} read stages.driver.count)" 320
+	same "requests in complete" "$(requests batch ${LAB_DISK_NVME#/dev/} read stages.complete.count)" 320
 	whole batch
 }
 
@@ -128,7 +128,7 @@ peer_scsi_request_by_a_scaled_offset()
 # rq_qos hooks are not called on a disk without a policy: zero-trace and huatuo then tie nothing.
 peer_blind_without_a_qos_policy()
 {
-	echo 0 2>/dev/null >/sys/block/nvme0n1/queue/wbt_lat_usec
+	echo 0 2>/dev/null >/sys/block/${LAB_DISK_NVME#/dev/}/queue/wbt_lat_usec
 	traced qos $tmp/known-count --target $LAB_DISK_NVME --direct --count 223 --op write
 	same "writes tied to a request" "$(operations qos write syscall stages.device.count)" 223
 	same "bios outside of operations" "$(covered qos untied_bios)" 0
@@ -139,7 +139,7 @@ peer_blind_without_a_qos_policy()
 peer_bytes_are_always_0()
 {
 	traced bytes $tmp/known-count --target $LAB_DISK_NVME --direct --count 101 --size 64k
-	same "bytes of the requests" "$(requests bytes nvme0n1 read bytes)" $((101 * 65536))
+	same "bytes of the requests" "$(requests bytes ${LAB_DISK_NVME#/dev/} read bytes)" $((101 * 65536))
 }
 
 # A bio-based level is invisible to most, and hides who began (dm-crypt).
@@ -265,7 +265,7 @@ peer_junk_instead_of_what_was_done()
 {
 	traced junk dd if=$LAB_DISK_NVME of=/dev/null bs=8192 count=37 skip=1000 iflag=direct
 	jq -c 'select(.type == "slow") | [.comm, .device, .sector, .bytes]' $tmp/junk.json >$tmp/junk.got
-	jq -cn 'range(37) | ["dd", "nvme0n1", 16000 + 16 * ., 8192]' >$tmp/junk.want
+	jq -cn --arg disk "${LAB_DISK_NVME#/dev/}" 'range(37) | ["dd", $disk, 16000 + 16 * ., 8192]' >$tmp/junk.want
 	cmp -s $tmp/junk.got $tmp/junk.want || fail "records: $(diff $tmp/junk.got $tmp/junk.want | head -n 3 | tr '\n' ' ')"
 	same "times that cannot be" "$(jq -s '.[-1].window_ns as $w |
 		map(select(.type == "slow" and (.total_ns <= 0 or .total_ns > $w))) | length' $tmp/junk.json)" 0
@@ -313,8 +313,8 @@ peer_io_of_the_disk_on_a_partition()
 	fio_on ${nvme}p2 --number_ios=37 --size=16m >/dev/null
 	fio_on $nvme --number_ios=41 >/dev/null
 	stop part
-	same "requests" "$(requests part nvme0n1 read count)" 109
-	same "devices" "$(sum part '[.devices[] | select(any(.ops[]; .count > 0)) | .name] | join(" ")')" nvme0n1
+	same "requests" "$(requests part ${LAB_DISK_NVME#/dev/} read count)" 109
+	same "devices" "$(sum part '[.devices[] | select(any(.ops[]; .count > 0)) | .name] | join(" ")')" ${LAB_DISK_NVME#/dev/}
 	trace_opts="--tier block --dev ${nvme}p1"
 	if $iopath trace $trace_opts --duration 1ms 2>&1 | grep -q "does not tell partitions apart"; then
 		skip "a partition alone: not on this kernel"
@@ -323,7 +323,7 @@ peer_io_of_the_disk_on_a_partition()
 		fio_on ${nvme}p1 --number_ios=31 --size=16m >/dev/null
 		fio_on $nvme --number_ios=41 >/dev/null
 		stop one
-		same "requests of the partition" "$(requests one nvme0n1 read count)" 31
+		same "requests of the partition" "$(requests one ${LAB_DISK_NVME#/dev/} read count)" 31
 	fi
 	delpart $nvme 1 && delpart $nvme 2
 }
