@@ -203,9 +203,12 @@ static __always_inline void done_stamps(struct request *rq, struct rq_slot *r, s
 	d->s.h = r->h;
 	d->s.e = r->e;
 	d->requeues = r->requeues;
-	if (!cfg.kernel_d)
+	if (!cfg.kernel_d) {
 		d->s.d = r->d;
-	else if (d->s.g) {
+		/* for the bio that was put before those of an inserted request that is when it was */
+		if (r->joined && d->s.i && d->s.i < d->s.g)
+			d->s.i = d->s.g;
+	} else if (d->s.g) {
 		/* of an earlier life, whose end was not seen */
 		if (r->i < d->s.g)
 			d->s.i = 0;

@@ -43,6 +43,7 @@ static __always_inline void rq_slot_clear(struct rq_slot *r)
 	r->i = r->p = r->d = r->h = r->e = 0;
 	r->requeues = 0;
 	r->requeued = 0;
+	r->joined = 0;
 	r->bio = 0;
 }
 
@@ -104,6 +105,8 @@ static __always_inline int on_issue(struct request *rq)
 	if (r->d)
 		return 0;
 	r->d = bpf_ktime_get_ns();
+	if (r->bio && r->bio != address(rq->bio))
+		r->joined = 1;
 	r->bio = address(rq->bio);
 	r->bop = BOP_OTHER;
 	bop = bop_of(rq->cmd_flags);

@@ -129,7 +129,8 @@ struct rq_slot {
 	u64 h;	/* handed to the device */
 	u64 e;	/* the completion interrupt */
 	u32 requeues;
-	u8 requeued;	/* since it was last issued */
+	u8 requeued : 1; /* since it was last issued */
+	u8 joined : 1;	 /* its first bio is not the one that it was inserted with */
 	u8 bop;
 	u16 hctx;
 	/* when it was issued */

@@ -181,6 +181,27 @@ critical_path_of_a_queue_of_one()
 			(.stages.device | near(\$ms) | not))] | length" $tmp/critical.json)" 0
 }
 
+# A bio is put before that of a request which waits in the scheduler: it is younger than the request's insertion, and that is no disorder.
+front_merge_into_an_inserted_request()
+{
+	null t0 hw_queue_depth=1 completion_nsec=$((300 * ms)) && echo mq-deadline >/sys/block/$disk/queue/scheduler &&
+		echo 64 >/sys/block/$disk/queue/nr_requests || return
+	trace_opts="--tier full --dev $dev --threshold 1ns"
+	start front || return
+	local at
+	# one in the device, one that waits for its tag, one in the scheduler, and the one before that
+	for at in 9000 7000 5001 5000; do
+		dd if=$dev of=/dev/null bs=4k count=1 skip=$at iflag=direct 2>/dev/null &
+		sleep 0.05
+	done
+	sleep 2
+	stop front
+	same "requests" "$(requests front $disk read count)" 3
+	same "merged bios" "$(requests front $disk read merged_bios)" 1
+	same "reads" "$(operations front read syscall count)" 4
+	same "lost" "$(lost front)" 0
+}
+
 # io.max holds bios back before they get a request.
 io_max_is_q2g()
 {
@@ -216,4 +237,4 @@ dm_delay_is_its_own_level()
 
 delays="null_blk_time_is_device scsi_debug_time_is_device tag_wait_is_q2g tag_wait_of_io_uring_is_q2g tag_wait_of_libaio_is_q2g mq_deadline_under_load_is_i2d
 	bfq_under_load_is_i2d plug_is_g2i cpu_hog_is_wakeup_or_offcpu dirty_limit_is_throttle io_max_is_q2g
-	blkio_throttle_is_q2g critical_path_of_a_queue_of_one dm_delay_is_its_own_level"
+	blkio_throttle_is_q2g front_merge_into_an_inserted_request critical_path_of_a_queue_of_one dm_delay_is_its_own_level"
