@@ -30,11 +30,33 @@ static const char bad_tracers[] =
 	"esac\n"
 	"while :; do sleep .05; done\n";
 
+/* An arm, and what is said of it. */
+struct invalid {
+	const char *arm, *says;
+};
+
+/* The run came to its end, without a figure for these. */
+static void expect_invalid(const struct bench_run *r, const struct invalid *t, size_t nr)
+{
+	json_t *v = verdict();
+
+	ASSERT_EQ(r->status, EXIT_ENVIRONMENT);
+	for (size_t i = 0; i < nr; i++) {
+		ASSERT_STR(cell_verdict(v, t[i].arm, "throughput_loss_pct"), "INVALID");
+		if (!strstr(r->text, t[i].says)) {
+			printf("    wanted %s\n", t[i].says);
+			show(r);
+		}
+		ASSERT_TRUE(strstr(r->text, t[i].says) != NULL);
+	}
+	check_files("summary");
+	expect_clean();
+	json_decref(v);
+}
+
 TEST(a_tracer_that_does_not_trace_is_invalid)
 {
-	static const struct {
-		const char *arm, *says;
-	} t[] = {
+	static const struct invalid t[] = {
 		{ "block", "no such tier" },
 		{ "vfs", "ended by itself" },
 		{ "filemap", "no summary" },
@@ -42,7 +64,6 @@ TEST(a_tracer_that_does_not_trace_is_invalid)
 	};
 	struct bench_run r;
 	const char *path;
-	json_t *v;
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
@@ -54,33 +75,20 @@ TEST(a_tracer_that_does_not_trace_is_invalid)
 	add_words(&r, fmt("--iopath %s", path));
 	run_start(&r);
 	run_end(&r);
-	v = verdict();
-	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
-	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		ASSERT_STR(cell_verdict(v, t[i].arm, "throughput_loss_pct"), "INVALID");
-		if (!strstr(r.text, t[i].says))
-			show(&r);
-		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
-	}
-	check_files("summary");
-	expect_clean();
-	json_decref(v);
+	expect_invalid(&r, t, ARRAY_SIZE(t));
 	run_free(&r);
 }
 
 /* Whoever shows nothing has shown no cost. */
 TEST(an_arm_that_shows_no_event_is_invalid)
 {
-	static const struct {
-		const char *arm, *says;
-	} t[] = {
+	static const struct invalid t[] = {
 		{ "mute", "no line of output once it was ready" },
 		{ "blind", "no line of its output matches ^[0-9]+ events" },
 		{ "early", "ended by itself" },
 		{ "never", "before it was ready: cannot attach" },
 	};
 	struct bench_run r;
-	json_t *v;
 
 	NEEDS_ROOT_AND_LOOP();
 	r = run_new("--workload randread-4k-qd1 --quick --rounds 1:1 --window 200ms --arm-ready ^on --arm-proof good=^5 --arm-proof");
@@ -98,20 +106,8 @@ TEST(an_arm_that_shows_no_event_is_invalid)
 	add(&r, "good=trap 'echo 5 events on {disk}; exit' INT; echo on; while :; do sleep .05; done");
 	run_start(&r);
 	run_end(&r);
-	v = verdict();
-	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
-	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		ASSERT_STR(cell_verdict(v, t[i].arm, "throughput_loss_pct"), "INVALID");
-		if (!strstr(r.text, t[i].says)) {
-			printf("    wanted %s\n", t[i].says);
-			show(&r);
-		}
-		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
-	}
+	expect_invalid(&r, t, ARRAY_SIZE(t));
 	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"arm\":\"good\",\"phase\":\"main\",\"round\":0") >= 1);
-	check_files("summary");
-	expect_clean();
-	json_decref(v);
 	run_free(&r);
 }
 

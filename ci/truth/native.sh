@@ -35,6 +35,7 @@ test_trace_who() { own_tests; }
 test_trace_anomaly() { own_tests; }
 test_trace_stacks() { own_tests; }
 test_trace_records() { own_tests; }
+test_trace_tree() { own_tests; }
 test_trace_kinds() { own_tests; }
 test_trace_levels() { own_tests; }
 test_trace_stages() { own_tests; }
@@ -42,4 +43,4 @@ test_inflight() { own_tests; }
 test_top() { own_tests; }
 
 native='test_inflight test_top test_trace_stacks test_trace_cgroup test_trace_levels test_trace_place test_trace_stages
-	test_trace_by test_trace_kinds test_trace_cache test_trace_records test_trace_who test_trace_anomaly test_trace_filter'
+	test_trace_by test_trace_kinds test_trace_cache test_trace_records test_trace_tree test_trace_who test_trace_anomaly test_trace_filter'

@@ -245,3 +245,17 @@ int64_t loop_queue_number(const struct loop *l, const char *attribute)
 	err = sysfs_read(l->name, name, text, sizeof(text));
 	return err ? err : strtoll(text, NULL, 10);
 }
+
+int loop_queue_swap(const struct loop *l, const char *attribute, int64_t *number)
+{
+	int64_t was = loop_queue_number(l, attribute);
+	char name[64], text[24];
+	int err;
+
+	snprintf(name, sizeof(name), "queue/%s", attribute);
+	snprintf(text, sizeof(text), "%" PRId64, *number);
+	err = was < 0 ? (int)was : sysfs_write(l->name, name, text);
+	if (!err)
+		*number = was;
+	return err;
+}

@@ -50,5 +50,7 @@ int disk_stat_read(const char *name, struct disk_stat *ret);
 struct disk_stat disk_stat_since(const char *name, const struct disk_stat *before);
 /* queue/NAME as a number, or -errno. */
 int64_t loop_queue_number(const struct loop *l, const char *attribute);
+/* Sets it to *@number, which becomes what it was before: the device keeps it beyond the test. 0 or -errno. */
+int loop_queue_swap(const struct loop *l, const char *attribute, int64_t *number);
 
 #endif

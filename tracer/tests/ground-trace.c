@@ -242,6 +242,13 @@ json_t *trace_operation(const struct trace *t, const char *kind, const char *via
 	return find(json_at(t->summary, "operations"), "kind", kind, "via", via);
 }
 
+bool trace_is_slow(json_t *line)
+{
+	const char *type = text_at(line, "type");
+
+	return type && !strcmp(type, "slow");
+}
+
 json_t *trace_by_rows(const struct trace *t, const char *dim)
 {
 	char path[64];

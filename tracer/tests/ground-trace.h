@@ -55,6 +55,8 @@ const char *text_at(json_t *object, const char *path);
 json_t *trace_device(const struct trace *t, const char *device);
 json_t *trace_device_op(const struct trace *t, const char *device, const char *op);
 json_t *trace_operation(const struct trace *t, const char *kind, const char *via);
+/* Is it a record of something over the threshold? */
+bool trace_is_slow(json_t *line);
 /* Of --by: all rows of a dimension, and the one whose member is that text. */
 json_t *trace_by_rows(const struct trace *t, const char *dim);
 json_t *trace_by_row(const struct trace *t, const char *dim, const char *member, const char *value);

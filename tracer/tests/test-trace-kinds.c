@@ -48,7 +48,7 @@ TRACE_TEST(copies_inside_the_kernel)
 
 	if (why)
 		TEST_SKIP(why);
-	check_case("cp --reflink=never, by copy_file_range()");
+	check_case("cp --sparse=never, by copy_file_range()");
 	if (trace_command(&t, "--tier vfs --dev %s -- cp --sparse=never %s %s", loop.name, place_path("ext4/file"),
 			  place_path("ext4/copy"))) {
 		json_t *row = trace_operation(&t, "copy", "syscall");

@@ -309,16 +309,6 @@ TRACE_TEST(writeback_belongs_to_who_wrote)
 	place_umount("ext4");
 }
 
-static bool set_nomerges(const char *value)
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/block/%s/queue/nomerges", loop.name);
-	f = fopen(path, "we");
-	return f && fputs(value, f) >= 0 && !fclose(f);
-}
-
 /*
  * A request is whose first bio it has: what was allocated behind a stranger's
  * pages must not be merged into their request.
@@ -331,12 +321,13 @@ TRACE_TEST(writeback_of_the_command)
 	const char *why = need_files();
 	struct proc p = {};
 	char text[512];
+	int64_t nomerges = 2;
 	struct trace t;
 
 	if (why)
 		TEST_SKIP(why);
 	check_case("-- sh: buffered writes of a child, then syncfs");
-	check_true("no merges", set_nomerges("2"));
+	check_same("no merges", loop_queue_swap(&loop, "nomerges", &nomerges), 0);
 	proc_line(&p, "sync");
 	proc_free(&p);
 	proc_line(&p, "known-count --target %s --count %d --op write --contiguous", place_path("ext4/in/stranger"), M);
@@ -348,7 +339,7 @@ TRACE_TEST(writeback_of_the_command)
 		check_between("bytes written", number_at(trace_device_op(&t, loop.name, "write"), "bytes"), N * SIZE,
 			      (N + M / 2) * SIZE);
 	}
-	check_true("merges again", set_nomerges("0"));
+	check_same("merges as before", loop_queue_swap(&loop, "nomerges", &nomerges), 0);
 	trace_free(&t);
 	proc_free(&p);
 	place_umount("ext4");

@@ -65,13 +65,6 @@ static bool check_slow_line(json_t *line, int64_t nth, pid_t pid, const struct t
 	return fine;
 }
 
-static bool is_slow(json_t *line)
-{
-	const char *type = text_at(line, "type");
-
-	return type && !strcmp(type, "slow");
-}
-
 /* How many there are; the first that is wrong is told, not each. */
 static int64_t slow_lines(const struct trace *t, const struct told *told)
 {
@@ -82,7 +75,7 @@ static int64_t slow_lines(const struct trace *t, const struct told *told)
 	size_t i;
 
 	json_array_foreach(t->lines, i, line) {
-		if (!is_slow(line))
+		if (!trace_is_slow(line))
 			continue;
 		fine = fine && check_slow_line(line, nr, pid, told);
 		nr++;
@@ -97,7 +90,7 @@ static int64_t sum_of_lines(const struct trace *t, const char *member)
 	size_t i;
 
 	json_array_foreach(t->lines, i, line)
-		if (is_slow(line) && number_at(line, member) > 0)
+		if (trace_is_slow(line) && number_at(line, member) > 0)
 			sum += number_at(line, member);
 	return sum;
 }
@@ -222,7 +215,7 @@ TRACE_TEST(what_is_not_told_is_counted)
 		    " --engine io_uring --depth 64 --batch 32",
 		    loop.name, loop.path, MANY)) {
 		json_array_foreach(t.lines, i, line)
-			nr += is_slow(line);
+			nr += trace_is_slow(line);
 		check_same("slow lines and those lost",
 			   nr + number_at(t.summary, "coverage.lost.ring_full"), MANY);
 		check_device(&t, loop.name, "read", MANY, MANY * 512);
@@ -264,166 +257,6 @@ TRACE_TEST(samples)
 	sample_case("vfs", 1, 499);
 	sample_case("full", 10, 2003);
 	sample_case("block", 100, 2003);
-}
-
-/* One large write is one operation of several bios, each with its request; and where it was submitted. */
-TRACE_TEST(the_tree_of_a_record)
-{
-	enum { BIG = 8 << 20 };
-	const char *why = need_loop();
-	struct trace t;
-	json_t *line, *part;
-	size_t i, p;
-	int nr = 0;
-
-	if (why)
-		TEST_SKIP(why);
-	check_case("--threshold 1ns --kernel-stack, one write of 8 MiB");
-	if (trace_command(&t,
-			  "--tier vfs --dev %s --threshold 1ns --kernel-stack -- known-count --target %s --count 1 --size %d --op write --direct",
-			  loop.name, loop.path, BIG)) {
-		json_array_foreach(t.lines, i, line) {
-			json_t *tree = json_at(line, "tree"), *stack = json_at(line, "kernel_stack");
-			int64_t bytes = 0;
-
-			if (!is_slow(line))
-				continue;
-			nr++;
-			check_between("bios", number_at(line, "bios"), 2, 1000);
-			check_between("told", (int64_t)json_array_size(tree), 2, 8);
-			json_array_foreach(tree, p, part) {
-				bytes += number_at(part, "bytes");
-				check_text("op", text_at(part, "op"), "write");
-				check_text("device", text_at(part, "device"), loop.name);
-				check_same("status", number_at(part, "status"), 0);
-				check_between("device time", number_at(part, "stages.device"), 1,
-					      number_at(line, "total_ns"));
-			}
-			if (number_at(line, "bios") <= 8)
-				check_same("bytes of the requests", bytes, BIG);
-			check_between("frames of the stack", (int64_t)json_array_size(stack), 3, 32);
-			check_true("the stack is in the block layer",
-				   strstr(json_string_value(json_array_get(stack, 0)), "bio") != NULL);
-			check_text("stack of devices", text_at(line, "device_stack"), loop.name);
-			check_text("scheduler", text_at(line, "scheduler"), "none");
-			check_true("no error", json_is_null(json_at(line, "error")));
-		}
-		check_same("slow lines", nr, 1);
-	}
-	trace_free(&t);
-}
-
-/* Of KiB that a request may have; *@kb becomes what it was before, as the device keeps it beyond this test. */
-static bool change_max_sectors(const struct loop *l, int *kb)
-{
-	int now = *kb;
-	char path[64];
-	FILE *f;
-	bool changed;
-
-	snprintf(path, sizeof(path), "/sys/block/%s/queue/max_sectors_kb", l->name);
-	f = fopen(path, "r+e");
-	if (!f)
-		return false;
-	changed = fscanf(f, "%d", kb) == 1 && !fseek(f, 0, SEEK_SET) && fprintf(f, "%d", now) > 0;
-	return !fclose(f) && changed;
-}
-
-/* Of a record with requests one beside the other: it holds the last, adds up, and waits for no two at once. */
-static void check_critical(json_t *line)
-{
-	json_t *path = json_at(line, "critical_path"), *part, *stages;
-	int64_t sum = number_at(path, "outside_ns"), last_end = 0, last = 0, ns;
-	const char *name;
-	size_t i;
-
-	json_array_foreach(json_at(line, "tree"), i, part) {
-		int64_t end = number_at(part, "queued_ns");
-
-		json_object_foreach(json_at(part, "stages"), name, stages)
-			end += json_is_integer(stages) ? json_integer_value(stages) : 0;
-		if (end > last_end) {
-			last_end = end;
-			last = number_at(part, "request");
-		}
-	}
-	json_object_foreach(json_at(path, "stages"), name, stages) {
-		ns = json_integer_value(stages);
-		sum += ns;
-	}
-	check_same("sum of the path", sum, number_at(line, "total_ns"));
-	i = json_array_size(json_at(path, "requests"));
-	check_between("requests on it", (int64_t)i, 1, 8);
-	check_same("the last is on it", json_integer_value(json_array_get(json_at(path, "requests"), i - 1)), last);
-}
-
-/* Reads that the disk takes in eight pieces. */
-TRACE_TEST(the_critical_path_of_a_record)
-{
-	enum { READS = 53 };
-	static struct loop narrow = { .fd = -1 };
-	const char *why = loop_need(&narrow, 64 << 20);
-	struct trace t;
-	int64_t nr = 0;
-	int kb = 8;
-	json_t *line;
-	size_t i;
-
-	if (why)
-		TEST_SKIP(why);
-	check_case("eight requests at once");
-	if (!check_true("8 KiB a request", change_max_sectors(&narrow, &kb)))
-		return;
-	if (trace_command(&t, "--tier vfs --dev %s --threshold 1ns -- known-count --target %s --count %d --size 64k --direct",
-			  narrow.name, narrow.path, READS)) {
-		json_array_foreach(t.lines, i, line) {
-			if (!is_slow(line))
-				continue;
-			nr++;
-			check_same("requests", number_at(line, "requests"), 8);
-			check_critical(line);
-		}
-		check_same("lines", nr, READS);
-	}
-	check_true("as it was", change_max_sectors(&narrow, &kb));
-	trace_free(&t);
-}
-
-/* What a write asks for beyond itself. */
-TRACE_TEST(writes_with_fua)
-{
-	enum { WRITES = 41 };
-	static const struct {
-		const char *flags;
-		bool fua;
-	} rows[] = { { "direct,dsync", true }, { "direct", false } };
-	const char *why = need_loop();
-
-	if (why)
-		TEST_SKIP(why);
-	for (size_t r = 0; r < ARRAY_SIZE(rows); r++) {
-		int64_t nr = 0;
-		struct trace t;
-		json_t *line;
-		size_t i;
-
-		check_case("oflag=%s", rows[r].flags);
-		if (trace_command(&t, "--tier vfs --dev %s --threshold 1ns -- dd if=/dev/zero of=%s bs=4k count=%d oflag=%s",
-				  loop.name, loop.path, WRITES, rows[r].flags)) {
-			json_array_foreach(t.lines, i, line) {
-				json_t *bio = json_array_get(json_at(line, "tree"), 0);
-
-				if (!is_slow(line) || strcmp(text_at(line, "kind"), "write"))
-					continue;
-				nr++;
-				check_text("its bio", text_at(bio, "op"), "write");
-				check_true("fua", json_is_true(json_at(bio, "fua")) == rows[r].fua);
-				check_true("preflush", json_is_false(json_at(bio, "preflush")));
-			}
-			check_same("lines", nr, WRITES);
-		}
-		trace_free(&t);
-	}
 }
 
 /* Three of many, by a threshold of its own or by one that is given; each interval anew. */
@@ -505,6 +338,5 @@ TRACE_TEST(the_slowest_of_each_interval)
 	trace_free(&t);
 }
 
-TEST_MAIN("trace-records", T(the_tree_of_a_record), T(the_critical_path_of_a_record), T(writes_with_fua),
-	  T(the_slowest_of_a_run), T(the_slowest_of_each_interval), T(over_the_threshold), T(over_the_threshold_in_a_file),
+TEST_MAIN("trace-records", T(the_slowest_of_a_run), T(the_slowest_of_each_interval), T(over_the_threshold), T(over_the_threshold_in_a_file),
 	  T(what_is_not_told_is_counted), T(samples))
