@@ -51,6 +51,8 @@ iopath_SRC := \
 	tracer/trace-run.c \
 	tracer/json-line.c \
 	tracer/view-record.c \
+	tracer/view-record-json.c \
+	tracer/view-record-text.c \
 	tracer/inflight-task.c \
 	tracer/inflight.c \
 	tracer/main.c \
@@ -133,6 +135,8 @@ VIEW_SRC := \
 	tracer/record.c \
 	tracer/json-line.c \
 	tracer/view-record.c \
+	tracer/view-record-json.c \
+	tracer/view-record-text.c \
 	tracer/hist.c \
 	tracer/hook.c \
 	tracer/inflight-task.c \

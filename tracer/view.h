@@ -124,7 +124,7 @@ struct inflight_list;
 int view_json_inflight(FILE *out, const struct inflight_list *l, u64 now_ns, u64 watched_ns);
 int view_text_inflight(FILE *out, const struct inflight_list *l, u64 watched_ns);
 
-/* ---- records (view-record.c) ---- */
+/* ---- records (view-record-json.c, view-record-text.c) ---- */
 
 struct record;
 struct ksyms;
