@@ -306,8 +306,7 @@ static __always_inline bool done_begun(struct request *rq, struct bio *bio, stru
 	if (bio)
 		return done_bio(rq, bio, b, d);
 	d->bop = BOP_FLUSH_COMMAND;
-	return bop_of(rq->cmd_flags) == BOP_FLUSH && !owner_filtered() && bop_wanted(BOP_FLUSH_COMMAND) &&
-	       dev_wanted(d->dev, d->dev);
+	return flush_command_wanted(rq, d->dev);
 }
 
 static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_bytes)

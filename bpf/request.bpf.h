@@ -94,10 +94,16 @@ static __always_inline int on_insert(struct request *rq)
 	return 0;
 }
 
+/* It has no bio that a filter has been asked for. */
+static __always_inline bool flush_command_wanted(struct request *rq, u32 dev)
+{
+	return bop_of(rq->cmd_flags) == BOP_FLUSH && !owner_filtered() && bop_wanted(BOP_FLUSH_COMMAND) &&
+	       dev_wanted(dev, dev);
+}
+
 static __always_inline int on_issue(struct request *rq)
 {
 	struct rq_slot *r = rq_slot_begin(rq);
-	u32 bop;
 
 	if (!r)
 		return 0;
@@ -108,11 +114,8 @@ static __always_inline int on_issue(struct request *rq)
 	if (r->bio && r->bio != address(rq->bio))
 		r->joined = 1;
 	r->bio = address(rq->bio);
-	r->bop = BOP_OTHER;
-	bop = bop_of(rq->cmd_flags);
-	if (bop == BOP_FLUSH)
-		r->bop = BOP_FLUSH_COMMAND;
 	r->dev = rq_disk(rq) ? disk_dev(rq_disk(rq)) : 0;
+	r->bop = flush_command_wanted(rq, r->dev) ? BOP_FLUSH_COMMAND : BOP_OTHER;
 	if (cfg.tell) {
 		r->sector = rq->__sector;
 		r->tag = rq->tag;

@@ -8,14 +8,16 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ground-place.h"
+#include "ground-run.h"
+#include "tracer/base/cleanup.h"
 
 enum { GROUND_BYTES = 256 << 20, SLOW_BYTES = 16 << 20 };
 
-static struct loop ground = { .fd = -1 };
-struct loop slow = { .fd = -1 };
+struct loop slow = { .fd = -1 }, slow_ground = { .fd = -1 };
 
 static const char *make_slow(void)
 {
@@ -23,7 +25,7 @@ static const char *make_slow(void)
 
 	if (slow.fd >= 0)
 		return NULL;
-	if (place_mount_ext4("ground", ground.path, ""))
+	if (place_mount_ext4("ground", slow_ground.path, ""))
 		return "no ext4";
 	backing = open(place_path("ground/disk"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (backing < 0 || ftruncate(backing, SLOW_BYTES))
@@ -33,7 +35,7 @@ static const char *make_slow(void)
 
 const char *slow_need(void)
 {
-	const char *why = loop_need(&ground, GROUND_BYTES);
+	const char *why = loop_need(&slow_ground, GROUND_BYTES);
 
 	return why ? why : make_slow();
 }
@@ -74,4 +76,27 @@ void slow_let_go(pid_t holder)
 	}
 	kill(holder, SIGKILL);
 	waitpid(holder, NULL, 0);
+}
+
+static int held_now(void)
+{
+	char path[64];
+	_cleanup_fclose_ FILE *f = NULL;
+	int reads = 0, writes = 0;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/inflight", slow.name);
+	f = fopen(path, "re");
+	return f && fscanf(f, "%d %d", &reads, &writes) == 2 ? writes : -1;
+}
+
+bool slow_holds(int requests)
+{
+	const struct timespec ms10 = { 0, 10000000 };
+
+	for (int i = 0; i < patience_ms(500); i++) {
+		if (held_now() == requests)
+			return true;
+		nanosleep(&ms10, NULL);
+	}
+	return false;
 }

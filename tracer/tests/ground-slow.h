@@ -3,9 +3,12 @@
 #ifndef GROUND_SLOW_H
 #define GROUND_SLOW_H
 
+#include <stdbool.h>
+
 #include "ground-loop.h"
 
-extern struct loop slow;
+/* And the device below, which the file system is on. */
+extern struct loop slow, slow_ground;
 
 /* Made by the first call. NULL, or the reason to skip. */
 const char *slow_need(void);
@@ -16,5 +19,8 @@ const char *slow_need(void);
 pid_t slow_hold(int ms);
 /* Let them go before that; the process's status is then not 0. */
 void slow_let_go(pid_t holder);
+
+/* Wait until so many writes and flushes are held. */
+bool slow_holds(int requests);
 
 #endif

@@ -92,24 +92,6 @@ static void check_requests(const struct looked *l, const char *source)
 	}
 }
 
-/* The generator's threads are in their writes. */
-static bool until_held(void)
-{
-	for (int i = 0; i < patience_ms(500); i++) {
-		const struct timespec ms10 = { 0, 10000000 };
-		char path[64];
-		_cleanup_fclose_ FILE *f = NULL;
-		int reads = 0, writes = 0;
-
-		snprintf(path, sizeof(path), "/sys/block/%s/inflight", slow.name);
-		f = fopen(path, "re");
-		if (f && fscanf(f, "%d %d", &reads, &writes) == 2 && writes == THREADS)
-			return true;
-		nanosleep(&ms10, NULL);
-	}
-	return false;
-}
-
 /* Whether the kernel says what a task waits in: until 5.15 not on all machines. */
 static bool says_where(int64_t pid, int64_t tid)
 {
@@ -137,7 +119,7 @@ TEST(begun_before)
 	holder = slow_hold(patience_ms(HOLD_MS));
 	proc_start(&p, "known-count --target %s --op write --direct --threads %d --count %d", slow.path, THREADS,
 		   THREADS);
-	if (check_true("writes are held", until_held()) && look_begin(&l, "") && look_end(&l)) {
+	if (check_true("writes are held", slow_holds(THREADS)) && look_begin(&l, "") && look_end(&l)) {
 		check_true("the kernel's tables are read", json_is_true(json_at(l.end, "tables_read")));
 		check_same("requests", number_at(l.end, "requests"), THREADS);
 		check_same("of them in the table", count(&l, "request", "table"), THREADS);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "ground-attempt.h"
 #include "ground-check.h"
@@ -270,5 +271,58 @@ TRACE_TEST(what_hangs_is_told_while_it_does)
 	hung_case("--tier full --hung 1h", "operation", "--count 1 --engine psync", 1, 0);
 }
 
+/* It waits for I/O. */
+static bool waits(pid_t pid)
+{
+	const struct timespec ms10 = { 0, 10000000 };
+	char path[32], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	for (int i = 0; i < patience_ms(200); i++) {
+		_cleanup_fclose_ FILE *f = fopen(path, "re");
+
+		if (f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1 && state == 'D')
+			return true;
+		nanosleep(&ms10, NULL);
+	}
+	return false;
+}
+
+/*
+ * A queue's own flush command has no bio, and so no slot of one that a filter
+ * has passed. The device has one worker: behind a write that is held it waits.
+ */
+TRACE_TEST(a_flush_hangs_on_its_own_device)
+{
+	const char *why = slow_need();
+	struct trace here = {}, elsewhere = {};
+	struct proc w = {}, f = {};
+	pid_t holder;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("a write and a flush held, looked at by two traces");
+	if (trace_begin(&here, "--tier block --hung 1h --dev %s", slow.name) &&
+	    trace_begin(&elsewhere, "--tier block --hung 1h --dev %s", slow_ground.name)) {
+		holder = slow_hold(patience_ms(5000));
+		proc_start(&w, "known-count --target %s --op write --direct --count 1", slow.path);
+		check_true("the write is held", slow_holds(1));
+		proc_start(&f, "dd if=/dev/null of=%s conv=notrunc,fsync", slow.path);
+		check_true("the flush is held", waits(f.pid));
+		trace_end(&here, SIGINT);
+		trace_end(&elsewhere, SIGINT);
+		slow_let_go(holder);
+		check_same("status of the generator", proc_wait(&w, 20000), 0);
+		check_same("status of the flush", proc_wait(&f, 20000), 0);
+		check_same("requests in flight", number_at(here.summary, "coverage.requests.in_flight"), 2);
+		check_same("on the other device", number_at(elsewhere.summary, "coverage.requests.in_flight"), 0);
+	}
+	proc_free(&w);
+	proc_free(&f);
+	trace_free(&here);
+	trace_free(&elsewhere);
+}
+
 TEST_MAIN("trace-stages", T(a_slow_device_is_seen_as_one), T(queueing_is_told_from_the_device), T(bios_that_were_turned_away),
-	  T(throttled_reads), T(what_hangs_is_told_while_it_does))
+	  T(throttled_reads), T(what_hangs_is_told_while_it_does),
+	  T(a_flush_hangs_on_its_own_device))
