@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Operations that are neither read nor write nor sync are of their own kind; ci/truth/starts.sh has those that other kernels tell. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
 #include "ground-attempt.h"
 #include "ground-check.h"
 #include "ground-loops.h"
 #include "ground-place.h"
 #include "ground-trace.h"
+#include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
 enum { SIZE = 4096 };
@@ -66,4 +73,47 @@ TRACE_TEST(copies_inside_the_kernel)
 	place_umount("ext4");
 }
 
-TEST_MAIN("trace-kinds", T(space_that_is_asked_for), T(copies_inside_the_kernel))
+/* Until it says that there is no more, which is a call too; -errno: it does not. */
+static int send_all(int from, int to, int64_t *ret_calls, int64_t *ret_bytes)
+{
+	ssize_t n;
+
+	*ret_calls = *ret_bytes = 0;
+	do {
+		n = sendfile(to, from, NULL, 64 * SIZE);
+		if (n < 0)
+			return -errno;
+		*ret_calls += 1;
+		*ret_bytes += n;
+	} while (n);
+	return 0;
+}
+
+TRACE_TEST(files_that_are_sent)
+{
+	const char *why = need_fs();
+	struct trace t;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("sendfile()");
+	if (trace_begin(&t, "--tier vfs --dev %s", loop.name)) {
+		_cleanup_close_ int from = open(place_path("ext4/file"), O_RDONLY | O_CLOEXEC),
+				    to = open(place_path("ext4/sent"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		int64_t calls, bytes;
+
+		check_same("sent", send_all(from, to, &calls, &bytes), 0);
+		if (trace_end(&t, SIGINT)) {
+			json_t *row = trace_operation(&t, "copy", "syscall");
+
+			check_same("all of the file", bytes, 512 * SIZE);
+			check_same("calls", number_at(row, "count"), calls);
+			check_same("bytes", number_at(row, "bytes"), bytes);
+			check_coverage(&t);
+		}
+	}
+	trace_free(&t);
+	place_umount("ext4");
+}
+
+TEST_MAIN("trace-kinds", T(space_that_is_asked_for), T(copies_inside_the_kernel), T(files_that_are_sent))
