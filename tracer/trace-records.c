@@ -49,20 +49,24 @@ void trace_records_drained(struct trace_records *t, struct session *s)
 		session_set_top_threshold(s, t->top.threshold_ns);
 }
 
-void trace_records_tell_top(struct trace_records *t, struct session *s)
+struct view_top trace_records_tell_top(struct trace_records *t, struct session *s)
 {
+	struct view_top told = { .asked = t->top.max, .told = t->top.nr };
 	char d[32];
 
 	if (!t->top.max)
-		return;
+		return told;
+	if (t->adapt && !top_is_complete(&t->top))
+		told.nothing_else_from_ns = t->top.missed_below_ns;
 	top_sort(&t->top);
 	for (u32 i = 0; i < t->top.nr; i++)
 		put(t, &t->top.v[i], i + 1);
-	if (!t->json && t->adapt && !top_is_complete(&t->top))
+	if (!t->json && told.nothing_else_from_ns)
 		fprintf(t->out, "\ntop: nothing else took %s or longer\n",
-			fmt_duration(t->top.missed_below_ns, d, sizeof(d)));
+			fmt_duration(told.nothing_else_from_ns, d, sizeof(d)));
 	top_begin(&t->top);
 	trace_records_drained(t, s);
+	return told;
 }
 
 void trace_records_free(struct trace_records *t)

@@ -27,7 +27,7 @@ void trace_records_take(const struct record *r, void *ctx);
 /* After the ring has been emptied: flush, and let @s know from where on to tell. */
 void trace_records_drained(struct trace_records *t, struct session *s);
 /* The slowest of the interval that ends, if they are asked for. */
-void trace_records_tell_top(struct trace_records *t, struct session *s);
+struct view_top trace_records_tell_top(struct trace_records *t, struct session *s);
 void trace_records_free(struct trace_records *t);
 
 #endif

@@ -113,15 +113,17 @@ int trace_read_all(struct trace *t, u64 now, bool last)
 int trace_report_interval(struct trace *t, u64 end_ns)
 {
 	struct report r;
+	struct view_top top;
 	int err = trace_read_all(t, end_ns, false);
 
 	if (!err)
 		err = stats_since(&t->view, &t->now, &t->before);
 	if (err)
 		return err;
-	trace_records_tell_top(&t->records, t->session);
+	top = trace_records_tell_top(&t->records, t->session);
 	trace_note_write(t, t->records.err);
 	r = make_report(t, "interval", t->interval_start_ns, end_ns);
+	r.top = top;
 	trace_note_write(t, put_report(t, &r));
 	t->interval_start_ns = end_ns;
 	who_begin_interval(&t->who);
@@ -131,15 +133,17 @@ int trace_report_interval(struct trace *t, u64 end_ns)
 int trace_report_summary(struct trace *t, u64 end_ns)
 {
 	struct report r;
+	struct view_top top;
 	int err = trace_read_all(t, end_ns, true);
 
 	if (!err)
 		err = stats_since(&t->view, &t->now, NULL);
 	if (err)
 		return err;
-	trace_records_tell_top(&t->records, t->session);
+	top = trace_records_tell_top(&t->records, t->session);
 	trace_note_write(t, t->records.err);
 	r = make_report(t, "summary", t->start_ns, end_ns);
+	r.top = top;
 	r.anomalies = t->anomalies.window_ns ? t->anomalies.seen : NULL;
 	if (t->cfg.trace_stacks) {
 		err = stacks_map_read(t->session, &t->stacks);

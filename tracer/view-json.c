@@ -299,6 +299,16 @@ static json_t *watched_json(const struct watch_list *l)
 	return list;
 }
 
+static json_t *top_json(const struct view_top *top)
+{
+	json_t *o = json_object();
+
+	set_num(o, "asked", top->asked);
+	set_num(o, "told", top->told);
+	set_num(o, "nothing_else_from_ns", top->nothing_else_from_ns);
+	return o;
+}
+
 int view_json_report(FILE *out, const struct report *r)
 {
 	_cleanup_json_ json_t *o = head(r->type, r->tier);
@@ -313,6 +323,8 @@ int view_json_report(FILE *out, const struct report *r)
 						   json_null());
 	if (r->who.dims)
 		json_object_set_new(o, "by", view_json_who(&r->who));
+	if (r->top.asked)
+		json_object_set_new(o, "top", top_json(&r->top));
 	if (r->stacks)
 		json_object_set_new(o, "stacks", view_json_stacks(r->stacks));
 	if (r->anomalies)

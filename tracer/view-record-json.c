@@ -59,6 +59,17 @@ static void put_write(struct json_line *l, u32 write)
 	put_bool(l, write & WRITE_PREFLUSH);
 }
 
+/* An operation's bios have their own. */
+static void put_request_write(struct json_line *l, const struct iop_slow *s)
+{
+	if (s->flags & SLOW_REQUEST) {
+		put_write(l, s->flags >> SLOW_WRITE_SHIFT);
+		return;
+	}
+	json_put_nil(l, "fua");
+	json_put_nil(l, "preflush");
+}
+
 static void put_part_json(struct json_line *l, const struct record *r, u32 i)
 {
 	const struct iop_part *p = &r->parts[i];
@@ -201,7 +212,7 @@ int view_json_record(FILE *out, const struct record *r, const struct record_view
 	json_put_signed(l, "result", s->result);
 	json_put_text(l, "error", record_error(s));
 	json_put_num(l, "requests", s->nr_requests);
-	put_write(l, s->flags >> SLOW_WRITE_SHIFT);
+	put_request_write(l, s);
 	put_tag(l, s->tag);
 	put_num_or_nil(l, "hctx", s->dev, s->hctx);
 	json_put_text(l, "cache", s->flags & SLOW_MISS ? "miss" : s->flags & SLOW_HIT ? "hit" : NULL);

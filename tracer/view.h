@@ -55,6 +55,12 @@ enum resched_meaning {
 	RESCHED_BOTH,
 };
 
+/* The N slowest (--top), told as records before the report. */
+struct view_top {
+	u32 asked, told;	/* asked 0: not asked for */
+	u64 nothing_else_from_ns;	/* fewer were told: nothing else took so long; 0: there was nothing else */
+};
+
 struct report {
 	const char *type;	/* "interval" or "summary" */
 	enum iop_tier tier;
@@ -65,6 +71,7 @@ struct report {
 	struct cost cost;
 	enum resched_meaning resched;
 	struct view_who who;	/* dims 0: not asked for */
+	struct view_top top;
 	struct stacks *stacks;	/* NULL: not asked for, or an interval */
 	const u64 *anomalies;	/* told so far, by tag; NULL: not asked for */
 	const struct session *session;	/* programs, with program_stats */

@@ -289,6 +289,9 @@ TRACE_TEST(the_slowest_of_a_run)
 					check_same("the slowest of all", last, number_at(total, "max_ns"));
 			}
 			check_same("lines", nr, 3);
+			check_same("asked for", number_at(t.summary, "top.asked"), 3);
+			check_same("told", number_at(t.summary, "top.told"), 3);
+			check_same("nothing is left out", number_at(t.summary, "top.nothing_else_from_ns"), 0);
 			check_coverage(&t);
 		}
 		trace_free(&t);
@@ -338,5 +341,36 @@ TRACE_TEST(the_slowest_of_each_interval)
 	trace_free(&t);
 }
 
-TEST_MAIN("trace-records", T(the_slowest_of_a_run), T(the_slowest_of_each_interval), T(over_the_threshold), T(over_the_threshold_in_a_file),
+/* The first interval's slowest set the threshold of the second, of whose reads some may be too quick for it. */
+TRACE_TEST(fewer_slow_ones_than_asked_for)
+{
+	const char *why = need_loop();
+	struct trace t = {};
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("--top 50, of an interval of 500 reads and one of 7");
+	if (trace_begin(&t, "--tier vfs --dev %s --top 50", loop.name)) {
+		struct proc p = {};
+
+		check_same("status", proc_line(&p, "known-count --target %s --count 500 --direct", loop.path), 0);
+		proc_free(&p);
+		proc_signal(&t.proc, SIGUSR1);
+		check_true("an interval is told", trace_wait_lines(&t, 1 + 50 + 1, 5000));
+		check_same("status", proc_line(&p, "known-count --target %s --count 7 --direct", loop.path), 0);
+		proc_free(&p);
+		if (trace_end(&t, SIGINT)) {
+			int64_t told = number_at(t.summary, "top.told");
+
+			check_same("asked for", number_at(t.summary, "top.asked"), 50);
+			check_between("told", told, 0, 7);
+			check_same("lines", (int64_t)json_array_size(t.lines), 1 + 50 + 1 + told + 1);
+			check_between("nothing else took", number_at(t.summary, "top.nothing_else_from_ns"), 1, INT64_MAX);
+		}
+	}
+	trace_free(&t);
+}
+
+TEST_MAIN("trace-records", T(the_slowest_of_a_run), T(the_slowest_of_each_interval), T(fewer_slow_ones_than_asked_for), T(over_the_threshold),
+	  T(over_the_threshold_in_a_file),
 	  T(what_is_not_told_is_counted), T(samples))

@@ -56,10 +56,13 @@ TEST(slow_lines)
 	r.parts[1].rq = 1;
 	r.parts[1].c_ns = 90;
 	j = printed(print_record, &r);
+	/* its bios have their own */
+	CU_ASSERT(json_is_null(json_object_get(j, "fua")));
+	CU_ASSERT(json_is_null(json_object_get(j, "preflush")));
 	part = json_array_get(json_object_get(j, "tree"), 1);
 	ASSERT_EQ(json_integer_value(json_object_get(part, "request")), 1);
 	json_decref(j);
-	r.slow.flags = SLOW_REQUEST;
+	r.slow.flags = SLOW_REQUEST | WRITE_FUA << SLOW_WRITE_SHIFT;
 	r.slow.kind = BOP_FLUSH_COMMAND;
 	r.slow.sector = UINT64_MAX;
 	r.slow.tag = -1;
@@ -72,6 +75,8 @@ TEST(slow_lines)
 	ASSERT_STR(json_string_value(json_object_get(j, "error")), "timeout");
 	ASSERT_STR(json_string_value(json_array_get(json_object_get(j, "kernel_stack"), 1)), "0x10");
 	CU_ASSERT(json_is_null(json_object_get(j, "via")));
+	CU_ASSERT(json_is_true(json_object_get(j, "fua")));
+	CU_ASSERT(json_is_false(json_object_get(j, "preflush")));
 	json_decref(j);
 }
 
