@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What iopath-bench wrote, read from stdin by parsers of others: readers.py csv | gha | openmetrics | jsonl SCHEMA.
+"""What iopath-bench wrote, read from stdin by parsers of others: readers.py csv | gha | bmf | benchstat | openmetrics | jsonl SCHEMA.
 
 Exit status 77: no such parser here.
 """
 import csv
 import json
+import re
+import statistics
 import sys
 
 
@@ -27,6 +29,47 @@ def read_gha():
             sys.exit(f"keys that github-action-benchmark does not know: {entry}")
         if "throughput" in entry["name"]:
             print(entry["name"], round(entry["value"]))
+
+
+def read_bmf():
+    try:
+        import jsonschema
+    except ImportError:
+        skip("no python3-jsonschema")
+    number = {"type": "number"}
+    measure = {
+        "type": "object",
+        "required": ["value"],
+        "properties": {"value": number, "lower_value": number, "upper_value": number},
+        "additionalProperties": False,
+    }
+    doc = json.load(sys.stdin)
+    jsonschema.validate(doc, {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": {"type": "object", "minProperties": 1, "additionalProperties": measure},
+    })
+    for name, measures in doc.items():
+        m = measures["throughput-loss-pct"]
+        if not m.get("lower_value", m["value"]) <= m["value"] <= m.get("upper_value", m["value"]):
+            sys.exit(f"{name}: the value is outside its bounds")
+        print(name, round(m["value"]))
+
+
+def read_benchstat():
+    """The Go benchmark format: what benchstat compares is the median of each name and unit."""
+    seen = {}
+    for line in sys.stdin:
+        line = line.rstrip("\n")
+        if re.fullmatch(r"[a-z][^\sA-Z]*:.*", line) or line.startswith("Unit ") or not line:
+            continue
+        words = line.split()
+        if not re.fullmatch(r"Benchmark([A-Z0-9/].*)?", words[0]) or int(words[1]) <= 0 or len(words) % 2 or len(words) < 4:
+            sys.exit(f"not a result: {line}")
+        for value, unit in zip(words[2::2], words[3::2]):
+            seen.setdefault((words[0], unit), []).append(float(value))
+    for (name, unit), values in seen.items():
+        print(name, unit, len(values), round(statistics.median(values), 3))
 
 
 def read_jsonl(schema_path):
@@ -59,4 +102,4 @@ what = sys.argv[1]
 if what == "jsonl":
     read_jsonl(sys.argv[2])
 else:
-    {"csv": read_csv, "gha": read_gha, "openmetrics": read_openmetrics}[what]()
+    {"csv": read_csv, "gha": read_gha, "bmf": read_bmf, "benchstat": read_benchstat, "openmetrics": read_openmetrics}[what]()

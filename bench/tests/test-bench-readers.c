@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Formats read by programs that are not ours, where there are any. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,9 +55,9 @@ static int read_by(const char *what, bool raw, char **ret_said)
 	struct child_end end = { .status = -1 };
 
 	if (raw)
-		snprintf(command, sizeof(command), "python3 bench/tests/readers.py %s <%s 2>&1", what, file);
+		snprintf(command, sizeof(command), "/usr/bin/python3 bench/tests/readers.py %s <%s 2>&1", what, file);
 	else
-		snprintf(command, sizeof(command), "%s report %s -f %s | python3 bench/tests/readers.py %s 2>&1", program, dir, what, what);
+		snprintf(command, sizeof(command), "%s report %s -f %s | /usr/bin/python3 bench/tests/readers.py %s 2>&1", program, dir, what, what);
 	ASSERT_EQ(child_run(argv, 60 * NS_PER_S, ret_said, &end), 0);
 	if (end.status && end.status != 77)
 		printf("    %s\n", *ret_said);
@@ -65,8 +66,8 @@ static int read_by(const char *what, bool raw, char **ret_said)
 
 #define NEEDS_PYTHON()                                           \
 	do {                                                     \
-		if (system("python3 -c '' >/dev/null 2>&1"))      \
-			TEST_SKIP("no python3");                  \
+		if (system("/usr/bin/python3 -c '' >/dev/null 2>&1"))      \
+			TEST_SKIP("no /usr/bin/python3");                  \
 	} while (0)
 
 TEST(csv_by_the_csv_module_of_python)
@@ -93,6 +94,44 @@ TEST(the_cost_index_of_github_action_benchmark_is_100_and_the_overhead)
 	if (!full || !strstr(full, " 120\n"))
 		printf("%s", said);
 	ASSERT_TRUE(full && strstr(full, " 120\n") && strstr(said, " 105\n"));
+}
+
+TEST(bencher_metric_format_by_another_validator)
+{
+	_cleanup_free_ char *said = NULL;
+	int status;
+
+	NEEDS_PYTHON();
+	put_run();
+	status = read_by("bmf", false, &said);
+	if (status == 77)
+		TEST_SKIP("no python3-jsonschema");
+	ASSERT_EQ(status, 0);
+	ASSERT_TRUE(strstr(said, "/none/randread-4k-qd1/full 20\n") && strstr(said, "/mq-deadline/randread-4k-qd1/full 20\n"));
+}
+
+/* Operations per second, of which benchstat would compare the medians: a fifth less. */
+TEST(benchstat_lines_give_the_loss_that_the_run_had)
+{
+	_cleanup_free_ char *said = NULL;
+	double none = 0, full = 0;
+	char *save = NULL;
+
+	NEEDS_PYTHON();
+	put_run();
+	ASSERT_EQ(read_by("benchstat", false, &said), 0);
+	for (char *l = strtok_r(said, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		double v;
+
+		if (!strstr(l, "sched=none") || sscanf(l, "%*s IOPS %*d %lf", &v) != 1)
+			continue;
+		if (strstr(l, "tier=full"))
+			full = v;
+		else if (strstr(l, "tier=off "))
+			none = v;
+	}
+	ASSERT_TRUE(none > 0 && full > 0);
+	CU_ASSERT_DOUBLE_EQUAL(full / none, 0.8, 0.01);
 }
 
 TEST(every_line_by_the_schema_and_another_validator)
@@ -125,4 +164,5 @@ TEST(openmetrics_by_the_parser_of_prometheus)
 
 TEST_MAIN("test-bench-readers", T(csv_by_the_csv_module_of_python),
 	  T(the_cost_index_of_github_action_benchmark_is_100_and_the_overhead),
+	  T(bencher_metric_format_by_another_validator), T(benchstat_lines_give_the_loss_that_the_run_had),
 	  T(every_line_by_the_schema_and_another_validator), T(openmetrics_by_the_parser_of_prometheus))
