@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -271,17 +272,18 @@ TRACE_TEST(what_hangs_is_told_while_it_does)
 	hung_case("--tier full --hung 1h", "operation", "--count 1 --engine psync", 1, 0);
 }
 
-/* It waits for I/O. */
-static bool waits(pid_t pid)
+/* It is in fsync(), and has been long enough for the queue to issue its command. */
+static bool syncs(pid_t pid)
 {
 	const struct timespec ms10 = { 0, 10000000 };
-	char path[32], state = 0;
+	char path[32];
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	for (int i = 0; i < patience_ms(200); i++) {
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+	for (int i = 0, seen = 0; i < patience_ms(200); i++) {
 		_cleanup_fclose_ FILE *f = fopen(path, "re");
+		long nr;
 
-		if (f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1 && state == 'D')
+		if (f && fscanf(f, "%ld", &nr) == 1 && nr == SYS_fsync && ++seen > patience_ms(10))
 			return true;
 		nanosleep(&ms10, NULL);
 	}
@@ -308,7 +310,7 @@ TRACE_TEST(a_flush_hangs_on_its_own_device)
 		proc_start(&w, "known-count --target %s --op write --direct --count 1", slow.path);
 		check_true("the write is held", slow_holds(1));
 		proc_start(&f, "dd if=/dev/null of=%s conv=notrunc,fsync", slow.path);
-		check_true("the flush is held", waits(f.pid));
+		check_true("the flush is held", syncs(f.pid));
 		trace_end(&here, SIGINT);
 		trace_end(&elsewhere, SIGINT);
 		slow_let_go(holder);
