@@ -77,7 +77,11 @@ static __always_inline struct who_entry *who_make(const struct who_key *key)
 	if (e)
 		return e;
 	bpf_map_update_elem(&who, key, &who_blank, BPF_NOEXIST);
-	return who_find(key);
+	e = who_find(key);
+	/* it has counted nothing yet, but is in use */
+	if (e && !e->last_ns)
+		e->last_ns = bpf_ktime_get_ns();
+	return e;
 }
 
 /* Does it begin where the last one of that stream ended? */

@@ -52,16 +52,31 @@ static int read_entries(int fd, struct who *w, struct who_key *keys, struct who_
 	}
 }
 
+/* What it has counted until now; where the kernel cannot do both at once (before 5.14), a moment before. */
+static int take_out(int fd, const struct who_key *key, struct who_entry *e)
+{
+	if (!bpf_map_lookup_and_delete_elem(fd, key, e))
+		return 0;
+	if (errno == ENOENT)
+		return -ENOENT;
+	return bpf_map_lookup_elem(fd, key, e) || bpf_map_delete_elem(fd, key) ? -errno : 0;
+}
+
 static int drop_old(int fd, struct who *w, enum who_dim dim, u64 now_ns)
 {
 	_cleanup_free_ struct who_key *keys = malloc((w->nr + 1) * sizeof(*keys));
+	_cleanup_free_ struct who_entry *last = malloc(sizeof(*last));
 	size_t n = keys ? who_old(w, dim, now_ns > KEEP_NS ? now_ns - KEEP_NS : 0, keys) : 0;
 
-	if (!keys)
+	if (!keys || !last)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		if (bpf_map_delete_elem(fd, &keys[i]) && errno != ENOENT)
-			return -errno;
+		int err = take_out(fd, &keys[i], last);
+
+		if (!err)
+			err = who_put(w, &keys[i], last);
+		if (err && err != -ENOENT)
+			return err;
 		who_forget(w, &keys[i]);
 	}
 	return 0;

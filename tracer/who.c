@@ -280,15 +280,20 @@ static int by_last_use(const void *a, const void *b)
 size_t who_old(const struct who *w, enum who_dim dim, u64 keep_ns, struct who_key *ret)
 {
 	_cleanup_free_ struct who_row **rows = malloc((w->nr + 1) * sizeof(*rows));
-	size_t nr = 0, n = 0;
+	size_t all = 0, nr = 0, n = 0;
 
-	for (size_t i = 0; rows && i < w->nr; i++)
-		if (w->rows[i]->key.dim == dim && !is_others(&w->rows[i]->key))
+	for (size_t i = 0; rows && i < w->nr; i++) {
+		if (w->rows[i]->key.dim != dim || is_others(&w->rows[i]->key))
+			continue;
+		all++;
+		/* 0: it is being made */
+		if (w->rows[i]->last_ns)
 			rows[nr++] = w->rows[i];
-	if (nr <= w->max / 4 * 3)
+	}
+	if (all <= w->max / 4 * 3)
 		return 0;
 	qsort(rows, nr, sizeof(*rows), by_last_use);
-	while (nr - n > w->max / 2 && rows[n]->last_ns < keep_ns) {
+	while (n < nr && all - n > w->max / 2 && rows[n]->last_ns < keep_ns) {
 		ret[n] = rows[n]->key;
 		n++;
 	}

@@ -148,9 +148,14 @@ TEST(the_least_recently_used_must_go)
 	ASSERT_EQ(old[2].sub, 5);
 	/* what is in use stays, however full it is */
 	ASSERT_EQ(who_old(&w, WHO_PROCESS, 60, old), 1);
+	/* nor does one go that is being made: what it counts next would be lost with it */
+	put_process(&w, 8, 0, 8);
+	ASSERT_EQ(who_old(&w, WHO_PROCESS, 1000, old), 4);
+	for (int i = 0; i < 4; i++)
+		CU_ASSERT(old[i].sub != 8);
 	for (int i = 0; i < 3; i++)
 		who_forget(&w, &(struct who_key){ .id = 1005 + (u64)i, .sub = 5 + (u32)i, .dim = WHO_PROCESS });
-	ASSERT_EQ(w.nr, 4);
+	ASSERT_EQ(w.nr, 5);
 	ASSERT_EQ(w.aged[WHO_PROCESS], 3);
 	ASSERT_EQ(gone->count, 5 + 6 + 7);
 	ASSERT_EQ(gone->bytes, (5 + 6 + 7) * 4096);
