@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "ground-check.h"
 #include "ground-loops.h"
@@ -15,7 +16,7 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
-enum { SCREEN_MS = 60000 };
+enum { SCREEN_MS = 20000 };
 
 TEST(one_interval_for_scripts)
 {
@@ -39,14 +40,24 @@ TEST(one_interval_for_scripts)
 	proc_free(&io);
 }
 
-/* Read what it draws until @word is there. */
+static int now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int)(t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
+/* Read what it draws until @word is there. It draws for ever. */
 static bool until(int fd, const char *word, struct text *seen)
 {
+	int end = now_ms() + patience_ms(SCREEN_MS), left;
 	struct pollfd p = { fd, POLLIN, 0 };
 	char buf[4096];
 	ssize_t n;
 
-	while (!strstr(seen->text, word) && poll(&p, 1, patience_ms(SCREEN_MS)) > 0 && (n = read(fd, buf, sizeof(buf))) > 0) {
+	while (!strstr(seen->text, word) && (left = end - now_ms()) > 0 && poll(&p, 1, left) > 0 &&
+	       (n = read(fd, buf, sizeof(buf))) > 0) {
 		char *more = realloc(seen->text, seen->len + (size_t)n + 1);
 
 		if (!more)
