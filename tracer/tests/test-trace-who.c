@@ -177,12 +177,41 @@ TRACE_TEST(a_file_has_its_whole_path)
 }
 
 /* Writes that a kernel thread does later, of a file that no operation named: bcc#1476 never showed them. */
+static bool write_file(void)
+{
+	struct proc p = {};
+	int status = proc_line(&p, "known-count --target %s --op write --count %d --contiguous", place_path("fs/data"), N);
+
+	proc_free(&p);
+	return check_same("status", status, 0);
+}
+
+/* False: the kernel has written it before it was asked to, and before anyone looked. */
+static bool synced_while_traced(bool last)
+{
+	struct disk_stat before;
+	struct trace t = {};
+	struct proc p = {};
+	bool dirty = true;
+	char in_fs[64];
+
+	snprintf(in_fs, sizeof(in_fs), "[%s]/data", loop.name);
+	if (!check_same("statistics", disk_stat_read(loop.name, &before), 0) || !write_file())
+		return true;
+	if (trace_begin(&t, "--tier vfs --dev %s --by file", loop.name)) {
+		dirty = last || disk_stat_since(loop.name, &before).write_sectors < N * SIZE / 512;
+		proc_line(&p, "sync -f %s", place_path("fs"));
+		proc_free(&p);
+		if (trace_end(&t, SIGINT) && dirty)
+			check_same("bytes of the file", number_at(trace_by_row(&t, "file", "path", in_fs), "bios.write.bytes"), N * SIZE);
+	}
+	trace_free(&t);
+	return dirty;
+}
+
 TRACE_TEST(writeback_belongs_to_its_file)
 {
 	const char *why = need_loops();
-	struct trace t = {};
-	struct proc p = {};
-	char in_fs[64];
 
 	if (!why)
 		why = place_ready();
@@ -191,16 +220,8 @@ TRACE_TEST(writeback_belongs_to_its_file)
 	if (place_mount_ext4("fs", loop.path, NULL))
 		TEST_SKIP("no ext4");
 	check_case("written before, synced while traced");
-	snprintf(in_fs, sizeof(in_fs), "[%s]/data", loop.name);
-	check_same("status", proc_line(&p, "known-count --target %s --op write --count %d --contiguous", place_path("fs/data"), N), 0);
-	proc_free(&p);
-	if (trace_begin(&t, "--tier vfs --dev %s --by file", loop.name)) {
-		proc_line(&p, "sync -f %s", place_path("fs"));
-		proc_free(&p);
-		if (trace_end(&t, SIGINT))
-			check_same("bytes of the file", number_at(trace_by_row(&t, "file", "path", in_fs), "bios.write.bytes"), N * SIZE);
-	}
-	trace_free(&t);
+	for (int left = 4; !synced_while_traced(!left); left--)
+		;
 	place_umount("fs");
 }
 
