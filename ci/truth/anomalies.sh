@@ -107,8 +107,8 @@ imbalance_is_told()
 	busy=$disk
 	trace_opts="--tier block --dev $dev --dev $slow --anomalies --anomaly-window 10s"
 	start one || return
-	fio_on $dev --number_ios=200 >/dev/null
-	fio_on $slow --number_ios=200 >/dev/null
+	# by turns, so that no window ends between them
+	fio_on $dev:$slow --file_service_type=roundrobin --number_ios=400 >/dev/null
 	sleep 12
 	quiet=$(sum_now one DEVICE_IMBALANCE)
 	fio_on $dev --number_ios=2000 >/dev/null
