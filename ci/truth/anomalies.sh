@@ -5,15 +5,19 @@
 # of NAME TAG FILTER: of each anomaly of that tag
 of() { jq -r "select(.type == \"anomaly\" and .tag == \"$2\") | $3" $tmp/$1.json; }
 
+reads_of() { local reads rest; read -r reads rest </sys/block/$1/stat; echo "$reads"; }
+
 # A process that is used to quick reads meets slow ones.
 latency_spike_is_told()
 {
-	local ndelay=/sys/bus/pseudo/drivers/scsi_debug/ndelay quiet spiked
+	local ndelay=/sys/bus/pseudo/drivers/scsi_debug/ndelay name=${LAB_DISK_SCSI_DEBUG##*/} quiet spiked before
 	trace_opts="--dev $LAB_DISK_SCSI_DEBUG --anomalies --anomaly-window 500ms"
 	start spike || return
+	before=$(reads_of $name)
 	fio_on $LAB_DISK_SCSI_DEBUG --size=100m --rate_iops=80 --time_based --runtime=8 >$tmp/spike.out &
 	spiked=$!
-	sleep 6
+	# five seconds of its own: how long it takes to begin is the machine's affair
+	while (($(reads_of $name) - before < 400)) && kill -0 $spiked; do sleep 0.1; done
 	quiet=$(sum_now spike LATENCY_SPIKE)
 	echo 10000000 >$ndelay
 	wait $spiked
