@@ -111,13 +111,13 @@ imbalance_is_told()
 	busy=$disk
 	trace_opts="--tier block --dev $dev --dev $slow --anomalies --anomaly-window 10s"
 	start one || return
-	# by turns, so that no window ends between them
+	# by turns, so that no window ends between them; that is switching, too
 	fio_on $dev:$slow --file_service_type=roundrobin --number_ios=400 >/dev/null
 	sleep 12
 	quiet=$(sum_now one DEVICE_IMBALANCE)
 	fio_on $dev --number_ios=2000 >/dev/null
 	stop one
-	told_of one DEVICE_IMBALANCE $busy
+	told_of one DEVICE_IMBALANCE $busy DEVICE_SWITCHING
 }
 
 high_latency_is_told()
