@@ -219,15 +219,36 @@ serialised_flushes_are_told()
 }
 
 # By a thread of the kernel's that looks for requests, and completed by who polls, on a driver with interrupts and queues to poll.
+# Has a polled request's end an event? Not in 5.10's io_uring; asked of the kernel itself.
+polled_ends_are_told()
+{
+	local events=$tmp/tracing/events/io_uring/io_uring_complete nr
+	mkdir -p $tmp/tracing && mount -t tracefs none $tmp/tracing || return
+	echo >$tmp/tracing/trace
+	echo 1 >$events/enable
+	$tmp/known-count --target $LAB_DISK_NVME --engine iopoll --direct --count 8 --depth 4 >/dev/null
+	echo 0 >$events/enable
+	nr=$(grep -c io_uring_complete: $tmp/tracing/trace)
+	umount $tmp/tracing
+	((nr >= 8))
+}
+
 start_by_polling_on_nvme()
 {
 	local on=${LAB_DISK_NVME#/dev/} engine
 	for engine in sqpoll iopoll; do
 		traced nvme-$engine $tmp/known-count --target $LAB_DISK_NVME --engine $engine --direct --count 211 --depth 4
-		same "$engine: reads" "$(operations nvme-$engine read io_uring count)" 211
 		same "$engine: requests" "$(requests nvme-$engine $on read count)" 211
-		same "$engine: reads with a device's time" "$(operations nvme-$engine read io_uring stages.device.count)" 211
 		same "$engine: bios outside operations" "$(covered nvme-$engine untied_bios)" 0
+		if [ $engine = iopoll ] && ! polled_ends_are_told; then
+			echo "truth:   $current: iopoll: this kernel tells no end of a polled request"
+			same "$engine: operations, none of them made up" "$(operations nvme-$engine read io_uring count)" 0
+			same "$engine: operations whose end is admitted not to be known" \
+				$(($(covered nvme-$engine operations.in_flight) + $(covered nvme-$engine lost.no_op_end))) 211
+			continue
+		fi
+		same "$engine: reads" "$(operations nvme-$engine read io_uring count)" 211
+		same "$engine: reads with a device's time" "$(operations nvme-$engine read io_uring stages.device.count)" 211
 		whole nvme-$engine
 	done
 }
