@@ -118,6 +118,7 @@ imbalance_is_told()
 	fio_on $dev --number_ios=2000 >/dev/null
 	stop one
 	told_of one DEVICE_IMBALANCE $busy DEVICE_SWITCHING
+	at_least "DEVICE_SWITCHING" "$(sum one .anomalies.DEVICE_SWITCHING)" 1
 }
 
 high_latency_is_told()

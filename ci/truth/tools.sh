@@ -9,14 +9,6 @@ near()
 		fail "$1: $2 ns, wanted $3"
 }
 
-# Two tools at one hook run one after the other: the stamps of the second are late by what the first does, ns. On 5.10,
-# which knows no direct loads, that is more than a microsecond.
-dearest_at_btts_hooks()
-{
-	sum btt '[.cost.programs[] | select(.name | test("^(bio_queue|getrq|rq_insert|rq_issue|rq_complete)$")) |
-		select(.runs > 0) | .run_ns / .runs] | max | ceil'
-}
-
 # agrees_with_btt NAME OP SLACK_NS STAGES FIO_ARGUMENT…: of the very same run on $dev. Sets $btt_NAME_Q2G and so on: btt's means, ns.
 agrees_with_btt()
 {
@@ -30,7 +22,6 @@ agrees_with_btt()
 	kill -INT $blktrace
 	wait $blktrace
 	(cd $tmp && blkparse -q -i btt -d btt.bin -O && btt -i btt.bin -o btt) >/dev/null 2>&1 || fail "$of: blkparse or btt"
-	[[ $trace_opts != *--stats* ]] || slack=$((slack + $(dearest_at_btts_hooks)))
 	for name in $stages; do
 		case $name in D2C) stage=device ;; *) stage=${name,,} ;; esac
 		read -r n avg < <(awk -v s=$name '$1 == s && NF == 5 { printf "%d %.0f\n", $5, $3 * 1e9; exit }' $tmp/btt.avg)
@@ -52,7 +43,6 @@ btt_agrees()
 # The stages that are short there: four tasks that wait for one tag, and what a plug holds back.
 btt_agrees_on_tags_and_plugs()
 {
-	local trace_opts='--tier full --stats'
 	null t0 hw_queue_depth=1 completion_nsec=1000000 || return
 	# nothing is inserted where there is no scheduler
 	agrees_with_btt tags read 1000 "Q2G D2C" --number_ios=50 --numjobs=4
