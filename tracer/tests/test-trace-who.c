@@ -176,7 +176,15 @@ TRACE_TEST(a_file_has_its_whole_path)
 	rmdir(sub);
 }
 
-/* Writes that a kernel thread does later, of a file that no operation named: bcc#1476 never showed them. */
+static const char *need_fs(void)
+{
+	const char *why = need_loops();
+
+	if (!why)
+		why = place_ready();
+	return why || !place_mount_ext4("fs", loop.path, NULL) ? why : "no ext4";
+}
+
 static bool write_file(void)
 {
 	struct proc p = {};
@@ -209,16 +217,13 @@ static bool synced_while_traced(bool last)
 	return dirty;
 }
 
+/* Writes that a kernel thread does later, of a file that no operation named: bcc#1476 never showed them. */
 TRACE_TEST(writeback_belongs_to_its_file)
 {
-	const char *why = need_loops();
+	const char *why = need_fs();
 
-	if (!why)
-		why = place_ready();
 	if (why)
 		TEST_SKIP(why);
-	if (place_mount_ext4("fs", loop.path, NULL))
-		TEST_SKIP("no ext4");
 	check_case("written before, synced while traced");
 	for (int left = 4; !synced_while_traced(!left); left--)
 		;
@@ -228,16 +233,12 @@ TRACE_TEST(writeback_belongs_to_its_file)
 /* ... and of who wrote it, though a thread of the kernel's submits it: dnf's writes never appeared. */
 TRACE_TEST(writeback_belongs_to_who_wrote)
 {
-	const char *why = need_loops();
+	const char *why = need_fs();
 	struct trace t = {};
 	struct proc p = {};
 
-	if (!why)
-		why = place_ready();
 	if (why)
 		TEST_SKIP(why);
-	if (place_mount_ext4("fs", loop.path, NULL))
-		TEST_SKIP("no ext4");
 	check_case("written and synced while traced");
 	proc_line(&p, "sync");
 	proc_free(&p);
