@@ -6,7 +6,7 @@
 #ifndef IOPATH_STACKS_H
 #define IOPATH_STACKS_H
 
-#include "who.bpf.h"
+#include "who-count.bpf.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
