@@ -305,6 +305,7 @@ u32 throttle_in_use = 0;
 /* @held: it comes to the throttle, and may be queued by somebody else, later. */
 static __always_inline int bio_queued(struct bio *bio, bool held)
 {
+	u64 now = cfg.kernel_q && !held && !cfg.who ? 0 : bpf_ktime_get_ns();
 	struct task_struct *task = current_task();
 	struct bio_slot *b, *above;
 	u64 op, above_at = 0;
@@ -322,7 +323,7 @@ static __always_inline int bio_queued(struct bio *bio, bool held)
 	if (TIER(TIER_VFS) && !op && !own)
 		count(COUNT_UNTIED_BIOS);
 	if (cfg.who && !own)
-		who_bio_queued(address(bio), op, bpf_ktime_get_ns(), disk_dev(bio_disk(bio)),
+		who_bio_queued(address(bio), op, now, disk_dev(bio_disk(bio)),
 			       bio_bop(bio) | (above ? WHO_NESTED : 0));
 	/* nothing that the kernel does not tell when the request completes */
 	if (cfg.kernel_q && !held && !op && !own && !cfg.tell && !owner_filtered() && bio_disk(bio)->queue->mq_ops)
@@ -330,7 +331,7 @@ static __always_inline int bio_queued(struct bio *bio, bool held)
 	b = bio_slot_new(address(bio));
 	if (!b)
 		return 0;
-	b->q = cfg.kernel_q && !held ? 0 : bpf_ktime_get_ns();
+	b->q = cfg.kernel_q && !held ? 0 : now;
 	b->g = 0;
 	b->op = op;
 	b->bytes = bio->bi_iter.bi_size;
@@ -380,10 +381,11 @@ static __always_inline int on_bio_throttle(struct bio *bio)
 /* G: the bio got a request. */
 static __always_inline int on_bio_got(struct bio *bio)
 {
+	u64 now = bpf_ktime_get_ns();
 	struct bio_slot *b = bios_find(address(bio));
 
 	if (b)
-		b->g = bpf_ktime_get_ns();
+		b->g = now;
 	return 0;
 }
 
@@ -394,6 +396,7 @@ static __always_inline int on_bio_got(struct bio *bio)
  */
 static __always_inline int on_bio_merged(struct bio *bio, bool front)
 {
+	u64 now = bpf_ktime_get_ns();
 	struct bio_slot *b = bios_find(address(bio));
 
 	if (!b)
@@ -401,7 +404,7 @@ static __always_inline int on_bio_merged(struct bio *bio, bool front)
 	if (!front && !b->op)
 		bio_slot_release(b);
 	else
-		b->g = bpf_ktime_get_ns();
+		b->g = now;
 	return 0;
 }
 

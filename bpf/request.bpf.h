@@ -77,8 +77,10 @@ static __always_inline struct rq_slot *rq_slot_begin(struct request *rq)
 	return r;
 }
 
+/* Stamps are taken first of all: what a program does is not in the stage that it ends. */
 static __always_inline int on_insert(struct request *rq)
 {
+	u64 now = bpf_ktime_get_ns();
 	struct rq_slot *r = rq_slot_begin(rq);
 
 	if (!r)
@@ -88,7 +90,7 @@ static __always_inline int on_insert(struct request *rq)
 		r->i = 0;
 	/* a requeued request is inserted again: the first time counts */
 	if (!r->i && !r->d)
-		r->i = bpf_ktime_get_ns();
+		r->i = now;
 	if (!cfg.kernel_d)
 		r->bio = address(rq->bio);
 	return 0;
@@ -103,6 +105,7 @@ static __always_inline bool flush_command_wanted(struct request *rq, u32 dev)
 
 static __always_inline int on_issue(struct request *rq)
 {
+	u64 now = bpf_ktime_get_ns();
 	struct rq_slot *r = rq_slot_begin(rq);
 
 	if (!r)
@@ -110,7 +113,7 @@ static __always_inline int on_issue(struct request *rq)
 	r->requeued = 0;
 	if (r->d)
 		return 0;
-	r->d = bpf_ktime_get_ns();
+	r->d = now;
 	if (r->bio && r->bio != address(rq->bio))
 		r->joined = 1;
 	r->bio = address(rq->bio);
@@ -130,6 +133,7 @@ static __always_inline int on_issue(struct request *rq)
  */
 static __always_inline int on_setup(u64 rq)
 {
+	u64 now = bpf_ktime_get_ns();
 	struct rq_slot *r = rq_slot_get(rq);
 
 	if (!r)
@@ -137,7 +141,7 @@ static __always_inline int on_setup(u64 rq)
 	/* left over from a life whose end was not seen: the issue will say so */
 	if (r->d && !r->requeued)
 		return 0;
-	r->p = bpf_ktime_get_ns();
+	r->p = now;
 	return 0;
 }
 
@@ -147,11 +151,11 @@ static __always_inline int on_setup(u64 rq)
  */
 static __always_inline int on_handed(u64 pdu)
 {
-	u64 rq = pdu - bpf_core_type_size(struct request);
+	u64 now = bpf_ktime_get_ns(), rq = pdu - bpf_core_type_size(struct request);
 	struct rq_slot *r = cfg.kernel_d ? rq_slot_get(rq) : rqs_find(rq);
 
 	if (r && (cfg.kernel_d || (r->d && !r->h)))
-		r->h = bpf_ktime_get_ns();
+		r->h = now;
 	return 0;
 }
 
@@ -167,10 +171,11 @@ static __always_inline int on_virtio(struct virtqueue *vq, u64 token)
 /* The driver says that it is done, most often in the interrupt; the last time counts. */
 static __always_inline int on_done(u64 rq)
 {
+	u64 now = bpf_ktime_get_ns();
 	struct rq_slot *r = cfg.kernel_d ? rq_slot_get(rq) : rqs_find(rq);
 
 	if (r && (cfg.kernel_d || r->d))
-		r->e = bpf_ktime_get_ns();
+		r->e = now;
 	return 0;
 }
 
