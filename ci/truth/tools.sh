@@ -10,15 +10,18 @@ near()
 }
 
 # agrees_with_btt NAME OP SLACK_NS STAGES FIO_ARGUMENT…: of the very same run on $dev. Sets $btt_NAME_Q2G and so on: btt's means, ns.
+# With a tracer of its own behind blktrace: at a hook the second is late by what the first does there, not the same at each hook.
 agrees_with_btt()
 {
-	local of=$1 op=$2 slack=$3 stages=$4 name stage n avg
+	local of=$1 op=$2 slack=$3 stages=$4 name stage n avg trace_opts="--tier full --dev $dev"
 	shift 4
 	rm -f $tmp/btt.*
 	(cd $tmp && exec blktrace -d $dev -o btt >btt.log 2>&1) &
 	local blktrace=$!
 	until [ "$(cat /sys/block/$disk/trace/enable)" = 1 ]; do sleep 0.1; done
-	fio_traced btt $dev "$@"
+	start btt || return
+	fio_on $dev "$@" >$tmp/btt.out || fail "$of: fio"
+	stop btt
 	kill -INT $blktrace
 	wait $blktrace
 	(cd $tmp && blkparse -q -i btt -d btt.bin -O && btt -i btt.bin -o btt) >/dev/null 2>&1 || fail "$of: blkparse or btt"
