@@ -25,6 +25,8 @@ static void make_words(const struct pass_env *e, struct words *w)
 	words_add(w, "%s", e->uring);
 	words_add_settings(w, e->workload->text);
 	words_add(w, "--target=%s", e->target->filename);
+	if (e->target->claim_fd >= 0)
+		words_add(w, "--held");
 	if (e->target->size_bytes)
 		words_add(w, "--size=%llu", (unsigned long long)e->target->size_bytes);
 }

@@ -8,8 +8,8 @@
 static const char *const sysbench_owned[] = { "time", "max-time", "events", "max-requests", "rate", "rand-seed",
 					      "percentile", "report-interval", "warmup-time", "verbosity", NULL };
 /* A rate of its own is allowed: the peak of an open loop, of which the fixed rate is a share. */
-static const char *const uring_owned[] = { "target", "offset", "runtime", "count", "seed", "max-errors", "layout", "output",
-					   NULL };
+static const char *const uring_owned[] = { "target", "offset", "runtime", "count", "seed", "max-errors", "layout", "held",
+					   "output", NULL };
 
 static const struct rules {
 	enum workload_kind kind;

@@ -100,7 +100,7 @@ static int claim(const struct plan *p)
 {
 	struct stat st;
 
-	if (!plan_writes(p) || stat(p->target, &st) || !S_ISBLK(st.st_mode))
+	if (p->held || !plan_writes(p) || stat(p->target, &st) || !S_ISBLK(st.st_mode))
 		return 0;
 	return open(p->target, O_RDONLY | O_EXCL | O_CLOEXEC) < 0 ? -errno : 0;
 }

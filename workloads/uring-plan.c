@@ -73,6 +73,8 @@ static const struct row rows[] = {
 	{ "max-errors", "N", "stop after so many failed I/Os (default 1000)", NUMBER, AT(max_errors), 1, 0x1p53 },
 	{ "seed", "N", "of offsets, of the mix and of what is written (default 1)", NUMBER, AT(seed), 0, 0x1p53 },
 	{ "layout", NULL, "write the range once, create the file for it, and do nothing else", FLAG, AT(layout), 0, 0 },
+	{ "held", NULL, "the caller holds the device exclusively (O_EXCL), as iopath-bench does: it is not asked for again",
+	  FLAG, AT(held), 0, 0 },
 	{ "output", "FILE", "for the JSON (default stdout)", TEXT, AT(output), 0, 0 },
 };
 

@@ -36,6 +36,7 @@ struct plan {
 	bool sqpoll, iopoll, defer_taskrun;	/* IORING_SETUP_* */
 	bool fixed_files, fixed_buffers;
 	bool layout;		/* write the range once, measure nothing */
+	bool held;		/* the caller holds the device exclusively */
 };
 
 /*

@@ -125,13 +125,13 @@ TEST(a_report_that_is_none_gives_no_figure)
 
 /* ---- whole runs ---- */
 
-TEST(a_run_has_its_counts_and_its_rate)
+static void run_of(const char *workload)
 {
 	_cleanup_free_ char *path = NULL;
 	struct bench_run r;
 
-	NEEDS_ROOT_AND_LOOP();
-	r = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --max-steal 100 --workload uring-randrw-buffered");
+	r = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --max-steal 100 --workload");
+	add(&r, workload);
 	run_start(&r);
 	run_end(&r);
 	path = strdup(fmt("%s/out/results.jsonl", base));
@@ -148,6 +148,19 @@ TEST(a_run_has_its_counts_and_its_rate)
 	}
 	expect_clean();
 	run_free(&r);
+}
+
+TEST(a_run_has_its_counts_and_its_rate)
+{
+	NEEDS_ROOT_AND_LOOP();
+	run_of("uring-randrw-buffered");
+}
+
+/* The run holds it exclusively, and so would the generator. */
+TEST(it_writes_to_the_device_that_the_run_holds)
+{
+	NEEDS_ROOT_AND_LOOP();
+	run_of("uring-seqwrite-qd8");
 }
 
 /* A loop device has no queues to poll: the set is skipped with what the generator said, the rest goes on. */
@@ -196,5 +209,6 @@ TEST(a_setting_that_it_does_not_know_is_named)
 }
 
 TEST_MAIN("bench-uring", T(settings_are_checked_before_anything_runs), T(words_become_an_argv), T(a_report_is_taken_over),
-	  T(a_report_that_is_none_gives_no_figure), T(a_run_has_its_counts_and_its_rate), T(what_the_device_lacks_is_skipped),
+	  T(a_report_that_is_none_gives_no_figure), T(a_run_has_its_counts_and_its_rate),
+	  T(it_writes_to_the_device_that_the_run_holds), T(what_the_device_lacks_is_skipped),
 	  T(a_setting_that_it_does_not_know_is_named))
