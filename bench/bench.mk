@@ -134,7 +134,7 @@ ifneq ($(filter-out 0,$(QUICK)),)
 	$(Q)out="$(or $(OUT),results/local/$$(date +%Y%m%d-%H%M%S)-quick)"; \
 	$(bench_run) --out "$$out" || case $$? in \
 	1|3) ;; \
-	4) grep -q '"complete": true' "$$out/verdict.json" 2>/dev/null || exit 4 ;; \
+	4) grep -q '"complete": true' "$$out/verdict.json" 2>/dev/null && ! grep -q '"failed": true' "$$out/verdict.json" || exit 4 ;; \
 	*) exit $$? ;; esac
 else
 	$(Q)$(bench_run) $(if $(filter-out 0,$(LONG)),,--time 14m) --history results/history.db \

@@ -90,10 +90,10 @@ json_t *report_verdict_json(const struct report *r, int exit_code)
 
 		if (s->skipped) {
 			json_array_append_new(skipped,
-					      json_pack("{s:s, s:s, s:s, s:s}", "workload",
+					      json_pack("{s:s, s:s, s:s, s:s, s:b}", "workload",
 							s->workload, "device", s->device,
 							"scheduler", s->scheduler, "reason",
-							s->skipped));
+							s->skipped, "failed", (int)s->failed));
 			continue;
 		}
 		for (unsigned int a = 0; a < r->arms->nr; a++)

@@ -58,6 +58,8 @@ TEST(a_smoke_run_that_came_to_its_end_is_what_was_asked_for)
 		ASSERT_EQ(exit_code("QUICK=1", faults[i], NULL), faults[i]);
 	ASSERT_EQ(exit_code("QUICK=1", EXIT_ENVIRONMENT, "{\"complete\": true}"), 0);
 	ASSERT_EQ(exit_code("QUICK=1", EXIT_ENVIRONMENT, "{\"complete\": false}"), EXIT_ENVIRONMENT);
+	/* a workload that ends in an error is what it is run to find */
+	ASSERT_EQ(exit_code("QUICK=1", EXIT_ENVIRONMENT, "{\"complete\": true, \"failed\": true}"), EXIT_ENVIRONMENT);
 	ASSERT_EQ(exit_code("QUICK=1", EXIT_ENVIRONMENT, NULL), EXIT_ENVIRONMENT);
 }
 
