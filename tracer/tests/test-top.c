@@ -26,7 +26,7 @@ TEST(one_interval_for_scripts)
 	if (why)
 		TEST_SKIP(why);
 	check_case("top --once");
-	proc_start(&io, "known-count --target %s --count 8000 --direct --sleep-between 2ms", loop.path);
+	proc_start(&io, "known-count --target %s --count 8000 --direct --sleep-between 20ms", loop.path);
 	check_same("status", proc_line(&top, "iopath top --once --by file --dev %s", loop.name), 0);
 	check_has("the heading", top.out.text, "READ/s");
 	check_has("the file", top.out.text, loop.path);
