@@ -115,6 +115,13 @@ share()
 	until_ready shared $shared
 }
 
+# For a case that must not have another tracer beside its own. Who shares one next starts it.
+unshare()
+{
+	[ -z "$shared" ] || ! kill -INT $shared 2>/dev/null || wait $shared
+	shared=''
+}
+
 # Its report up to now, in $shared_now, and where in the file that ends, in $shared_told. What was told before is long, and not
 # read again. The end of the line is asked for, which may be under way.
 report_now()

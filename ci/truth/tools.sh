@@ -10,11 +10,12 @@ near()
 }
 
 # agrees_with_btt NAME OP SLACK_NS STAGES FIO_ARGUMENT…: of the very same run on $dev. Sets $btt_NAME_Q2G and so on: btt's means, ns.
-# With a tracer of its own behind blktrace: at a hook the second is late by what the first does there, not the same at each hook.
+# With one tracer, behind blktrace: at a hook the second is late by what the first does there, which is not the same at each hook.
 agrees_with_btt()
 {
 	local of=$1 op=$2 slack=$3 stages=$4 name stage n avg trace_opts="--tier full --dev $dev"
 	shift 4
+	unshare
 	rm -f $tmp/btt.*
 	(cd $tmp && exec blktrace -d $dev -o btt >btt.log 2>&1) &
 	local blktrace=$!
@@ -50,7 +51,8 @@ btt_agrees_on_tags_and_plugs()
 	# nothing is inserted where there is no scheduler
 	agrees_with_btt tags read 1000 "Q2G D2C" --number_ios=50 --numjobs=4
 	at_least "Q2G by btt, ns" "$btt_tags_Q2G" 1000000
-	null t0 || return
+	# long enough that none ends while others are being issued: an interrupt would come where blktrace lets it, behind its own stamp
+	null t0 completion_nsec=200000 || return
 	echo mq-deadline >/sys/block/$disk/queue/scheduler || return
 	agrees_with_btt plug read 1000 "Q2G G2I I2D D2C" --number_ios=320 --bs=64k --ioengine=io_uring --iodepth=16 --iodepth_batch=16 \
 		--iodepth_batch_complete_min=16
