@@ -109,12 +109,12 @@ static __noinline int rq_unknown(struct request *rq)
 }
 
 /* Whatever completes now. */
-static __always_inline void done_reset(struct done *d, struct request *rq)
+static __always_inline void done_reset(struct done *d, struct request *rq, u64 now)
 {
 	struct gendisk *disk = rq_disk(rq);
 
 	d->s.q = d->s.g = d->s.i = d->s.p = d->s.d = d->s.h = d->s.e = 0;
-	d->s.c = bpf_ktime_get_ns();
+	d->s.c = now;
 	d->op = 0;
 	d->requeues = d->merged = 0;
 	d->status = 0;
@@ -226,7 +226,7 @@ static __always_inline void done_stamps(struct request *rq, struct rq_slot *r, s
  * are done with end here, perhaps to be used anew; what is known of the
  * request by its first bio goes on under the request's own name.
  */
-static __noinline int on_part_done(struct request *rq, u32 nr_bytes)
+static __noinline int on_part_done(struct request *rq, u32 nr_bytes, u64 now)
 {
 	struct bio *bio = rq->bio;
 	struct bio_slot *head = bio ? bios_find(address(bio)) : NULL, *rest;
@@ -236,7 +236,7 @@ static __noinline int on_part_done(struct request *rq, u32 nr_bytes)
 	if (!d || !bio || (!head && (!cfg.kernel_q || owner_filtered())))
 		return 0;
 	rest = bios_in_parts ? bios_find(address(rq)) : NULL;
-	done_reset(d, rq);
+	done_reset(d, rq, now);
 	if (!rest) {
 		rest = bio_slot_new(address(rq));
 		if (!rest)
@@ -311,6 +311,7 @@ static __always_inline bool done_begun(struct request *rq, struct bio *bio, stru
 
 static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_bytes)
 {
+	u64 now = bpf_ktime_get_ns();
 	u32 scratch = done_here();
 	struct bio *bio = rq->bio, *more;
 	struct bio_slot *b = NULL;
@@ -321,11 +322,11 @@ static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_by
 		who_request_end(address(rq), nr_bytes, status);
 	/* done when its last byte is: this hook fires for each part */
 	if (nr_bytes < rq->__data_len)
-		return on_part_done(rq, nr_bytes);
+		return on_part_done(rq, nr_bytes, now);
 	d = done_at(scratch);
 	if (!d || !rq_disk(rq))
 		return 0;
-	done_reset(d, rq);
+	done_reset(d, rq, now);
 	d->status = status;
 	r = rqs_find(address(rq));
 	more = bio && bio != rq->biotail ? bio->bi_next : NULL;
