@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ground-check.h"
 #include "ground-loop.h"
 #include "ground-place.h"
 #include "tracer/base/cleanup.h"
@@ -57,10 +58,16 @@ static int sysfs_write(const char *disk, const char *attribute, const char *text
 	return fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
+/* Where a queue has none, it takes any name and does nothing: a loop device of 5.10. */
 static int scheduler_write(const char *disk, const char *name)
 {
 	int err = sysfs_write(disk, "queue/scheduler", name);
+	char chosen[32];
 
+	if (!err)
+		err = scheduler_read(disk, chosen, sizeof(chosen));
+	if (!err && strcmp(chosen, name))
+		err = -ENOENT;
 	return err == -EINVAL ? -ENOENT : err;
 }
 
@@ -175,6 +182,16 @@ int loop_set_scheduler(struct loop *l, const char *name)
 	int err = remember(l);
 
 	return err ? err : scheduler_write(l->name, name);
+}
+
+bool loop_takes_scheduler(struct loop *l, const char *name)
+{
+	int err = loop_set_scheduler(l, name);
+
+	if (err != -ENOENT)
+		return check_same("set the scheduler", err, 0);
+	printf("    %s has no scheduler %s here: left out\n", l->name, name);
+	return false;
 }
 
 void loop_remove(struct loop *l)

@@ -7,6 +7,7 @@
 #ifndef GROUND_LOOP_H
 #define GROUND_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -30,6 +31,8 @@ const char *loop_need(struct loop *l, uint64_t bytes);
 void loop_remove(struct loop *l);
 /* -ENOENT: the kernel does not offer that scheduler. *l must stay where it is until loop_remove(). */
 int loop_set_scheduler(struct loop *l, const char *name);
+/* The same; one that the kernel does not offer is named and left out, all else is a failed check. */
+bool loop_takes_scheduler(struct loop *l, const char *name);
 /* Let the device take the size that its memory is given here. */
 int loop_resize(struct loop *l, uint64_t bytes);
 dev_t loop_dev(const struct loop *l);
