@@ -123,7 +123,9 @@ bool trace_command(struct trace *t, const char *fmt, ...)
 	vsnprintf(words, sizeof(words), fmt, ap);
 	va_end(ap);
 	for (int left = 5; command_once(t, words); left--) {
-		int64_t unseen = number_at(t->summary, "coverage.lost.no_end");
+		/* of the last I/O of all it is not known that its end was not seen: it is in flight */
+		int64_t unseen = number_at(t->summary, "coverage.lost.no_end") +
+				 number_at(t->summary, "coverage.requests.in_flight");
 
 		if (unseen <= 0 || !left)
 			return true;
