@@ -330,7 +330,9 @@ static __always_inline bool dev_wanted(u32 disk, u32 part)
 static __always_inline void comm_get(const struct task_struct *task, char *comm)
 {
 #ifdef IOP_OLD
-	bpf_get_current_comm(comm, IOP_COMM_LEN);
+	/* of whom it is asked, which is not always the current task; old kernels leave what was behind the name */
+	((u64 *)comm)[0] = ((u64 *)comm)[1] = 0;
+	bpf_probe_read_kernel_str(comm, IOP_COMM_LEN, task->comm);
 #else
 	/* loads, not the helper: a name that changes meanwhile is torn at worst */
 	((u64 *)comm)[0] = ((u64 *)task->comm)[0];
