@@ -10,11 +10,10 @@ near()
 }
 
 # agrees_with_btt NAME OP SLACK_NS STAGES FIO_ARGUMENT…: of the very same run on $dev. Sets $btt_NAME_Q2G and so on: btt's means, ns.
-# STAGE<= may be shorter than btt's.
 # With one tracer, behind blktrace: at a hook the second is late by what the first does there, which is not the same at each hook.
 agrees_with_btt()
 {
-	local of=$1 op=$2 slack=$3 stages=$4 name stage n avg got shorter trace_opts="--tier full --dev $dev"
+	local of=$1 op=$2 slack=$3 stages=$4 name stage n avg trace_opts="--tier full --dev $dev"
 	shift 4
 	unshare
 	rm -f $tmp/btt.*
@@ -28,14 +27,10 @@ agrees_with_btt()
 	wait $blktrace
 	(cd $tmp && blkparse -q -i btt -d btt.bin -O && btt -i btt.bin -o btt) >/dev/null 2>&1 || fail "$of: blkparse or btt"
 	for name in $stages; do
-		[[ $name == *'<=' ]]
-		shorter=$?
-		name=${name%'<='}
 		case $name in D2C) stage=device ;; *) stage=${name,,} ;; esac
 		read -r n avg < <(awk -v s=$name '$1 == s && NF == 5 { printf "%d %.0f\n", $5, $3 * 1e9; exit }' $tmp/btt.avg)
 		same "$of, $name: number" "$(requests btt $disk $op stages.$stage.count)" "${n:-none}"
-		got=$(requests btt $disk $op stages.$stage.mean_ns)
-		[ $shorter = 0 ] && [ "$got" -le "${avg:-0}" ] || near "$of, $name: mean" "$got" "${avg:-0}" $slack
+		near "$of, $name: mean" "$(requests btt $disk $op stages.$stage.mean_ns)" "${avg:-0}" $slack
 		printf -v "btt_$of"_$name '%s' "${avg:-0}"
 	done
 	whole btt
@@ -52,7 +47,6 @@ btt_agrees()
 # The stages that are short there: four tasks that wait for one tag, and what a plug holds back.
 btt_agrees_on_tags_and_plugs()
 {
-	local q2g
 	null t0 hw_queue_depth=1 completion_nsec=1000000 || return
 	# nothing is inserted where there is no scheduler
 	agrees_with_btt tags read 1000 "Q2G D2C" --number_ios=50 --numjobs=4
@@ -60,9 +54,7 @@ btt_agrees_on_tags_and_plugs()
 	# long enough that none ends while others are being issued: an interrupt would come where blktrace lets it, behind its own stamp
 	null t0 completion_nsec=200000 || return
 	echo mq-deadline >/sys/block/$disk/queue/scheduler || return
-	# of requests that a plug has ahead, 6.1 stamps the allocation, which was before the bio: it waited for none
-	case $(uname -r) in 6.1.*) q2g='Q2G<=' ;; *) q2g=Q2G ;; esac
-	agrees_with_btt plug read 1000 "$q2g G2I I2D D2C" --number_ios=320 --bs=64k --ioengine=io_uring --iodepth=16 --iodepth_batch=16 \
+	agrees_with_btt plug read 1000 "Q2G G2I I2D D2C" --number_ios=320 --bs=64k --ioengine=io_uring --iodepth=16 --iodepth_batch=16 \
 		--iodepth_batch_complete_min=16
 	at_least "G2I by btt, ns" "$btt_plug_G2I" 50000
 }
