@@ -3,7 +3,7 @@
 #ifndef IOPATH_REQUEST_H
 #define IOPATH_REQUEST_H
 
-#include "bio.bpf.h"
+#include "bio-fate.bpf.h"
 #include "stamps.bpf.h"
 
 SLOT_TABLE(rqs, struct rq_slot);
