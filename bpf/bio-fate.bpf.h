@@ -24,12 +24,21 @@ static __always_inline struct bio_slot *bio_slot_late(u64 key, struct bio *bio)
 	return b;
 }
 
-/* G: the bio got a request. */
+/*
+ * G: the bio got a request. With the kernel's stamps this is attached when
+ * requests were seen that a plug had allocated ahead (stamp.h): then a bio
+ * under a plug without a slot gets one.
+ */
 static __always_inline int on_bio_got(struct bio *bio)
 {
 	u64 now = bpf_ktime_get_ns();
 	struct bio_slot *b = bios_find(address(bio));
 
+	if (!b && cfg.kernel_g && LOAD(current_task(), plug)) {
+		b = bio_slot_late(address(bio), bio);
+		if (b)
+			bio_slot_part(b);
+	}
 	if (b)
 		b->g = now;
 	return 0;

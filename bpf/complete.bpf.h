@@ -140,13 +140,19 @@ static __always_inline void done_reset(struct done *d, struct request *rq, u64 n
 
 /*
  * G as the kernel keeps it. Requests that a plug allocates in a batch are older
- * than the bios that get one of them at once (block/blk-mq.c, cached_rq).
+ * than the bios that get them (block/blk-mq.c, cached_rq): then our own, once
+ * such were seen (on_bio_got()).
  */
-static __always_inline u64 rq_got(struct request *rq, u64 q)
+static __always_inline u64 rq_got(struct request *rq, u64 q, u64 own)
 {
 	u64 g = rq->start_time_ns;
 
-	return g && g < q ? q : g;
+	if (!g || g >= q)
+		return g;
+	if (own > q)
+		return own;
+	count(COUNT_RQ_AHEAD);
+	return q;
 }
 
 /* What is known by the first bio; false: not to be counted. */
@@ -177,7 +183,7 @@ static __always_inline bool done_bio(struct request *rq, struct bio *bio, struct
 	if (cfg.kernel_q && !d->s.q)
 		d->s.q = bio_queue_time(bio, d->s.c);
 	if (cfg.kernel_g)
-		d->s.g = rq_got(rq, d->s.q);
+		d->s.g = rq_got(rq, d->s.q, d->s.g);
 	if ((!b || !cfg.bio_slots) && (!bop_wanted(d->bop) || !dev_wanted(d->dev, rq_part(rq, d->dev)))) {
 		/* else counted when it was queued */
 		if (!cfg.bio_slots)
@@ -260,7 +266,7 @@ static __noinline int on_part_done(struct request *rq, u32 nr_bytes, u64 now)
 	}
 	rest->partials++;
 	d->s.q = rest->q;
-	d->s.g = cfg.kernel_g ? rq_got(rq, rest->q) : rest->g;
+	d->s.g = cfg.kernel_g ? rq_got(rq, rest->q, rest->g) : rest->g;
 	done_stamps(rq, rqs_find(address(rq)), d);
 	chain_done(address(bio), scratch, d, nr_bytes);
 	return 0;

@@ -186,6 +186,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	u64 start_boottime;
 	struct bio_list *bio_list;
+	struct blk_plug *plug;
 	pid_t pid;
 	pid_t tgid;
 	unsigned int flags;

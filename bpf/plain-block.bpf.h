@@ -192,8 +192,11 @@ static __always_inline bool plain_stamps(struct request *rq, struct bio *bio, co
 		if (!stamp || !s->g)
 			return false;
 		/* rq_got() */
-		if (s->g < s->q)
-			s->g = s->q;
+		if (s->g < s->q) {
+			if (!b || b->g <= s->q)
+				return false;
+			s->g = b->g;
+		}
 		s->d = rq->io_start_time_ns;
 	}
 	if (s->q < enabled_ns)

@@ -199,6 +199,7 @@ enum iop_loss {
 /* Plain event counters, one set per shard. */
 enum iop_count {
 	COUNT_RQ_AT_START,   /* completed, but begun before tracing */
+	COUNT_RQ_AHEAD,	     /* of which q2g is not told, as a plug had them allocated ahead */
 	COUNT_OP_GONE,	     /* operations whose task died inside them */
 	COUNT_UNTIED_BIOS,   /* bios submitted outside any operation seen */
 	COUNT_EXCLUDED,	     /* bios and operations of the tracer itself */

@@ -52,7 +52,7 @@ static u64 maps_memory(struct session *s)
 
 void session_cost(struct session *s, struct session_cost *ret)
 {
-	u64 stood_in = 0;
+	u64 stood_in;
 
 	*ret = (struct session_cost){ .nr_programs = s->nr_programs, .maps_bytes = maps_memory(s) };
 	for (int p = 0; p < NR_POINTS; p++) {
@@ -63,8 +63,7 @@ void session_cost(struct session *s, struct session_cost *ret)
 			ret->recursion_misses += info.recursion_misses;
 	}
 	/* skipped, and its stand-in ran */
-	for (u32 shard = 0; shard < s->nr_shards; shard++)
-		stood_in += __atomic_load_n(&s->counts[shard].n[COUNT_STOOD_IN], __ATOMIC_RELAXED);
+	stood_in = session_count(s, COUNT_STOOD_IN);
 	ret->recursion_misses -= stood_in < ret->recursion_misses ? stood_in : ret->recursion_misses;
 }
 

@@ -17,6 +17,7 @@ struct session {
 	struct ring_buffer *ring;
 	struct bpf_link *links[NR_POINTS];
 	struct bpf_program *programs[NR_POINTS];
+	struct bpf_program *late_g;	/* of POINT_GETRQ, not attached yet: session_watch() */
 	u32 nr_programs;
 	u64 maps_bytes;	/* 0: not asked for yet */
 	struct stand_ins stand_ins;
@@ -37,5 +38,15 @@ struct session {
 	/* mapped when they are first looked at */
 	struct slot_tables tables;
 };
+
+/* Of all shards. */
+static inline u64 session_count(const struct session *s, enum iop_count what)
+{
+	u64 n = 0;
+
+	for (u32 shard = 0; shard < s->nr_shards; shard++)
+		n += __atomic_load_n(&s->counts[shard].n[what], __ATOMIC_RELAXED);
+	return n;
+}
 
 #endif

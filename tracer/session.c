@@ -61,15 +61,22 @@ static int select_programs(struct session *s, const struct session_opts *o,
 			   const struct hook_plan *plan, const struct stamp_plan *stamps, char *why)
 {
 	for (int p = 0; p < NR_POINTS; p++) {
+		bool late = p == POINT_GETRQ && stamps->late_g, spared = stamp_spares(stamps, p);
 		const struct hook_row *row;
+		struct bpf_program *prog;
 
-		if (plan->chosen[p] < 0 || !hook_wanted(p, o->tier, &s->extras) || stamp_spares(stamps, p))
+		if (plan->chosen[p] < 0 || !hook_wanted(p, o->tier, &s->extras) || (spared && !late))
 			continue;
 		row = &hook_rows[plan->chosen[p]];
-		s->programs[p] = bpf_object__find_program_by_name(s->object.obj, row->program);
-		if (!s->programs[p])
+		prog = bpf_object__find_program_by_name(s->object.obj, row->program);
+		if (!prog)
 			return fail(why, -ENOENT, row->program);
-		bpf_program__set_autoload(s->programs[p], true);
+		bpf_program__set_autoload(prog, true);
+		if (spared) {
+			s->late_g = prog;
+			continue;
+		}
+		s->programs[p] = prog;
 		s->nr_programs++;
 	}
 	return 0;
@@ -253,6 +260,23 @@ int session_on_record(struct session *s, record_fn fn, void *ctx)
 	return s->ring ? 0 : -errno;
 }
 
+bool session_watches(const struct session *s)
+{
+	return s->late_g;
+}
+
+void session_watch(struct session *s)
+{
+	if (!s->late_g || !session_count(s, COUNT_RQ_AHEAD))
+		return;
+	s->links[POINT_GETRQ] = bpf_program__attach(s->late_g);
+	if (s->links[POINT_GETRQ]) {
+		s->programs[POINT_GETRQ] = s->late_g;
+		s->nr_programs++;
+	}
+	s->late_g = NULL;
+}
+
 void session_set_top_threshold(struct session *s, u64 ns)
 {
 	__atomic_store_n(s->object.top_threshold_ns, ns, __ATOMIC_RELAXED);
@@ -377,10 +401,8 @@ bool session_may_wrap(const struct session *s, const struct stats *st)
 int session_read(struct session *s, struct stats *st)
 {
 	st->nr_shards = s->nr_shards;
-	memset(st->counts, 0, sizeof(st->counts));
-	for (u32 shard = 0; shard < s->nr_shards; shard++)
-		for (u32 i = 0; i < NR_COUNTS; i++)
-			st->counts[i] += __atomic_load_n(&s->counts[shard].n[i], __ATOMIC_RELAXED);
+	for (u32 i = 0; i < NR_COUNTS; i++)
+		st->counts[i] = session_count(s, i);
 	st->counts[COUNT_LOSS_FIRST + LOSS_UNEVEN] = records_uneven(s->records);
 	for (u32 row = 0; row < NR_ROWS; row++) {
 		struct stats_row *r;

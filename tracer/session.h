@@ -68,6 +68,15 @@ static inline void session_closep(struct session **s)
 /* Trace this process and what it forks (opts.tree). -errno. */
 int session_follow(struct session *s, u32 tgid);
 
+/*
+ * Attach what is only needed once something was seen (stamp_plan.late_g). To
+ * be called each SESSION_WATCH_NS while session_watches(). What cannot be
+ * attached is done without: COUNT_RQ_AHEAD goes on.
+ */
+#define SESSION_WATCH_NS 100000000ull
+bool session_watches(const struct session *s);
+void session_watch(struct session *s);
+
 void session_enable(struct session *s);
 void session_disable(struct session *s);
 

@@ -35,6 +35,12 @@ struct stamp_needs {
 struct stamp_plan {
 	bool kernel_q, kernel_g, kernel_d;
 	bool bio_queue;		/* bios are to be seen when they are queued */
+	/*
+	 * The kernel's G is exact but for requests that a plug (of io_uring) had
+	 * allocated ahead: the hook of G is to be loaded, and attached once one
+	 * was seen (COUNT_RQ_AHEAD).
+	 */
+	bool late_g;
 };
 
 /* Pure. */

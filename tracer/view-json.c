@@ -227,6 +227,7 @@ static json_t *coverage_json(const struct coverage *c)
 	json_object_set_new(o, "percentiles_doubtful", json_boolean(c->doubtful));
 	set_num(o, "in_flight_at_start", c->in_flight_at_start);
 	set_num(o, "begun_before", c->begun_before);
+	set_num(o, "allocated_ahead", c->ahead);
 	set_num(o, "task_died", c->gone);
 	set_num(o, "untied_bios", c->untied_bios);
 	set_num(o, "merged_bios", c->merged_bios);

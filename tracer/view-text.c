@@ -161,6 +161,9 @@ static void put_coverage(FILE *out, const struct report *r)
 			(unsigned long long)c->begun_before, (unsigned long long)c->gone,
 			(unsigned long long)c->untied_bios, (unsigned long long)c->merged_bios,
 			(unsigned long long)c->excluded, (unsigned long long)c->filtered_bios);
+	if (c->ahead)
+		fprintf(out, "          requests that a plug had allocated ahead %llu, of which q2g counts as g2i\n",
+			(unsigned long long)c->ahead);
 	put_too_short(out, r);
 	put_reconstructed(out, c);
 	put_losses(out, c);

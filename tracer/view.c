@@ -113,6 +113,7 @@ void coverage_from(const struct stats *st, u64 requests_in_flight, u64 operation
 		.operations = { ops + operations_in_flight + unseen_ops, ops, operations_in_flight, short_ops, 0 },
 		.in_flight_at_start = in_flight_at_start,
 		.begun_before = c[COUNT_RQ_AT_START],
+		.ahead = c[COUNT_RQ_AHEAD],
 		.gone = c[COUNT_OP_GONE],
 		.untied_bios = c[COUNT_UNTIED_BIOS],
 		.merged_bios = merged(st),

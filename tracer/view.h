@@ -30,6 +30,7 @@ struct coverage {
 	struct view_requests requests, operations;
 	u64 in_flight_at_start;	/* by the kernel's own count when tracing began */
 	u64 begun_before;	/* completed, but begun before tracing */
+	u64 ahead;		/* of which q2g counts as g2i: a plug had them allocated ahead */
 	u64 gone;		/* operations whose task died inside them */
 	u64 untied_bios, merged_bios, excluded, filtered_bios;
 	u64 lost[NR_LOSSES];

@@ -13,7 +13,7 @@ near()
 # With one tracer, behind blktrace: at a hook the second is late by what the first does there, which is not the same at each hook.
 agrees_with_btt()
 {
-	local of=$1 op=$2 slack=$3 stages=$4 name stage n avg trace_opts="--tier full --dev $dev"
+	local of=$1 op=$2 slack=$3 stages=$4 prime=${prime:-0} name stage n avg trace_opts="--tier full --dev $dev"
 	shift 4
 	unshare
 	rm -f $tmp/btt.*
@@ -21,6 +21,8 @@ agrees_with_btt()
 	local blktrace=$!
 	until [ "$(cat /sys/block/$disk/trace/enable)" = 1 ]; do sleep 0.1; done
 	start btt || return
+	# as much of the same as makes the tracer attach what it needs for it
+	[ $prime = 0 ] || { fio_on $dev "$@" --number_ios=$prime >$tmp/btt.out && sleep 0.5; } || fail "$of: fio"
 	fio_on $dev "$@" >$tmp/btt.out || fail "$of: fio"
 	stop btt
 	kill -INT $blktrace
@@ -54,9 +56,33 @@ btt_agrees_on_tags_and_plugs()
 	# long enough that none ends while others are being issued: an interrupt would come where blktrace lets it, behind its own stamp
 	null t0 completion_nsec=200000 || return
 	echo mq-deadline >/sys/block/$disk/queue/scheduler || return
-	agrees_with_btt plug read 1000 "Q2G G2I I2D D2C" --number_ios=320 --bs=64k --ioengine=io_uring --iodepth=16 --iodepth_batch=16 \
+	prime=16 agrees_with_btt plug read 1000 "Q2G G2I I2D D2C" --number_ios=320 --bs=64k --ioengine=io_uring --iodepth=16 --iodepth_batch=16 \
 		--iodepth_batch_complete_min=16
 	at_least "G2I by btt, ns" "$btt_plug_G2I" 50000
+}
+
+# A plug has requests ahead, which are older than their bios. Once it was seen to, Q2G is told of all: of those
+# that have no operation, of those with one, and of those with an owner.
+what_a_plug_has_ahead_is_known()
+{
+	local n ios before after
+	for n in block vfs owner; do
+		null t0 completion_nsec=200000 || return
+		trace_opts="--tier $n --dev $dev"
+		[ $n != owner ] || trace_opts="--tier block --comm fio --dev $dev"
+		before=($(cat /sys/block/$disk/stat))
+		start $n || return
+		for ios in 16 320; do
+			fio_on $dev --number_ios=$ios --ioengine=io_uring --iodepth=16 --iodepth_batch=16 \
+				--iodepth_batch_complete_min=16 >$tmp/$n.out
+			sleep 0.5
+		done
+		stop $n
+		after=($(cat /sys/block/$disk/stat))
+		same "$n: reads by the disk" "$(requests $n $disk read count)" $((after[0] - before[0]))
+		at_least "$n: of the first 16, Q2G told" "$((16 - $(covered $n allocated_ahead)))" 0
+		whole $n
+	done
 }
 
 fio_and_the_disk_agree()
@@ -145,4 +171,4 @@ records_of_fast_reads_are_told()
 	same "whose stages do not sum to the total" "$(covered fast lost.uneven)" 0
 }
 
-tools="btt_agrees btt_agrees_on_tags_and_plugs fio_and_the_disk_agree shorter_ways_lead_to_the_same strace_agrees records_of_fast_reads_are_told"
+tools="btt_agrees btt_agrees_on_tags_and_plugs what_a_plug_has_ahead_is_known fio_and_the_disk_agree shorter_ways_lead_to_the_same strace_agrees records_of_fast_reads_are_told"

@@ -319,7 +319,8 @@ TEST(whose_stamps_count)
 	const struct stamp_needs none = { .tier = TIER_BLOCK }, vfs = { .tier = TIER_VFS },
 				 owner = { .tier = TIER_BLOCK, .owner = true },
 				 in_flight = { .tier = TIER_BLOCK, .in_flight = true };
-	const struct kernel exact = { .exact_stamps = true }, cached = { .exact_stamps = false };
+	const struct kernel exact = { .exact_stamps = true }, cached = { .exact_stamps = false },
+			    ahead = { .exact_stamps = true, .plugs_ahead = true }, own_ahead = { .plugs_ahead = true };
 	struct stamp_plan p = stamps(exact, good, none);
 
 	ASSERT_TRUE(p.kernel_q && p.kernel_g && p.kernel_d && !p.bio_queue);
@@ -339,6 +340,10 @@ TEST(whose_stamps_count)
 	ASSERT_TRUE(!stamps(exact, (struct stamp_disks){ false, true, true }, none).kernel_g);
 	ASSERT_TRUE(!stamps(exact, (struct stamp_disks){ true, false, true }, none).kernel_d);
 	ASSERT_TRUE(stamps(exact, (struct stamp_disks){ true, true, false }, none).bio_queue);
+	/* a plug's requests are older than their bios: the hook is there to be attached */
+	ASSERT_TRUE(!stamps(exact, good, none).late_g && !stamps(own_ahead, good, none).late_g);
+	p = stamps(ahead, good, none);
+	ASSERT_TRUE(p.kernel_g && p.late_g && stamp_spares(&p, POINT_GETRQ));
 }
 
 TEST(table_is_sound)
