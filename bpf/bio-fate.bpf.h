@@ -5,11 +5,18 @@
 
 #include "bio.bpf.h"
 
-/* A slot for what only its completion would have told of: whose it is is not known any more. */
+/*
+ * A slot for what only its completion would have told of; NULL too where a
+ * filter left it out, or would have to ask whose it is.
+ */
 static __always_inline struct bio_slot *bio_slot_late(u64 key, struct bio *bio)
 {
-	struct bio_slot *b = owner_filtered() ? NULL : bio_slot_new(key);
+	u32 dev = disk_dev(bio_disk(bio));
+	struct bio_slot *b;
 
+	if (owner_filtered() || !bop_wanted(bio_bop(bio)) || !dev_wanted(dev, bio_part(bio, dev)))
+		return NULL;
+	b = bio_slot_new(key);
 	if (!b)
 		return NULL;
 	b->op = b->g = b->q = 0;
@@ -17,7 +24,7 @@ static __always_inline struct bio_slot *bio_slot_late(u64 key, struct bio *bio)
 	b->owner.cgroup = 0;
 	b->owner.comm[0] = '\0';
 	b->submitter = 0;
-	b->dev = disk_dev(bio_disk(bio));
+	b->dev = dev;
 	b->bytes = bio->bi_iter.bi_size;
 	b->bop = bio_bop(bio);
 	b->own = b->held = b->rest = 0;

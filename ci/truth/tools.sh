@@ -85,6 +85,25 @@ what_a_plug_has_ahead_is_known()
 	done
 }
 
+# The parts of a bio that a filter left out are left out.
+a_split_elsewhere_is_left_out()
+{
+	local n other of
+	for n in block full; do
+		null t1 || return
+		other=$dev of=$disk
+		echo 4 >/sys/block/$of/queue/max_sectors_kb || return
+		null t0 || return
+		trace_opts="--tier $n --dev $dev"
+		start $n || return
+		{ fio_on $other --number_ios=50 --bs=64k && fio_on $dev --number_ios=50; } >$tmp/$n.out || fail "$n: fio"
+		stop $n
+		same "$n: reads of the disk" "$(requests $n $disk read count)" 50
+		same "$n: reads of the other" "$(requests $n $of read count)" 0
+		whole $n
+	done
+}
+
 fio_and_the_disk_agree()
 {
 	local before after total
@@ -171,4 +190,4 @@ records_of_fast_reads_are_told()
 	same "whose stages do not sum to the total" "$(covered fast lost.uneven)" 0
 }
 
-tools="btt_agrees btt_agrees_on_tags_and_plugs what_a_plug_has_ahead_is_known fio_and_the_disk_agree shorter_ways_lead_to_the_same strace_agrees records_of_fast_reads_are_told"
+tools="btt_agrees btt_agrees_on_tags_and_plugs what_a_plug_has_ahead_is_known a_split_elsewhere_is_left_out fio_and_the_disk_agree shorter_ways_lead_to_the_same strace_agrees records_of_fast_reads_are_told"
