@@ -31,20 +31,29 @@ static __always_inline struct bio_slot *bio_slot_late(u64 key, struct bio *bio)
 	return b;
 }
 
+/* A plug that may have requests ahead: io_uring's. */
+static __always_inline bool plugged_ahead(void)
+{
+	struct task_struct *task = current_task();
+
+	return LOAD(task, plug) && !(LOAD(task, flags) & PF_KTHREAD);
+}
+
 /*
  * G: the bio got a request. With the kernel's stamps this is attached when
- * requests were seen that a plug had allocated ahead (stamp.h): then a bio
- * under a plug without a slot gets one.
+ * requests were seen that a plug had allocated ahead (tracer/stamp.h): then a
+ * bio that may have got one of those has a slot.
  */
 static __always_inline int on_bio_got(struct bio *bio)
 {
 	u64 now = bpf_ktime_get_ns();
 	struct bio_slot *b = bios_find(address(bio));
 
-	if (!b && cfg.kernel_g && LOAD(current_task(), plug)) {
+	if (!b && cfg.late_g && plugged_ahead()) {
 		b = bio_slot_late(address(bio), bio);
-		if (b)
-			bio_slot_part(b);
+		/* written once: it is read by all processors */
+		if (b && !bios_late)
+			bios_late = 1;
 	}
 	if (b)
 		b->g = now;

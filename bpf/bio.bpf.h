@@ -22,10 +22,21 @@ static __always_inline void who_request_end(u64 request, u32 bytes, int error);
 /* Bios that were split or held back, and requests that complete in parts: their stamps are not the kernel's. */
 u32 bios_in_parts = 0;
 
+/* Bios have had slots from when they got a request on (on_bio_got()). */
+u32 bios_late = 0;
+
 static __always_inline void bio_slot_part(struct bio_slot *b)
 {
+	if (b->part)
+		return;
 	b->part = 1;
 	__sync_fetch_and_add(&bios_in_parts, 1);
+}
+
+/* From when they are queued, or later. */
+static __always_inline bool bios_have_slots(void)
+{
+	return cfg.bio_slots || (cfg.late_g && bios_late);
 }
 
 static __always_inline void bio_slot_release(struct bio_slot *b)

@@ -147,12 +147,17 @@ static __always_inline u64 rq_got(struct request *rq, u64 q, u64 own)
 {
 	u64 g = rq->start_time_ns;
 
-	if (!g || g >= q)
-		return g;
-	if (own > q)
-		return own;
-	count(COUNT_RQ_AHEAD);
-	return q;
+	return !g || g >= q ? g : own > q ? own : q;
+}
+
+/*
+ * It was allocated before its bio was queued, and when the bio got it is not
+ * known. Merges make requests older than their first bio too.
+ */
+static __always_inline bool rq_ahead(struct request *rq, struct bio *bio, const struct done *d)
+{
+	return cfg.late_g && d->s.g == d->s.q && rq->start_time_ns && rq->start_time_ns < d->s.q &&
+	       bio == rq->biotail;
 }
 
 /* What is known by the first bio; false: not to be counted. */
@@ -194,6 +199,8 @@ static __always_inline bool done_bio(struct request *rq, struct bio *bio, struct
 		count(COUNT_RQ_AT_START);
 		return false;
 	}
+	if (rq_ahead(rq, bio, d))
+		count(COUNT_RQ_AHEAD);
 	return true;
 }
 
@@ -341,14 +348,14 @@ static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_by
 		b = bios_find(address(rq));
 	if (b)
 		more = bio;
-	else if (bio && (!cfg.kernel_q || cfg.bio_slots || bios_in_parts))
+	else if (bio && (!cfg.kernel_q || bios_have_slots() || bios_in_parts))
 		b = bios_find(address(bio));
 	if (done_begun(rq, bio, b, d)) {
 		done_stamps(rq, r, d);
 		if (more)
 			chain_done(address(more), scratch, d, ALL_BYTES);
 		done_account(scratch);
-	} else if (more && cfg.bio_slots) {
+	} else if (more && bios_have_slots()) {
 		chain_done(address(more), scratch, d, ALL_BYTES);
 	}
 	if (b)

@@ -82,6 +82,7 @@ struct iop_config {
 	u64 min_lat_ns;	/* what took less is not counted; 0: none */
 	/* these stamps of a request are the kernel's own (tracer/stamp.h) */
 	u8 kernel_q, kernel_g, kernel_d;
+	u8 late_g;		/* ... and the hook of G is attached once it is needed */
 	u8 bio_slots;		/* queued bios are seen, and may have slots */
 	u8 tell;		/* records or what hangs: keep what they show */
 	u8 fs_hooked;		/* functions of file systems tell the file of an operation */

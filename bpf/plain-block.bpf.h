@@ -231,7 +231,7 @@ static __always_inline bool plain_complete_in(struct request *rq, s32 error, u32
 	/* without a slot the device has not been asked for */
 	if (!cfg.bio_slots && cfg.nr_devs)
 		return false;
-	if (cfg.bio_slots) {
+	if (bios_have_slots()) {
 		key = address(bio);
 		b = bios_home(key);
 		if (SLOT_KEY(b) != key) {

@@ -173,7 +173,6 @@ static int take(struct top *t)
 	int err;
 
 	who_begin_interval(&t->who);
-	session_watch(t->session);
 	err = session_read(t->session, &t->stats);
 	if (!err)
 		err = who_map_read(t->session, &t->who, now);

@@ -418,8 +418,7 @@ int kernel_probe(struct kernel *k, const char *const *names, size_t nr_names)
 	k->exact_stamps = struct_has(b->vmlinux, "bio", "bi_issue") &&
 			  struct_has(b->vmlinux, "request", "io_start_time_ns") &&
 			  !struct_has(b->vmlinux, "blk_plug", "cur_ktime");
-	k->plugs_ahead = struct_has(b->vmlinux, "blk_plug", "cached_rq") ||
-			 struct_has(b->vmlinux, "blk_plug", "cached_rqs");
+	k->plugs_ahead = struct_has(b->vmlinux, "blk_plug", "cached_rq");
 	k->folio_batches = struct_has(b->vmlinux, "folio_batch", "nr");
 	read_req_ops(k, b->vmlinux);
 	read_symbols(k, &done, &remote);

@@ -341,6 +341,7 @@ void session_configure(struct iop_config *c, const struct session_opts *o, const
 	c->kernel_q = stamps->kernel_q;
 	c->kernel_g = stamps->kernel_g;
 	c->kernel_d = stamps->kernel_d;
+	c->late_g = stamps->late_g && plan->chosen[POINT_GETRQ] >= 0;
 	c->bio_slots = stamps->bio_queue;
 	c->tell = tells_owners(o);
 	/* --by and what hangs want the file when the operation begins */
