@@ -268,5 +268,5 @@ void arm_print(FILE *out)
 	fprintf(out, "  %-20s %s\n", "TIER:empty",
 		"the hooks of a tier with programs that return at once: the floor");
 	fprintf(out, "  %-20s %s\n", "--arm NAME=COMMAND",
-		"any other tracer; {disk} and {dev} are filled in");
+		"any other tracer; {disk}, {dev}, {devt}, {dir} and {bin} are filled in");
 }

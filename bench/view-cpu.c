@@ -149,10 +149,33 @@ static struct grid programs(const struct report *r, const struct report_set *s)
 	return g;
 }
 
+/* The tracers' own processes; of the cells that count. */
+static struct grid processes(const struct report *r, const struct report_set *s)
+{
+	struct grid g = { .caption = "Tracers' own processes" };
+
+	grid_column(&g, "arm");
+	grid_column(&g, "CPU % of a core, at most");
+	grid_column(&g, "peak memory");
+	grid_column(&g, "output");
+	for (unsigned int a = 0; a < r->arms->nr; a++) {
+		const struct arm_figures *f = &s->outcome.figures[a];
+		char text[32];
+
+		if (!has_rounds(s, a) || !f->tracer_rss_bytes)
+			continue;
+		grid_add(&g, "%s", r->arms->v[a].name);
+		grid_add(&g, "%.2f", f->tracer_cpu_pct);
+		grid_add(&g, "%s", fmt_size(f->tracer_rss_bytes, text, sizeof(text)));
+		grid_add(&g, "%s", fmt_size(f->output_bytes, text, sizeof(text)));
+	}
+	return g;
+}
+
 static void show(const struct report *r, const struct report_set *s, bool cores, void (*print)(const struct grid *, FILE *),
 		 FILE *f)
 {
-	struct grid all[] = { per_io(r, s), by_kind(r, s, cores), programs(r, s) };
+	struct grid all[] = { per_io(r, s), by_kind(r, s, cores), processes(r, s), programs(r, s) };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i].nr_cells)
@@ -212,6 +235,7 @@ static json_t *programs_json(const struct attribution *a)
 
 json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsigned int arm)
 {
+	const struct arm_figures *f = &s->outcome.figures[arm];
 	const struct table *t = &s->outcome.table;
 	json_t *o;
 
@@ -222,6 +246,9 @@ json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsign
 	for (size_t c = 0; c < NR_COLUMNS; c++)
 		json_object_set_new(o, columns[c].key, number_or_null(value(t, &columns[c], arm)));
 	json_object_set_new(o, "cores", kinds_json(t, arm));
+	json_object_set_new(o, "tracer_cpu_pct", json_real(f->tracer_cpu_pct));
+	json_object_set_new(o, "tracer_rss_bytes", json_integer((json_int_t)f->tracer_rss_bytes));
+	json_object_set_new(o, "tracer_output_bytes", json_integer((json_int_t)f->output_bytes));
 	json_object_set_new(o, "programs", programs_json(s->outcome.attribution[arm]));
 	return o;
 }

@@ -272,7 +272,47 @@ TEST(a_change_is_marked_where_it_began)
 	unlink(db);
 }
 
+/* Bounds from lo to hi, the estimate between them, nought on the left. */
+static void check_plot(const char *line)
+{
+	const char *zero = strchr(line, '|'), *star = strchr(line, '*'), *end = strchr(line, '\n');
+
+	ASSERT_TRUE(zero && star && end && zero < star && star < end);
+	for (const char *p = star - 1; p > zero && *p != ' '; p--)
+		ASSERT_EQ(*p, '-');
+}
+
+TEST(old_files_are_taken_in_and_drawn)
+{
+	_cleanup_free_ char *added = NULL, *again = NULL, *out = NULL, *text = NULL;
+	struct canned c = canned_default();
+	char words[128], *line;
+	int lines = 0;
+
+	setup();
+	c.loss_pct[2] = 10;
+	text = canned_text(&c);
+	ASSERT_EQ(file_replace(file, text), 0);
+	snprintf(words, sizeof(words), "--import %s", file);
+	ASSERT_EQ(run(words, &added), 0);
+	ASSERT_TRUE(added && strstr(added, "results.jsonl: added"));
+	ASSERT_EQ(run(words, &again), 0);
+	ASSERT_TRUE(again && strstr(again, "results.jsonl: is there already"));
+	ASSERT_EQ(run("--smoke --arm full", &out), 0);
+	line = out ? strchr(out, '\n') : NULL;
+	ASSERT_TRUE(line != NULL);
+	if (line) {
+		ASSERT_TRUE(strstr(line, "+10.") || strstr(line, "+9."));
+		check_plot(line + 1);
+	}
+	for (const char *p = out; p && *p; p++)
+		lines += *p == '\n';
+	ASSERT_EQ(lines, 2); /* once, though it was imported twice */
+	unlink(db);
+}
+
 TEST_MAIN("test-bench-history", T(a_step_is_found_where_it_is), T(noise_and_spikes_are_no_change),
 	  T(few_points_and_constant_ones_have_no_change), T(runs_are_kept_once_and_read_back),
 	  T(what_differs_is_kept_apart_and_what_is_old_is_taken),
-	  T(a_file_that_is_no_history_is_refused), T(a_change_is_marked_where_it_began))
+	  T(a_file_that_is_no_history_is_refused), T(a_change_is_marked_where_it_began),
+	  T(old_files_are_taken_in_and_drawn))

@@ -164,7 +164,8 @@ TEST(what_a_machine_does_not_have_is_absent_not_wrong)
 /* The program: every check by name, and whether any is doubtful is its status. */
 TEST(preflight_says_by_its_status_whether_the_machine_is_ready)
 {
-	static const char *const names[] = { "governor", "turbo", "smt", "thp", "heat", "bpf_stats", "pmu", "irqbalance" };
+	static const char *const names[] = { "governor", "turbo", "smt", "thp", "heat", "bpf_stats", "pmu", "irqbalance", "tracers",
+					     "load", "steal" };
 	struct preflight notes;
 	struct checks checks;
 	_cleanup_free_ char *text = NULL;

@@ -380,11 +380,11 @@ TEST(a_cell_of_a_markdown_table_does_not_break_it)
 TEST(whose_the_cpu_time_was_is_in_every_report_for_people)
 {
 	static const struct {
-		const char *format, *says[5];
+		const char *format, *says[7];
 	} t[] = {
-		{ "text", { "CPU per I/O", "kernel threads", "absent", "CPU % at 70% load", "rq_complete" } },
-		{ "md", { "CPU per I/O:", "| kernel threads |", "| absent |", "| off, core 1 |", "| rq\\_complete | " } },
-		{ "html", { "CPU per I/O", "<th>kernel threads</th>", "<td>absent</td>", "<td>off, core 1</td>", "<td>rq_complete</td>" } },
+		{ "text", { "CPU per I/O", "kernel threads", "own processes", "56B", "absent", "CPU % at 70% load", "rq_complete" } },
+		{ "md", { "CPU per I/O:", "| kernel threads |", "| peak memory |", "| 56B |", "| absent |", "| off, core 1 |", "| rq\\_complete | " } },
+		{ "html", { "CPU per I/O", "<th>kernel threads</th>", "<th>peak memory</th>", "<td>56B</td>", "<td>absent</td>", "<td>off, core 1</td>", "<td>rq_complete</td>" } },
 	};
 	struct canned c = canned_default();
 
@@ -416,6 +416,10 @@ TEST(cpu_figures_are_null_where_nothing_was_measured)
 	program = json_array_get(json_object_get(full, "programs"), 0);
 	ASSERT_TRUE(json_real_value(json_object_get(program, "runs_per_io")) == 2);
 	ASSERT_TRUE(json_real_value(json_object_get(program, "ns_per_io")) == 300);
+	/* 8 rounds of 7 bytes each */
+	ASSERT_EQ(json_integer_value(json_object_get(full, "tracer_output_bytes")), 8 * 7);
+	ASSERT_EQ(json_integer_value(json_object_get(full, "tracer_rss_bytes")), 6);
+	ASSERT_EQ(json_integer_value(json_object_get(off, "tracer_rss_bytes")), 0);
 	json_decref(doc);
 }
 

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/child.h"
+#include "bench/stop.h"
 #include "bench/sysbench.h"
+#include "bench/tests/canned.h"
 #include "bench/workload.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
@@ -169,6 +172,34 @@ TEST(shipped_workloads_are_usable_and_say_what_for)
 	free(names);
 }
 
+TEST(list_shows_each_workload_with_its_purpose)
+{
+	char **names = NULL, program[512], *argv[] = { program, "list", NULL };
+	_cleanup_free_ char *out = NULL;
+	struct child_end end = { .status = -1 };
+	unsigned int nr = 0;
+
+	canned_program(program);
+	stop_install();
+	ASSERT_EQ(child_run(argv, 30 * NS_PER_S, &out, &end), 0);
+	ASSERT_EQ(end.status, 0);
+	ASSERT_EQ(workload_names("workloads", &names, &nr), 0);
+	for (unsigned int i = 0; i < nr; i++) {
+		struct workload w = { 0 };
+		struct why why = { 0 };
+		char line[512];
+
+		ASSERT_EQ(workload_load(names[i], "workloads", &w, &why), 0);
+		snprintf(line, sizeof(line), "\n%c %-28s %s\n", w.is_default ? '*' : ' ', w.name, w.purpose);
+		ASSERT_TRUE(out && strstr(out, line) != NULL);
+		workload_free(&w);
+		free(names[i]);
+	}
+	free(names);
+	ASSERT_TRUE(out && strstr(out, "\nArms (--arms)\n") && strstr(out, "\nDevices (--device)\n") &&
+		    strstr(out, "none mq-deadline bfq kyber"));
+}
+
 /* Of sysbench 1.0.20 and of 1.1.0, shortened. */
 static const char sysbench_10[] =
 	"sysbench 1.0.20 (using system LuaJIT 2.1.0-beta3)\n\nRunning the test with following options:\n"
@@ -263,6 +294,7 @@ TEST_MAIN("test-bench-workload", T(workload_first_line_and_directive),
 	  T(workload_render_owns_where_how_long_and_how_fast), T(what_the_harness_says_a_job_file_does_not),
 	  T(clones_are_jobs_with_pacers_of_their_own_at_a_fixed_rate),
 	  T(workloads_of_sysbench_and_commands), T(shipped_workloads_are_usable_and_say_what_for),
+	  T(list_shows_each_workload_with_its_purpose),
 	  T(sysbench_of_both_dialects), T(sysbench_that_failed_is_quoted),
 	  T(workload_that_is_not_one_steady_state_is_refused),
 	  T(pace_is_a_sleeping_pacer_times_weights))
