@@ -151,13 +151,17 @@ static __always_inline u64 rq_got(struct request *rq, u64 q, u64 own)
 }
 
 /*
- * It was allocated before its bio was queued, and when the bio got it is not
- * known. Merges make requests older than their first bio too.
+ * It was allocated before its bios were queued, and when the first got it is
+ * not known. By front merges a request is older than its first bio too, but
+ * not than its last.
  */
-static __always_inline bool rq_ahead(struct request *rq, struct bio *bio, const struct done *d)
+static __always_inline bool rq_ahead(struct request *rq, const struct done *d)
 {
-	return cfg.late_g && d->s.g == d->s.q && rq->start_time_ns && rq->start_time_ns < d->s.q &&
-	       bio == rq->biotail;
+	u64 start = rq->start_time_ns;
+
+	if (!cfg.late_g || d->s.g != d->s.q || !start || start >= d->s.q)
+		return false;
+	return start < bio_queue_time(rq->biotail, d->s.c);
 }
 
 /* What is known by the first bio; false: not to be counted. */
@@ -199,7 +203,7 @@ static __always_inline bool done_bio(struct request *rq, struct bio *bio, struct
 		count(COUNT_RQ_AT_START);
 		return false;
 	}
-	if (rq_ahead(rq, bio, d))
+	if (rq_ahead(rq, d))
 		count(COUNT_RQ_AHEAD);
 	return true;
 }
@@ -234,6 +238,15 @@ static __always_inline void done_stamps(struct request *rq, struct rq_slot *r, s
 	}
 }
 
+/* What a filter left out has no slot either. */
+static __always_inline bool part_wanted(struct request *rq, struct bio *bio)
+{
+	struct gendisk *disk = rq_disk(rq);
+	u32 dev = disk ? disk_dev(disk) : 0;
+
+	return bop_wanted(bio_bop(bio)) && dev_wanted(dev, rq_part(rq, dev));
+}
+
 /*
  * Some bytes of a request are done, the rest is under way still. The bios that
  * are done with end here, perhaps to be used anew; what is known of the
@@ -246,7 +259,7 @@ static __noinline int on_part_done(struct request *rq, u32 nr_bytes, u64 now)
 	u32 scratch = done_here();
 	struct done *d = done_at(scratch);
 
-	if (!d || !bio || (!head && (!cfg.kernel_q || owner_filtered())))
+	if (!d || !bio || (!head && (!cfg.kernel_q || owner_filtered() || !part_wanted(rq, bio))))
 		return 0;
 	rest = bios_in_parts ? bios_find(address(rq)) : NULL;
 	done_reset(d, rq, now);

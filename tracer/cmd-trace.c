@@ -303,6 +303,7 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	o.top = t->cfg.top && !t->cfg.threshold_ns;
 	o.kernel_stack = t->cfg.kernel_stack;
 	o.extras.tree = command != NULL;
+	o.watched = true;
 	o.in_flight = t->cfg.hung_ns != 0;
 	o.debug = t->cfg.debug ? stderr : NULL;
 	r = trace_catch_signals(t);

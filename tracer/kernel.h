@@ -52,7 +52,7 @@ struct kernel {
 	bool preempts_programs;
 	bool no_partitions;	/* a queued bio does not tell its partition (before 5.12) */
 	bool exact_stamps;	/* Q, G, D are stamped, each by a clock read of its own (until 6.9) */
-	bool plugs_ahead;	/* a plug allocates requests before there are bios for them (since 5.16) */
+	bool plugs_ahead;	/* a plug allocates requests before there are bios for them, and stamps them then */
 	bool folio_batches;	/* a look-up in the page cache hands over a batch of folios (since 5.18) */
 	bool done_tells_remote;	/* blk_mq_complete_request() calls ..._remote(), which a hook then sees for both */
 	bool cap_bpf, cap_perfmon, cap_admin;

@@ -310,6 +310,7 @@ void session_plan_stamps(const struct session_opts *o, const struct kernel *k, c
 	const struct stamp_needs needs = { .tier = o->tier,
 					   .owner = filters_bios(o) || has_records(o) || o->by || o->stacks,
 					   .in_flight = o->in_flight,
+					   .watched = o->watched,
 					   .issue_seen = virtio_untyped(plan) };
 	struct stamp_disks disks;
 

@@ -27,6 +27,7 @@ struct session_opts {
 	struct hook_extras extras;	/* with tree: session_follow() */
 	u64 threshold_ns;	/* 0: no records for that */
 	u32 sample;		/* a record for each Nth; 0: none */
+	bool watched;		/* session_watch() is going to be called */
 	bool in_flight;		/* session_unfinished() is to tell stages: stamps of our own */
 	bool top;		/* records by a threshold that changes */
 	bool kernel_stack;	/* records tell where in the kernel they were submitted (from tier vfs) */
@@ -69,8 +70,8 @@ static inline void session_closep(struct session **s)
 int session_follow(struct session *s, u32 tgid);
 
 /*
- * Attach what is only needed once something was seen (stamp_plan.late_g). To
- * be called each SESSION_WATCH_NS while session_watches(). What cannot be
+ * Attach what is only needed once something was seen (stamp_plan.late_g). With
+ * opts.watched to be called each SESSION_WATCH_NS while session_watches(). What cannot be
  * attached is done without: COUNT_RQ_AHEAD goes on.
  */
 #define SESSION_WATCH_NS 100000000ull

@@ -11,7 +11,7 @@ void stamp_choose(const struct kernel *k, const struct stamp_disks *disks, const
 	*ret = (struct stamp_plan){
 		.kernel_q = exact,
 		.kernel_g = exact,
-		.late_g = exact && k->plugs_ahead,
+		.late_g = exact && k->plugs_ahead && needs->watched,
 		.kernel_d = exact && !needs->issue_seen,
 		/* a bio-based device ends a bio when its size is gone */
 		.bio_queue = !exact || needs->tier >= TIER_VFS || needs->owner || !disks->with_requests,

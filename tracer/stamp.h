@@ -29,6 +29,7 @@ struct stamp_needs {
 	enum iop_tier tier;
 	bool owner;		/* whose a request is: filters by task, records */
 	bool in_flight;		/* what hangs is to be told, with its stage */
+	bool watched;		/* a hook can be attached once it is needed */
 	bool issue_seen;	/* some hook tells requests from others by their issue */
 };
 

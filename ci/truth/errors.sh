@@ -173,6 +173,23 @@ requests_that_complete_in_parts()
 	whole parts
 }
 
+# A request of another disk that completes in parts has none of them counted.
+parts_elsewhere_are_left_out()
+{
+	local row=${LAB_DISK_SCSI_DEBUG#/dev/} trace_opts
+	null t0 || return
+	trace_opts="--tier full --dev $dev"
+	start apart || return
+	inject $((0x100)) 2
+	fio_on $LAB_DISK_SCSI_DEBUG --size=100m --bs=64k --number_ios=53 >/dev/null
+	inject 0 0
+	fio_on $dev --number_ios=20 >/dev/null
+	stop apart
+	same "requests" "$(requests apart $disk read count)" 20
+	same "requests of the other disk" "$(requests apart $row read count)" 0
+	whole apart
+}
+
 # A command that is never answered: after a second it is given up and tried again.
 a_timeout_is_the_devices_time()
 {
@@ -194,4 +211,4 @@ a_timeout_is_the_devices_time()
 
 errors="errors_are_counted flakey_errors_are_counted error_of_the_medium error_of_the_target
 	error_of_a_timeout error_of_no_space error_of_a_zone
-	requeued_requests_are_counted requests_that_complete_in_parts a_timeout_is_the_devices_time"
+	requeued_requests_are_counted requests_that_complete_in_parts parts_elsewhere_are_left_out a_timeout_is_the_devices_time"

@@ -65,26 +65,30 @@ btt_agrees_on_tags_and_plugs()
 # that have no operation, of those with one, and of those with an owner. Another disk's stay left out.
 what_a_plug_has_ahead_is_known()
 {
-	local n ios other of uring="--ioengine=io_uring --iodepth=16 --iodepth_batch=16 --iodepth_batch_complete_min=16"
-	for n in all dev vfs owner; do
-		null t1 completion_nsec=200000 || return
+	local n ios other of told rw uring="--ioengine=io_uring --iodepth=16 --iodepth_batch=16 --iodepth_batch_complete_min=16"
+	for n in all dev vfs owner merged; do
+		null t2 completion_nsec=200000 || return
 		other=$dev of=$disk
 		null t0 completion_nsec=200000 || return
+		rw=''
 		case $n in
 		all) trace_opts="--tier block" ;;
 		dev) trace_opts="--tier block --dev $dev" ;;
-		vfs) trace_opts="--tier vfs --dev $dev" ;;
+		vfs | merged) trace_opts="--tier vfs --dev $dev" ;;
 		owner) trace_opts="--tier block --comm fio --dev $dev" ;;
 		esac
+		# two neighbours become one request
+		[ $n != merged ] || { rw=--rw=read && echo 8 >/sys/block/$disk/queue/max_sectors_kb; } || return
 		start $n || return
 		for ios in 16 320; do
-			{ fio_on $other --number_ios=$ios $uring && fio_on $dev --number_ios=$ios $uring; } >$tmp/$n.out ||
+			{ fio_on $other --number_ios=$ios $uring && fio_on $dev --number_ios=$ios $uring $rw; } >$tmp/$n.out ||
 				fail "$n: fio: $(tail -n 1 $tmp/$n.out)"
 			sleep 0.5
 		done
 		stop $n
-		same "$n: reads" "$(requests $n $disk read count)" 336
-		same "$n: reads with Q2G" "$(requests $n $disk read stages.q2g.count)" 336
+		told=$(requests $n $disk read count)
+		same "$n: reads" $((told + $(requests $n $disk read merged_bios))) 336
+		same "$n: reads with Q2G" "$(requests $n $disk read stages.q2g.count)" $told
 		[ $n = all ] || same "$n: reads of the other disk" "$(requests $n $of read count)" 0
 		at_least "$n: mean of Q2G, ns" "$(requests $n $disk read stages.q2g.mean_ns)" 100
 		case $(uname -r) in
@@ -103,7 +107,7 @@ a_split_elsewhere_is_left_out()
 {
 	local n other of
 	for n in block full; do
-		null t1 || return
+		null t2 || return
 		other=$dev of=$disk
 		echo 4 >/sys/block/$of/queue/max_sectors_kb || return
 		null t0 || return

@@ -318,7 +318,8 @@ TEST(whose_stamps_count)
 	const struct stamp_disks good = { true, true, true };
 	const struct stamp_needs none = { .tier = TIER_BLOCK }, vfs = { .tier = TIER_VFS },
 				 owner = { .tier = TIER_BLOCK, .owner = true },
-				 in_flight = { .tier = TIER_BLOCK, .in_flight = true };
+				 in_flight = { .tier = TIER_BLOCK, .in_flight = true },
+				 watched = { .tier = TIER_BLOCK, .watched = true };
 	const struct kernel exact = { .exact_stamps = true }, cached = { .exact_stamps = false },
 			    ahead = { .exact_stamps = true, .plugs_ahead = true }, own_ahead = { .plugs_ahead = true };
 	struct stamp_plan p = stamps(exact, good, none);
@@ -341,8 +342,9 @@ TEST(whose_stamps_count)
 	ASSERT_TRUE(!stamps(exact, (struct stamp_disks){ true, false, true }, none).kernel_d);
 	ASSERT_TRUE(stamps(exact, (struct stamp_disks){ true, true, false }, none).bio_queue);
 	/* a plug's requests are older than their bios: the hook is there to be attached */
-	ASSERT_TRUE(!stamps(exact, good, none).late_g && !stamps(own_ahead, good, none).late_g);
-	p = stamps(ahead, good, none);
+	ASSERT_TRUE(!stamps(exact, good, watched).late_g && !stamps(own_ahead, good, watched).late_g &&
+		    !stamps(ahead, good, none).late_g);
+	p = stamps(ahead, good, watched);
 	ASSERT_TRUE(p.kernel_g && p.late_g && stamp_spares(&p, POINT_GETRQ));
 }
 
