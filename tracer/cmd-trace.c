@@ -96,6 +96,23 @@ static int refuse_partitions(const struct trace *t, const struct session_opts *o
 	return -1;
 }
 
+/* Kinds of operations that functions alone tell. */
+static int refuse_ops(const struct trace *t, const struct session_opts *o)
+{
+	u32 told = ~(1u << KIND_FAULT | 1u << KIND_MKWRITE);
+
+#define X(sym, function, program, via, kind)  \
+	if (t->plan.chosen[POINT_##sym] >= 0) \
+		told |= 1u << KIND_##kind;
+	IOP_FAULT_FUNCTIONS(X)
+#undef X
+	for (u32 i = 0; i < NR_KINDS; i++)
+		if (o->kind_mask & ~told & 1u << i)
+			return cmd_fail(&trace_table, EXIT_ENVIRONMENT, "--op %s: no hook for it on kernel %s; see `iopath doctor'",
+					kind_names[i], t->kernel.release);
+	return -1;
+}
+
 static int probe(struct trace *t, const struct session_opts *o)
 {
 	u32 missing;
@@ -118,7 +135,8 @@ static int probe(struct trace *t, const struct session_opts *o)
 	if (t->cfg.kernel_io && t->plan.chosen[POINT_VFS_READ] < 0)
 		return cmd_fail(&trace_table, EXIT_ENVIRONMENT,
 				"--kernel-io: no hook for it on kernel %s; see `iopath doctor'", t->kernel.release);
-	return refuse_partitions(t, o);
+	r = refuse_ops(t, o);
+	return r < 0 ? refuse_partitions(t, o) : r;
 }
 
 /* Where records go. */

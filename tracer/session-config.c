@@ -246,6 +246,9 @@ const struct iop_syscall *session_syscall(long nr)
 	return NULL;
 }
 
+/* Since 6.15; the headers here are older. */
+enum { URING_READV_FIXED = 60, URING_WRITEV_FIXED };
+
 static const struct {
 	u8 opcode, kind;
 } uring_ops[] = {
@@ -255,6 +258,8 @@ static const struct {
 	{ IORING_OP_WRITEV, KIND_WRITE },
 	{ IORING_OP_WRITE_FIXED, KIND_WRITE },
 	{ IORING_OP_WRITE, KIND_WRITE },
+	{ URING_READV_FIXED, KIND_READ },
+	{ URING_WRITEV_FIXED, KIND_WRITE },
 	{ IORING_OP_FSYNC, KIND_FSYNC },
 	{ IORING_OP_SYNC_FILE_RANGE, KIND_SYNC_RANGE },
 	{ IORING_OP_FALLOCATE, KIND_ALLOCATE },

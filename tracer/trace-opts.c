@@ -212,10 +212,10 @@ static u32 bops_of_kinds(u32 kinds)
 
 	if (kinds & readers)
 		return 1u << BOP_READ;
-	if (kinds & 1u << KIND_MKWRITE)
+	if (kinds & (1u << KIND_MKWRITE | 1u << KIND_COPY))
 		return 1u << BOP_READ | 1u << BOP_WRITE;
 	/* a synchronising call: flushes, and the writes before them */
-	return kinds & 1u << KIND_COPY ? 0 : 1u << BOP_FLUSH | 1u << BOP_WRITE;
+	return 1u << BOP_FLUSH | 1u << BOP_WRITE;
 }
 
 /* -1 or an exit status. */

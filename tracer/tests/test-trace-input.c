@@ -104,6 +104,27 @@ TEST(devices_that_are_none)
 		refuse(&refusals[i]);
 }
 
+/* Where no function can be hooked, what functions alone tell is refused. */
+TEST(kinds_that_no_hook_tells)
+{
+	static const struct refusal refusals[] = {
+		{ "trace --op fault", ENVIRONMENT, "--op fault: no hook" },
+		{ "trace --op read,mkwrite", ENVIRONMENT, "--op mkwrite: no hook" },
+	};
+	struct proc p = {};
+	bool hooked;
+
+	if (geteuid())
+		TEST_SKIP("needs root");
+	check_same("doctor", proc_line(&p, "iopath doctor"), 0);
+	hooked = p.out.text && strstr(p.out.text, "\nfentry      usable\n");
+	proc_free(&p);
+	if (hooked)
+		TEST_SKIP("functions can be hooked here");
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		refuse(&refusals[i]);
+}
+
 TEST(processes_that_are_none)
 {
 	static const struct refusal r = { "trace --pid 4194303", USAGE, "4194303" };
@@ -320,7 +341,7 @@ TEST(signals_in_every_phase)
 	}
 }
 
-TEST_MAIN("trace-input", T(what_no_option_means), T(devices_that_are_none), T(processes_that_are_none),
+TEST_MAIN("trace-input", T(what_no_option_means), T(devices_that_are_none), T(kinds_that_no_hook_tells), T(processes_that_are_none),
 	  T(help_is_no_error), T(a_user_without_rights), T(a_full_result_disk),
 	  T(places_for_a_report_that_are_none), T(a_reader_that_goes_away), T(nothing_is_left_behind),
 	  T(killed_reports_do_not_read_as_whole), T(signals_in_every_phase))
