@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <curses.h>
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -191,15 +192,24 @@ static int take(struct top *t)
 static void status_line(const struct top *t, char *buf, size_t len)
 {
 	struct session_cost c;
+	struct coverage cov;
+	char whole[64] = "";
+	double percent;
 	u64 lost = 0;
 
 	session_cost(t->session, &c);
 	for (int i = 0; i < NR_LOSSES; i++)
 		lost += t->stats.counts[COUNT_LOSS_FIRST + i];
-	snprintf(buf, len, "iopath top  tier %s  by %s, %s  %.1fs  sorted by %s  lost %llu  maps %.1f MiB",
+	coverage_from(&t->stats, 0, 0, 0, c.recursion_misses, &cov);
+	percent = t->cfg.tier >= TIER_VFS && cov.operations.finished ? cov.operations.reconstructed_percent :
+								       cov.requests.reconstructed_percent;
+	if (percent >= 0)
+		snprintf(whole, sizeof(whole), "  reconstructed %.2f%%%s", floor(percent * 100) / 100,
+			 cov.doubtful ? ", percentiles doubtful" : "");
+	snprintf(buf, len, "iopath top  tier %s  by %s, %s  %.1fs  sorted by %s  lost %llu%s  maps %.1f MiB",
 		 tier_names[t->cfg.tier], who_dim_names[t->dim],
 		 t->cfg.bios || t->dim == WHO_DEVICE || t->cfg.tier < TIER_VFS ? "bios" : "operations",
-		 (double)t->window_ns / 1e9, top_column_word(t->cfg.sort), (unsigned long long)(lost + c.recursion_misses),
+		 (double)t->window_ns / 1e9, top_column_word(t->cfg.sort), (unsigned long long)(lost + c.recursion_misses), whole,
 		 (double)c.maps_bytes / 1048576);
 }
 

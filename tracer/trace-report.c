@@ -85,6 +85,7 @@ static struct report make_report(struct trace *t, const char *type, u64 start_ns
 	session_cost(t->session, &c);
 	trace_note_write(t, session_in_flight(t->session, &requests, &operations));
 	coverage_from(&t->now, requests, operations, t->in_flight_at_start, c.recursion_misses, &r.coverage);
+	r.who.doubtful = r.coverage.doubtful;
 	r.resched = resched_from(&t->now);
 	r.cost = (struct cost){ .user_cpu_ns = trace_cpu_ns() - t->cpu_at_start_ns,
 				.window_ns = end_ns - t->start_ns,

@@ -121,6 +121,7 @@ static struct unfinished from_op(const struct op *o, u64 now_ns)
 		.bytes = o->len,
 		.offset = o->has_offset ? o->offset : UINT64_MAX,
 		.owner = o->owner,
+		.submitter = o->submitter.tid,
 		.fd = o->fd,
 		.tag = -1,
 	};

@@ -8,6 +8,7 @@
 #include "cgroup.h"
 #include "disk.h"
 #include "disk-info.h"
+#include "task-info.h"
 #include "view.h"
 #include "view-anomaly.h"
 #include "view-stacks.h"
@@ -339,17 +340,17 @@ int view_json_report(FILE *out, const struct report *r)
 
 static json_t *submitter_json(u32 tid)
 {
-	char comm[64];
+	const struct task_info *t;
 	json_t *o;
 
 	if (!tid)
 		return json_null();
-	view_comm_of(tid, comm);
+	t = task_info(tid);
 	o = json_object();
-	set_num(o, "pid", tid);
+	set_num(o, "pid", t->tgid);
 	set_num(o, "tid", tid);
-	json_object_set_new(o, "comm", comm[0] ? name_json(comm) : json_null());
-	json_object_set_new(o, "cgroup", name_or_null(cgroup_of_thread(tid)));
+	json_object_set_new(o, "comm", t->comm[0] ? name_json(t->comm) : json_null());
+	json_object_set_new(o, "cgroup", name_or_null(t->cgroup[0] ? t->cgroup : NULL));
 	return o;
 }
 

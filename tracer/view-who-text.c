@@ -109,7 +109,7 @@ static void put_dim(FILE *out, const struct view_who *v, enum who_dim dim)
 
 	fprintf(out, "\n%-*s %-3s %-6s %10s %9s %9s %9s %9s %5s %9s %6s\n", NAME_WIDTH + 2,
 		(const char *const[]){ "process", "file", "cgroup", "device" }[dim], "", "", "count",
-		"MB/s", "mean", "p99<=", "max", "seq", "size", "errors");
+		"MB/s", "mean", v->doubtful ? "p99<=?" : "p99<=", "max", "seq", "size", "errors");
 	for (size_t i = 0; i < nr && i < VIEW_WHO_ROWS; i++) {
 		struct who_stats s[NR_WHO_LEVELS][NR_WHO_CLASSES];
 		char name[WHO_NAME_LEN + 16];

@@ -16,6 +16,7 @@ struct view_who {
 	u8 dims;		/* bit per who_dim */
 	bool interval;		/* what was counted since who_begin_interval() */
 	bool operations;	/* they are seen: from tier vfs */
+	bool doubtful;		/* percentiles: too little was reconstructed */
 	u64 window_ns;
 };
 
