@@ -69,6 +69,7 @@ static void add_figures(struct set_state *s, unsigned int arm, const struct cell
 	f->took_ns += c->took_ns;
 	if (!c->has_tracer)
 		return;
+	f->nr_traced++;
 	f->is_traced = c->tracer.has_summary;
 	f->lost += c->tracer.lost;
 	f->traced_ios += c->tracer.traced_ios;

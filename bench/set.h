@@ -64,7 +64,8 @@ struct arm_figures {
 	double p99_ns;			/* median of the saturation pass, its busiest operation */
 	uint64_t lost;
 	double tracer_cpu_pct;		/* of one core, fixed-rate pass */
-	uint64_t tracer_rss_bytes, output_bytes;
+	unsigned int nr_traced;		/* cells with a tracer's process */
+	uint64_t tracer_rss_bytes, output_bytes;	/* highest of them; sum of them, stdout and stderr */
 	bool is_traced;
 	uint64_t traced_ios;
 	unsigned int nr_stages;

@@ -157,17 +157,17 @@ static struct grid processes(const struct report *r, const struct report_set *s)
 	grid_column(&g, "arm");
 	grid_column(&g, "CPU % of a core, at most");
 	grid_column(&g, "peak memory");
-	grid_column(&g, "output");
+	grid_column(&g, "printed per cell");
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
 		const struct arm_figures *f = &s->outcome.figures[a];
 		char text[32];
 
-		if (!has_rounds(s, a) || !f->tracer_rss_bytes)
+		if (!has_rounds(s, a) || !f->nr_traced)
 			continue;
 		grid_add(&g, "%s", r->arms->v[a].name);
 		grid_add(&g, "%.2f", f->tracer_cpu_pct);
 		grid_add(&g, "%s", fmt_size(f->tracer_rss_bytes, text, sizeof(text)));
-		grid_add(&g, "%s", fmt_size(f->output_bytes, text, sizeof(text)));
+		grid_add(&g, "%s", fmt_size(f->output_bytes / f->nr_traced, text, sizeof(text)));
 	}
 	return g;
 }
@@ -233,6 +233,15 @@ static json_t *programs_json(const struct attribution *a)
 	return list;
 }
 
+static json_t *process_json(const struct arm_figures *f)
+{
+	if (!f->nr_traced)
+		return json_null();
+	return json_pack("{s:f, s:I, s:I}", "max_cpu_pct", f->tracer_cpu_pct, "peak_rss_bytes",
+			 (json_int_t)f->tracer_rss_bytes, "printed_bytes_per_cell",
+			 (json_int_t)(f->output_bytes / f->nr_traced));
+}
+
 json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsigned int arm)
 {
 	const struct arm_figures *f = &s->outcome.figures[arm];
@@ -246,9 +255,7 @@ json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsign
 	for (size_t c = 0; c < NR_COLUMNS; c++)
 		json_object_set_new(o, columns[c].key, number_or_null(value(t, &columns[c], arm)));
 	json_object_set_new(o, "cores", kinds_json(t, arm));
-	json_object_set_new(o, "tracer_cpu_pct", json_real(f->tracer_cpu_pct));
-	json_object_set_new(o, "tracer_rss_bytes", json_integer((json_int_t)f->tracer_rss_bytes));
-	json_object_set_new(o, "tracer_output_bytes", json_integer((json_int_t)f->output_bytes));
+	json_object_set_new(o, "tracer", process_json(f));
 	json_object_set_new(o, "programs", programs_json(s->outcome.attribution[arm]));
 	return o;
 }

@@ -382,9 +382,9 @@ TEST(whose_the_cpu_time_was_is_in_every_report_for_people)
 	static const struct {
 		const char *format, *says[7];
 	} t[] = {
-		{ "text", { "CPU per I/O", "kernel threads", "own processes", "56B", "absent", "CPU % at 70% load", "rq_complete" } },
-		{ "md", { "CPU per I/O:", "| kernel threads |", "| peak memory |", "| 56B |", "| absent |", "| off, core 1 |", "| rq\\_complete | " } },
-		{ "html", { "CPU per I/O", "<th>kernel threads</th>", "<th>peak memory</th>", "<td>56B</td>", "<td>absent</td>", "<td>off, core 1</td>", "<td>rq_complete</td>" } },
+		{ "text", { "CPU per I/O", "kernel threads", "own processes", "7B", "absent", "CPU % at 70% load", "rq_complete" } },
+		{ "md", { "CPU per I/O:", "| kernel threads |", "| peak memory |", "| 7B |", "| absent |", "| off, core 1 |", "| rq\\_complete | " } },
+		{ "html", { "CPU per I/O", "<th>kernel threads</th>", "<th>peak memory</th>", "<td>7B</td>", "<td>absent</td>", "<td>off, core 1</td>", "<td>rq_complete</td>" } },
 	};
 	struct canned c = canned_default();
 
@@ -404,7 +404,7 @@ TEST(cpu_figures_are_null_where_nothing_was_measured)
 	struct canned c = canned_default();
 	_cleanup_free_ char *text = render(&c, "json");
 	json_t *doc = json_loads(text, 0, NULL), *off = json_array_get(json_object_get(doc, "cpu"), 0);
-	json_t *full = json_array_get(json_object_get(doc, "cpu"), 2), *program;
+	json_t *full = json_array_get(json_object_get(doc, "cpu"), 2), *program, *tracer;
 
 	ASSERT_STR(json_string_value(json_object_get(off, "arm")), "off");
 	ASSERT_TRUE(json_is_null(json_object_get(off, "cycles_per_io")));
@@ -416,10 +416,10 @@ TEST(cpu_figures_are_null_where_nothing_was_measured)
 	program = json_array_get(json_object_get(full, "programs"), 0);
 	ASSERT_TRUE(json_real_value(json_object_get(program, "runs_per_io")) == 2);
 	ASSERT_TRUE(json_real_value(json_object_get(program, "ns_per_io")) == 300);
-	/* 8 rounds of 7 bytes each */
-	ASSERT_EQ(json_integer_value(json_object_get(full, "tracer_output_bytes")), 8 * 7);
-	ASSERT_EQ(json_integer_value(json_object_get(full, "tracer_rss_bytes")), 6);
-	ASSERT_EQ(json_integer_value(json_object_get(off, "tracer_rss_bytes")), 0);
+	tracer = json_object_get(full, "tracer");
+	ASSERT_EQ(json_integer_value(json_object_get(tracer, "printed_bytes_per_cell")), 7);
+	ASSERT_EQ(json_integer_value(json_object_get(tracer, "peak_rss_bytes")), 6);
+	ASSERT_TRUE(json_is_null(json_object_get(off, "tracer")));
 	json_decref(doc);
 }
 
