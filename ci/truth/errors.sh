@@ -190,6 +190,32 @@ parts_elsewhere_are_left_out()
 	whole apart
 }
 
+# Which tag a request has, and in which hardware queue, the kernel says itself while it is under way.
+tags_and_queues_are_the_kernels()
+{
+	local cpu n want trace_opts debug=/sys/kernel/debug/block
+	null t0 completion_nsec=2000000000 submit_queues=2 hw_queue_depth=8 || return
+	[ -d $debug/$disk ] || mount -t debugfs none /sys/kernel/debug || return
+	trace_opts="--tier full --dev $dev --threshold 1ns"
+	start tags || return
+	for cpu in 0 1; do
+		for n in 1 2 3; do
+			taskset -c $cpu dd if=$dev of=/dev/null bs=4k count=1 skip=$((cpu * 4 + n)) iflag=direct 2>/dev/null &
+		done
+	done
+	sleep 1
+	for n in 0 1; do
+		sed -n "s/.*[.]tag=\([0-9]*\),.*/$n \1/p" $debug/$disk/hctx$n/busy
+	done | sort >$tmp/tags.want
+	wait $(jobs -p | grep -vx $tracer)
+	stop tags
+	want=$(tr '\n' , <$tmp/tags.want)
+	same "requests under way" "$(wc -l <$tmp/tags.want)" 6
+	same "queues and tags" "$(jq -r 'select(.type == "slow") | .tree[] | "\(.hctx) \(.tag)"' $tmp/tags.json | sort | tr '\n' ,)" "$want"
+	same "of the operation" "$(jq -r 'select(.type == "slow") | "\(.hctx) \(.tag)"' $tmp/tags.json | sort | tr '\n' ,)" "$want"
+	whole tags
+}
+
 # A command that is never answered: after a second it is given up and tried again.
 a_timeout_is_the_devices_time()
 {
@@ -211,4 +237,4 @@ a_timeout_is_the_devices_time()
 
 errors="errors_are_counted flakey_errors_are_counted error_of_the_medium error_of_the_target
 	error_of_a_timeout error_of_no_space error_of_a_zone
-	requeued_requests_are_counted requests_that_complete_in_parts parts_elsewhere_are_left_out a_timeout_is_the_devices_time"
+	requeued_requests_are_counted requests_that_complete_in_parts parts_elsewhere_are_left_out tags_and_queues_are_the_kernels a_timeout_is_the_devices_time"

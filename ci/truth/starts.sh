@@ -296,6 +296,48 @@ start_by_calls_that_sync()
 	whole syncs
 }
 
+# named KIND TASK_AND_FILE…: whose records of that kind there are, and of which files
+named()
+{
+	same "$1: whose, and of which file" "$(jq -r --arg kind $1 'select(.type == "slow" and .level == "operation" and .kind == $kind) |
+		"\(if .pid > 1 and .tid > 1 then .comm else "?" end) \(.path)"' $tmp/named.json | sort -u)" "$(printf '%s\n' "${@:2}")"
+}
+
+# Whoever asks, by whichever call, and of which file: the initiator is never the worker, the path never another's.
+each_start_names_its_task_and_file()
+{
+	null t0 memory_backed=1 discard=1 && filled $dev || return
+	trace_opts="--tier full --dev $dev --threshold 1ns"
+	start named || return
+	fio_on $mnt/f --rw=write --direct=0 --size=1m --sync_file_range=write:16 >/dev/null
+	dd if=/dev/zero of=$mnt/f bs=64k count=1 conv=notrunc 2>/dev/null
+	sync -d $mnt/f
+	dd if=/dev/zero of=$mnt/f bs=64k count=1 conv=notrunc 2>/dev/null
+	sync $mnt/f
+	sync -f $mnt/f
+	fallocate -l 1M $mnt/space
+	cp --sparse=never $mnt/f $mnt/copy
+	echo 3 >/proc/sys/vm/drop_caches
+	$tmp/truth-load ahead $mnt/f 32
+	fstrim $mnt
+	stop named
+	named sync_file_range "fio $mnt/f"
+	named fdatasync "sync $mnt/f"
+	# util-linux has that of its own
+	named fsync "fallocate $mnt/space" "sync $mnt/f"
+	named sync "sync $mnt/f"
+	named fallocate "fallocate $mnt/space"
+	[ "$(operations named copy syscall count)" = 0 ] || named copy "cp $mnt/f"
+	named readahead "truth-load $mnt/f"
+	named discard "fstrim $mnt"
+	umount $mnt
+	trace_opts="--tier full --dev $dev --threshold 1ns"
+	start named || return
+	$tmp/truth-load linked $dev 7
+	stop named
+	named read "truth-load $dev"
+}
+
 # Blocks of the journal are a kernel thread's: the kernel's own events say how many.
 start_by_the_journal()
 {
@@ -355,5 +397,5 @@ start_by_bios_of_md()
 	whole md
 }
 
-starts="start_by_the_journal start_by_bios_of_md start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_writeback start_by_polling_on_nvme the_slow_ones_alone serialised_flushes_are_told kinds_can_be_asked_for
+starts="start_by_the_journal start_by_bios_of_md start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_writeback start_by_polling_on_nvme the_slow_ones_alone serialised_flushes_are_told kinds_can_be_asked_for each_start_names_its_task_and_file
 	start_by_linked_requests start_by_polled_requests start_by_calls_that_sync"

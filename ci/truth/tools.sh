@@ -102,6 +102,25 @@ what_a_plug_has_ahead_is_known()
 	done
 }
 
+# Rows of disks run out: what finds none is counted, and nothing else is.
+more_disks_than_rows()
+{
+	local n told disks=110
+	trace_opts="--tier block"
+	start many || return
+	for ((n = 0; n < disks; n++)); do
+		null many$n || return
+		dd if=$dev of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null || fail "many$n"
+	done
+	stop many
+	rmdir /sys/kernel/config/nullb/many*
+	told=$(sum many '[.devices[].ops[] | select(.op == "read") | .count] | add')
+	same "rows" "$(sum many '[.devices[].ops[]] | length')" 96
+	at_least "reads that found no row" "$(covered many lost.device_full)" $((disks - 96))
+	at_least "reads, with those" $((told + $(covered many lost.device_full))) $disks
+	none_lost many device_full
+}
+
 # The parts of a bio that a filter left out are left out.
 a_split_elsewhere_is_left_out()
 {
@@ -207,4 +226,4 @@ records_of_fast_reads_are_told()
 	same "whose stages do not sum to the total" "$(covered fast lost.uneven)" 0
 }
 
-tools="btt_agrees btt_agrees_on_tags_and_plugs what_a_plug_has_ahead_is_known a_split_elsewhere_is_left_out fio_and_the_disk_agree shorter_ways_lead_to_the_same strace_agrees records_of_fast_reads_are_told"
+tools="btt_agrees btt_agrees_on_tags_and_plugs what_a_plug_has_ahead_is_known a_split_elsewhere_is_left_out more_disks_than_rows fio_and_the_disk_agree shorter_ways_lead_to_the_same strace_agrees records_of_fast_reads_are_told"
