@@ -150,6 +150,14 @@ static __always_inline u64 rq_got(struct request *rq, u64 q, u64 own)
 	return !g || g >= q ? g : own > q ? own : q;
 }
 
+/* What user space is to see to, at once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} notes SEC(".maps");
+
+u32 ahead_noted = 0;
+
 /*
  * It was allocated before its bios were queued, and when the first got it is
  * not known. By front merges a request is older than its first bio too, but
@@ -203,8 +211,14 @@ static __always_inline bool done_bio(struct request *rq, struct bio *bio, struct
 		count(COUNT_RQ_AT_START);
 		return false;
 	}
-	if (rq_ahead(rq, d))
+	if (rq_ahead(rq, d)) {
+		u32 what = COUNT_RQ_AHEAD;
+
 		count(COUNT_RQ_AHEAD);
+		/* once: it attaches the hook of G then */
+		if (!ahead_noted)
+			ahead_noted = !bpf_ringbuf_output(&notes, &what, sizeof(what), 0);
+	}
 	return true;
 }
 

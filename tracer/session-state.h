@@ -17,7 +17,7 @@ struct session {
 	struct ring_buffer *ring;
 	struct bpf_link *links[NR_POINTS];
 	struct bpf_program *programs[NR_POINTS];
-	struct bpf_program *late_g;	/* of POINT_GETRQ, not attached yet: session_watch() */
+	struct bpf_program *late_g;	/* of POINT_GETRQ, to be attached when a note asks for it */
 	u32 nr_programs;
 	u64 maps_bytes;	/* 0: not asked for yet */
 	struct stand_ins stand_ins;

@@ -112,6 +112,35 @@ static int attach_programs(struct session *s, struct hook_plan *plan, char *why)
 	return 0;
 }
 
+/* ---- rings ---- */
+
+static int listen_to(struct session *s, const char *map, ring_buffer_sample_fn fn)
+{
+	int fd = bpf_map__fd(object_map(&s->object, map));
+
+	if (s->ring)
+		return ring_buffer__add(s->ring, fd, fn, s);
+	s->ring = ring_buffer__new(fd, fn, s, NULL);
+	return s->ring ? 0 : -errno;
+}
+
+/* The hook of G has become needed; what cannot be attached is done without, and COUNT_RQ_AHEAD goes on. */
+static int on_note(void *ctx, void *data, size_t len)
+{
+	struct session *s = ctx;
+
+	(void)data, (void)len;
+	if (!s->late_g)
+		return 0;
+	s->links[POINT_GETRQ] = bpf_program__attach(s->late_g);
+	if (s->links[POINT_GETRQ]) {
+		s->programs[POINT_GETRQ] = s->late_g;
+		s->nr_programs++;
+	}
+	s->late_g = NULL;
+	return 0;
+}
+
 /* ---- mapped arrays ---- */
 
 /* Read-only, until the session closes. NULL and errno. */
@@ -179,6 +208,10 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 	err = map_counters(s);
 	if (err)
 		return fail(why, err, "mapping the counters");
+	if (s->late_g)
+		err = listen_to(s, "notes", on_note);
+	if (err)
+		return fail(why, err, "listening to the programs");
 	if (opts->program_stats) {
 		err = session_time_programs(s, true);
 		if (err)
@@ -256,25 +289,7 @@ int session_on_record(struct session *s, record_fn fn, void *ctx)
 	s->records = records_new(fn, ctx);
 	if (!s->records)
 		return -ENOMEM;
-	s->ring = ring_buffer__new(bpf_map__fd(object_map(&s->object, "ring")), on_record, s, NULL);
-	return s->ring ? 0 : -errno;
-}
-
-bool session_watches(const struct session *s)
-{
-	return s->late_g;
-}
-
-void session_watch(struct session *s)
-{
-	if (!s->late_g || !session_count(s, COUNT_RQ_AHEAD))
-		return;
-	s->links[POINT_GETRQ] = bpf_program__attach(s->late_g);
-	if (s->links[POINT_GETRQ]) {
-		s->programs[POINT_GETRQ] = s->late_g;
-		s->nr_programs++;
-	}
-	s->late_g = NULL;
+	return listen_to(s, "ring", on_record);
 }
 
 void session_set_top_threshold(struct session *s, u64 ns)

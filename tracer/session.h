@@ -27,7 +27,7 @@ struct session_opts {
 	struct hook_extras extras;	/* with tree: session_follow() */
 	u64 threshold_ns;	/* 0: no records for that */
 	u32 sample;		/* a record for each Nth; 0: none */
-	bool watched;		/* session_watch() is going to be called */
+	bool watched;		/* session_poll_fd() is going to be: hooks can be attached once they are needed */
 	bool in_flight;		/* session_unfinished() is to tell stages: stamps of our own */
 	bool top;		/* records by a threshold that changes */
 	bool kernel_stack;	/* records tell where in the kernel they were submitted (from tier vfs) */
@@ -69,15 +69,6 @@ static inline void session_closep(struct session **s)
 /* Trace this process and what it forks (opts.tree). -errno. */
 int session_follow(struct session *s, u32 tgid);
 
-/*
- * Attach what is only needed once something was seen (stamp_plan.late_g). With
- * opts.watched to be called each SESSION_WATCH_NS while session_watches(). What cannot be
- * attached is done without: COUNT_RQ_AHEAD goes on.
- */
-#define SESSION_WATCH_NS 100000000ull
-bool session_watches(const struct session *s);
-void session_watch(struct session *s);
-
 void session_enable(struct session *s);
 void session_disable(struct session *s);
 
@@ -85,8 +76,9 @@ void session_disable(struct session *s);
 int session_on_record(struct session *s, record_fn fn, void *ctx);
 /* From here on, records of what takes that long (opts.top); 0: of all. */
 void session_set_top_threshold(struct session *s, u64 ns);
+/* -1: nothing will come. */
 int session_poll_fd(const struct session *s);
-/* Consume what is there, without waiting. Number of records or -errno. */
+/* Consume what is there, without waiting. -errno. */
 int session_drain(struct session *s);
 
 /* What has not finished (unfinished.h), as of @now_ns. -errno. */

@@ -38,8 +38,8 @@ struct stamp_plan {
 	bool bio_queue;		/* bios are to be seen when they are queued */
 	/*
 	 * The kernel's G is exact but for requests that a plug (of io_uring) had
-	 * allocated ahead: the hook of G is to be loaded, and attached once one
-	 * was seen (COUNT_RQ_AHEAD).
+	 * allocated ahead: the hook of G is to be loaded, and attached once the
+	 * programs say that there was one.
 	 */
 	bool late_g;
 };

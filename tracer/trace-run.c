@@ -98,8 +98,6 @@ static u64 next_event(const struct trace *t, u64 now, u64 end_ns)
 		next = t->budget.next_ns;
 	if (trace_has_records(t) && now + DRAIN_NS < next)
 		next = now + DRAIN_NS;
-	if (session_watches(t->session) && now + SESSION_WATCH_NS < next)
-		next = now + SESSION_WATCH_NS;
 	if (t->cfg.interval_ns && t->interval_start_ns + t->cfg.interval_ns < next)
 		next = t->interval_start_ns + t->cfg.interval_ns;
 	return end_ns < next ? end_ns : next;
@@ -157,7 +155,6 @@ int trace_loop(struct trace *t)
 		now = trace_now_ns();
 		if (now >= end_ns)
 			return 0;
-		session_watch(t->session);
 		if (t->hung.min_age_ns)
 			trace_note_write(t, hung_look(&t->hung, t->session, now, t->out));
 		if (t->interval_asked || (t->cfg.interval_ns && now >= t->interval_start_ns + t->cfg.interval_ns)) {
