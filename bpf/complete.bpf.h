@@ -147,7 +147,10 @@ static __always_inline u64 rq_got(struct request *rq, u64 q, u64 own)
 {
 	u64 g = rq->start_time_ns;
 
-	return !g || g >= q ? g : own > q ? own : q;
+	if (!g)
+		return 0;
+	g = own > g ? own : g;
+	return g < q ? q : g;
 }
 
 /* What user space is to see to, at once. */
@@ -165,11 +168,13 @@ u32 ahead_noted = 0;
  */
 static __always_inline bool rq_ahead(struct request *rq, const struct done *d)
 {
-	u64 start = rq->start_time_ns;
+	u64 start = rq->start_time_ns, last;
 
 	if (!cfg.late_g || d->s.g != d->s.q || !start || start >= d->s.q)
 		return false;
-	return start < bio_queue_time(rq->biotail, d->s.c);
+	/* 0: the front of one that was split, alone in its request */
+	last = bio_queue_time(rq->biotail, d->s.c);
+	return !last || start < last;
 }
 
 /* What is known by the first bio; false: not to be counted. */

@@ -76,6 +76,8 @@ static const char *stamps_text(const struct kernel *k)
 		return "our own, at each hook: some disk has queue/iostats off";
 	if (!d.issue_stamped)
 		return "our own, at each hook: some disk's requests are not stamped when they are issued";
+	if (k->plugs_ahead)
+		return "Q, G and D are the kernel's, which are exact here but for G of what a plug had ahead; the rest our own";
 	return "Q, G and D are the kernel's, which are exact here; the rest our own";
 }
 

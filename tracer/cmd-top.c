@@ -201,8 +201,10 @@ static void status_line(const struct top *t, char *buf, size_t len)
 	for (int i = 0; i < NR_LOSSES; i++)
 		lost += t->stats.counts[COUNT_LOSS_FIRST + i];
 	coverage_from(&t->stats, 0, 0, 0, c.recursion_misses, &cov);
-	percent = t->cfg.tier >= TIER_VFS && cov.operations.finished ? cov.operations.reconstructed_percent :
-								       cov.requests.reconstructed_percent;
+	percent = cov.requests.reconstructed_percent;
+	/* the lower of the two */
+	if (cov.operations.finished && (percent < 0 || cov.operations.reconstructed_percent < percent))
+		percent = cov.operations.reconstructed_percent;
 	if (percent >= 0)
 		snprintf(whole, sizeof(whole), "  reconstructed %.2f%%%s", floor(percent * 100) / 100,
 			 cov.doubtful ? ", percentiles doubtful" : "");
