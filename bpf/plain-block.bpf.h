@@ -213,8 +213,9 @@ static __always_inline struct iop_block_stats *plain_row(u32 dev, u32 bop, u32 c
 	return s->dev == dev && row ? bpf_map_lookup_elem(&block_stats, &i) : NULL;
 }
 
+/* @slots: bios have some; without, as in tier block, there is nothing to look for. */
 static __always_inline bool plain_complete_in(struct request *rq, s32 error, u32 nr_bytes, bool atomic,
-					      bool own)
+					      bool own, bool slots)
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	struct plain_rq s = { .c = bpf_ktime_get_ns() };
@@ -231,7 +232,7 @@ static __always_inline bool plain_complete_in(struct request *rq, s32 error, u32
 	/* without a slot the device has not been asked for */
 	if (!cfg.bio_slots && cfg.nr_devs)
 		return false;
-	if (bios_have_slots()) {
+	if (slots) {
 		key = address(bio);
 		b = bios_home(key);
 		if (SLOT_KEY(b) != key) {
@@ -287,11 +288,14 @@ static __always_inline bool plain_complete(struct request *rq, s32 error, u32 nr
 
 	if (stamps == STAMPS_MIXED)
 		return false;
-	if (stamps == STAMPS_KERNEL)
-		return atomic ? plain_complete_in(rq, error, nr_bytes, true, false) :
-				plain_complete_in(rq, error, nr_bytes, false, false);
-	return atomic ? plain_complete_in(rq, error, nr_bytes, true, true) :
-			plain_complete_in(rq, error, nr_bytes, false, true);
+	if (stamps == STAMPS_OWN)
+		return atomic ? plain_complete_in(rq, error, nr_bytes, true, true, true) :
+				plain_complete_in(rq, error, nr_bytes, false, true, true);
+	if (bios_have_slots())
+		return atomic ? plain_complete_in(rq, error, nr_bytes, true, false, true) :
+				plain_complete_in(rq, error, nr_bytes, false, false, true);
+	return atomic ? plain_complete_in(rq, error, nr_bytes, true, false, false) :
+			plain_complete_in(rq, error, nr_bytes, false, false, false);
 }
 
 #endif
