@@ -193,7 +193,7 @@ parts_elsewhere_are_left_out()
 # Which tag a request has, and in which hardware queue, the kernel says itself while it is under way.
 tags_and_queues_are_the_kernels()
 {
-	local cpu n want trace_opts debug=/sys/kernel/debug/block
+	local cpu n want readers='' trace_opts debug=/sys/kernel/debug/block
 	null t0 completion_nsec=2000000000 submit_queues=2 hw_queue_depth=8 || return
 	[ -d $debug/$disk ] || mount -t debugfs none /sys/kernel/debug || return
 	trace_opts="--tier full --dev $dev --threshold 1ns"
@@ -201,13 +201,14 @@ tags_and_queues_are_the_kernels()
 	for cpu in 0 1; do
 		for n in 1 2 3; do
 			taskset -c $cpu dd if=$dev of=/dev/null bs=4k count=1 skip=$((cpu * 4 + n)) iflag=direct 2>/dev/null &
+			readers+=" $!"
 		done
 	done
 	sleep 1
 	for n in 0 1; do
 		sed -n "s/.*[.]tag=\([0-9]*\),.*/$n \1/p" $debug/$disk/hctx$n/busy
 	done | sort >$tmp/tags.want
-	wait $(jobs -p | grep -vx $tracer)
+	wait $readers
 	stop tags
 	want=$(tr '\n' , <$tmp/tags.want)
 	same "requests under way" "$(wc -l <$tmp/tags.want)" 6
