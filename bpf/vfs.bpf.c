@@ -302,7 +302,8 @@ static __always_inline struct op *op_handed(u64 iocb)
 		if (o && aio)
 			aio_end_alias(o, iocb);
 	}
-	return op_enter_fs(o) && !o->file ? o : NULL;
+	/* a copy is of the file that it reads, which may come out of the page cache without a call: by its descriptor, at the end */
+	return op_enter_fs(o) && !o->file && o->kind != KIND_COPY ? o : NULL;
 }
 
 static __always_inline int on_fs_iter(struct kiocb *iocb, struct iov_iter *iter)
