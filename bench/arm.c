@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <regex.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,7 +102,8 @@ static int add(struct arm_list *l, const struct arm *a, struct why *why)
 		return why_fail(why, EXIT_USAGE, -EEXIST, "arm %s is named twice", a->name);
 	if (l->nr == ARM_MAX)
 		return why_fail(why, EXIT_USAGE, -E2BIG, "more than %d arms", ARM_MAX);
-	l->v[l->nr++] = *a;
+	l->v[l->nr] = *a;
+	l->v[l->nr++].stop_signal = SIGINT;
 	return 0;
 }
 
@@ -153,12 +155,21 @@ static int add_command(struct arm_list *l, const char *text, uint64_t delay_ns, 
 	return add(l, &a, why);
 }
 
-/* NAME=REGEX when NAME is a command arm, else a REGEX for all of them; @field: ready or proof. */
-static int set_regex(struct arm_list *l, const char *text, const char *option, size_t field, struct why *why)
+/* NAME=VALUE when NAME is an arm, else a VALUE for all commands: the arm or -1, and what is behind it. */
+static int arm_meant(const struct arm_list *l, const char *text, const char **ret_value)
 {
 	size_t len = strcspn(text, "=");
 	int one = text[len] ? find_arm(l, text, len) : -1;
-	const char *pattern = one >= 0 ? text + len + 1 : text;
+
+	*ret_value = one >= 0 ? text + len + 1 : text;
+	return one;
+}
+
+/* @field: ready or proof. */
+static int set_regex(struct arm_list *l, const char *text, const char *option, size_t field, struct why *why)
+{
+	const char *pattern;
+	int one = arm_meant(l, text, &pattern);
 	regex_t re;
 
 	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB))
@@ -168,6 +179,23 @@ static int set_regex(struct arm_list *l, const char *text, const char *option, s
 	for (unsigned int i = 0; i < l->nr; i++)
 		if (l->v[i].kind == ARM_COMMAND && (one < 0 || (unsigned int)one == i))
 			*(const char **)((char *)&l->v[i] + field) = pattern;
+	return 0;
+}
+
+static int set_stop(struct arm_list *l, const char *text, struct why *why)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
+	const char *name;
+	int one = arm_meant(l, text, &name), signo = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (!strcmp(name, sigabbrev_np(signals[i])))
+			signo = signals[i];
+	if (!signo)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "--arm-stop %s: not INT, TERM, HUP, QUIT, USR1 or USR2", name);
+	for (unsigned int i = 0; i < l->nr; i++)
+		if (l->v[i].kind == ARM_COMMAND && (one < 0 || (unsigned int)one == i))
+			l->v[i].stop_signal = signo;
 	return 0;
 }
 
@@ -204,6 +232,8 @@ int arm_list_parse(const struct arm_words *w, struct arm_list *ret, struct why *
 		err = set_regex(&l, w->ready->v[i], "--arm-ready", offsetof(struct arm, ready), why);
 	for (size_t i = 0; i < w->proof->nr && !err; i++)
 		err = set_regex(&l, w->proof->v[i], "--arm-proof", offsetof(struct arm, proof), why);
+	for (size_t i = 0; i < w->stop->nr && !err; i++)
+		err = set_stop(&l, w->stop->v[i], why);
 	if (err)
 		return err;
 	l.off = (unsigned int)find_arm(&l, "off", 3);

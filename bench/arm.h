@@ -32,6 +32,7 @@ struct arm {
 	const char *proof;
 	enum arm_shows shows;
 	uint64_t delay_ns;
+	int stop_signal;	/* asks it to end */
 };
 
 #define ARM_MAX 32
@@ -46,6 +47,7 @@ struct arm_words {
 	const struct opt_list *names;		/* of --arms */
 	const struct opt_list *commands;	/* NAME=COMMAND of --arm, which also join the list */
 	const struct opt_list *ready, *proof;	/* [NAME=]REGEX of --arm-ready, --arm-proof */
+	const struct opt_list *stop;		/* [NAME=]SIGNAL of --arm-stop */
 	uint64_t delay_ns;
 };
 

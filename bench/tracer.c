@@ -233,7 +233,7 @@ static uint64_t timeval_ns(const struct timeval *tv)
 int tracer_stop(struct tracer *t, const struct device *d, struct undo *u,
 		struct tracer_report *ret)
 {
-	static const int signals[] = { SIGINT, SIGTERM };
+	const int signals[] = { t->arm->stop_signal, SIGTERM };
 	bool ours = t->arm->kind == ARM_TIER, died;
 	struct tracer_report r = { 0 };
 	struct child_end end = { 0 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Arms on the command line, and the summary of a tracer. */
 #include <errno.h>
+#include <signal.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,12 +90,17 @@ static struct opt_list list(char **v)
 	return l;
 }
 
-static int arms(char **names, char **commands, char **ready, struct arm_list *ret, struct why *why)
+static int arms_that_stop(char **names, char **commands, char **ready, char **stop, struct arm_list *ret, struct why *why)
 {
-	struct opt_list n = list(names), c = list(commands), r = list(ready), none = { 0 };
+	struct opt_list n = list(names), c = list(commands), r = list(ready), s = list(stop), none = { 0 };
 
 	*why = (struct why){ 0 };
-	return arm_list_parse(&(struct arm_words){ &n, &c, &r, &none, 7 }, ret, why);
+	return arm_list_parse(&(struct arm_words){ &n, &c, &r, &none, &s, 7 }, ret, why);
+}
+
+static int arms(char **names, char **commands, char **ready, struct arm_list *ret, struct why *why)
+{
+	return arms_that_stop(names, commands, ready, NULL, ret, why);
 }
 
 TEST(arms_always_have_off_and_its_twin)
@@ -129,6 +135,22 @@ TEST(arms_of_others)
 	ASSERT_EQ(l.v[2].delay_ns, 7);
 	ASSERT_EQ(arm_expand("a {disk} {dev} {x} {disk}", &d, "/d", &text), 0);
 	ASSERT_STR(text, "a loop7 /dev/loop7 {x} loop7");
+}
+
+TEST(arms_are_asked_to_end_as_they_want)
+{
+	char *names[] = { "full", NULL }, *commands[] = { "a=x", "b=y", NULL };
+	char *stop[] = { "TERM", "b=USR1", NULL }, *bad[] = { "b=KILL", NULL };
+	struct arm_list l;
+	struct why why;
+
+	ASSERT_EQ(arms(names, commands, NULL, &l, &why), 0);
+	ASSERT_TRUE(l.v[2].stop_signal == SIGINT && l.v[3].stop_signal == SIGINT && l.v[4].stop_signal == SIGINT);
+	ASSERT_EQ(arms_that_stop(names, commands, NULL, stop, &l, &why), 0);
+	/* ours by its own way */
+	ASSERT_TRUE(l.v[2].stop_signal == SIGINT && l.v[3].stop_signal == SIGTERM && l.v[4].stop_signal == SIGUSR1);
+	ASSERT_EQ(arms_that_stop(names, commands, NULL, bad, &l, &why), -EINVAL);
+	ASSERT_TRUE(why.code == EXIT_USAGE && strstr(why.text, "--arm-stop KILL: not INT, TERM"));
 }
 
 TEST(arms_that_are_none)
@@ -302,4 +324,4 @@ TEST_MAIN("test-bench-arm", T(summary_is_the_last_line_and_counts_our_device),
 	  T(a_workload_in_the_page_cache_has_nothing_for_the_device),
 	  T(an_output_with_events_is_told_from_one_without), T(no_ready_made_arm_is_left_out),
 	  T(a_tracer_of_others_that_shows_too_few_is_a_fault), T(only_the_disk_under_test_proves_anything),
-	  T(arms_of_others), T(arms_that_are_none))
+	  T(arms_of_others), T(arms_are_asked_to_end_as_they_want), T(arms_that_are_none))

@@ -89,6 +89,7 @@ TEST(an_arm_that_shows_no_event_is_invalid)
 		{ "never", "before it was ready: cannot attach" },
 	};
 	struct bench_run r;
+	json_t *v;
 
 	NEEDS_ROOT_AND_LOOP();
 	r = run_new("--workload randread-4k-qd1 --quick --rounds 1:1 --window 200ms --arm-ready ^on --arm-proof good=^5 --arm-proof");
@@ -104,10 +105,17 @@ TEST(an_arm_that_shows_no_event_is_invalid)
 	add(&r, "never=echo cannot attach; exit 1");
 	add(&r, "--arm");
 	add(&r, "good=trap 'echo 5 events on {disk}; exit' INT; echo on; while :; do sleep .05; done");
+	add_words(&r, "--arm-stop user=USR1 --arm");
+	add(&r, "user=trap '' INT; trap 'echo 5 events; exit' USR1; echo on; while :; do sleep .05; done");
 	run_start(&r);
 	run_end(&r);
 	expect_invalid(&r, t, ARRAY_SIZE(t));
 	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"arm\":\"good\",\"phase\":\"main\",\"round\":0") >= 1);
+	/* asked by its own signal, it ended as well as the other */
+	v = verdict();
+	ASSERT_STR(cell_verdict(v, "user", "throughput_loss_pct"), cell_verdict(v, "good", "throughput_loss_pct"));
+	json_decref(v);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"arm\":\"user\",\"phase\":\"main\",\"round\":0") >= 1);
 	run_free(&r);
 }
 
