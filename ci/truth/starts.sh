@@ -275,17 +275,23 @@ start_by_polled_requests()
 	whole polled
 }
 
-# fio asks for the range of each 16 writes before the next one: the last 16 have none behind them.
-start_by_calls_that_sync()
+# Of $mnt/f, by each call.
+calls_that_sync()
 {
-	null t0 memory_backed=1 && filled $dev || return
-	start syncs || return
 	fio_on $mnt/f --rw=write --direct=0 --size=1m --sync_file_range=write:16 >/dev/null
 	dd if=/dev/zero of=$mnt/f bs=64k count=1 conv=notrunc 2>/dev/null
 	sync -d $mnt/f
 	dd if=/dev/zero of=$mnt/f bs=64k count=1 conv=notrunc 2>/dev/null
 	sync $mnt/f
 	sync -f $mnt/f
+}
+
+# fio asks for the range of each 16 writes before the next one: the last 16 have none behind them.
+start_by_calls_that_sync()
+{
+	null t0 memory_backed=1 && filled $dev || return
+	start syncs || return
+	calls_that_sync
 	stop syncs
 	umount $mnt
 	same "sync_file_range()" "$(operations syncs sync_file_range syscall count)" 15
@@ -309,12 +315,7 @@ each_start_names_its_task_and_file()
 	null t0 memory_backed=1 discard=1 && filled $dev || return
 	trace_opts="--tier full --dev $dev --threshold 1ns"
 	start named || return
-	fio_on $mnt/f --rw=write --direct=0 --size=1m --sync_file_range=write:16 >/dev/null
-	dd if=/dev/zero of=$mnt/f bs=64k count=1 conv=notrunc 2>/dev/null
-	sync -d $mnt/f
-	dd if=/dev/zero of=$mnt/f bs=64k count=1 conv=notrunc 2>/dev/null
-	sync $mnt/f
-	sync -f $mnt/f
+	calls_that_sync
 	fallocate -l 1M $mnt/space
 	cp --sparse=never $mnt/f $mnt/copy
 	echo 3 >/proc/sys/vm/drop_caches
