@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What iopath-bench wrote, read from stdin by parsers of others: readers.py csv | gha | bmf | benchstat | openmetrics | jsonl SCHEMA.
+"""What iopath-bench wrote, read from stdin by parsers of others: readers.py csv | gha | bmf | benchstat | openmetrics | md | jsonl SCHEMA.
 
 Exit status 77: no such parser here.
 """
@@ -7,7 +7,9 @@ import csv
 import json
 import re
 import statistics
+import subprocess
 import sys
+from xml.etree import ElementTree
 
 
 def skip(why):
@@ -98,8 +100,24 @@ def read_openmetrics():
     print(len(families) > 0)
 
 
+def read_md():
+    """By the parser that GitHub publishes: what is a table to it, and what stands in each cell."""
+    try:
+        parsed = subprocess.run(["cmark-gfm", "-e", "table", "-t", "xml"], stdin=sys.stdin, capture_output=True, check=True)
+    except FileNotFoundError:
+        skip("no cmark-gfm")
+    ns = "{http://commonmark.org/xml/1.0}"
+    for table in ElementTree.fromstring(parsed.stdout).iter(ns + "table"):
+        rows = [["".join(cell.itertext()).strip() for cell in row] for row in table]
+        for row in rows[1:]:
+            if len(row) != len(rows[0]) or not all(row):
+                sys.exit(f"a row of {len(row)} cells, some empty, where {len(rows[0])} are wanted: {row}")
+            if rows[0][0] == "tier":
+                print(row[0], row[-1].split()[0], round(float(row[1].split()[0])))
+
+
 what = sys.argv[1]
 if what == "jsonl":
     read_jsonl(sys.argv[2])
 else:
-    {"csv": read_csv, "gha": read_gha, "bmf": read_bmf, "benchstat": read_benchstat, "openmetrics": read_openmetrics}[what]()
+    {"csv": read_csv, "gha": read_gha, "bmf": read_bmf, "benchstat": read_benchstat, "openmetrics": read_openmetrics, "md": read_md}[what]()

@@ -134,6 +134,28 @@ TEST(benchstat_lines_give_the_loss_that_the_run_had)
 	CU_ASSERT_DOUBLE_EQUAL(full / none, 0.8, 0.01);
 }
 
+/* A name with what ends a cell, or is markup. */
+TEST(markdown_by_the_parser_of_github)
+{
+	_cleanup_free_ char *said = NULL;
+	struct canned c = canned_default();
+	int status;
+
+	NEEDS_PYTHON();
+	setup();
+	c.nr_arms = 4;
+	c.arm[3] = "a|b*c*_d_<e>";
+	c.loss_pct[2] = 20;
+	c.loss_pct[3] = 5;
+	ASSERT_EQ(canned_write(&c, file), 0);
+	status = read_by("md", false, &said);
+	if (status == 77)
+		TEST_SKIP("no cmark-gfm");
+	ASSERT_EQ(status, 0);
+	ASSERT_TRUE(strstr(said, "full FAIL 20\n") != NULL);
+	ASSERT_TRUE(strstr(said, "a|b*c*_d_<e> INCONCLUSIVE 5\n") != NULL);
+}
+
 TEST(every_line_by_the_schema_and_another_validator)
 {
 	_cleanup_free_ char *said = NULL;
@@ -165,4 +187,4 @@ TEST(openmetrics_by_the_parser_of_prometheus)
 TEST_MAIN("test-bench-readers", T(csv_by_the_csv_module_of_python),
 	  T(the_cost_index_of_github_action_benchmark_is_100_and_the_overhead),
 	  T(bencher_metric_format_by_another_validator), T(benchstat_lines_give_the_loss_that_the_run_had),
-	  T(every_line_by_the_schema_and_another_validator), T(openmetrics_by_the_parser_of_prometheus))
+	  T(markdown_by_the_parser_of_github), T(every_line_by_the_schema_and_another_validator), T(openmetrics_by_the_parser_of_prometheus))
