@@ -124,6 +124,42 @@ TRACE_TEST(queueing_is_told_from_the_device)
 	queue_case("mq-deadline", "i2d", "q2g", tags);
 }
 
+/* What waits for a tag when tracing begins is allocated later, and was queued before all the same. */
+TRACE_TEST(what_waited_before_is_no_loss)
+{
+	static struct loop few = { .fd = -1 };
+	const char *why = loop_need(&few, 16 << 20);
+	int64_t tags = 4, before = 0;
+	struct proc p = {};
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("48 tasks on %lld tags, traced four times", (long long)tags);
+	if (!check_same("few tags", loop_queue_swap(&few, "nr_requests", &tags), 0))
+		return;
+	proc_start(&p, "fio --name=x --filename=%s --rw=randread --bs=4k --direct=1 --thread --numjobs=48 --time_based --runtime=300",
+		   few.path);
+	for (int i = 0; i < 4; i++) {
+		const struct timespec ms200 = { 0, 200000000 };
+		struct trace t = {};
+
+		if (trace_begin(&t, "--tier block --dev %s", few.name)) {
+			nanosleep(&ms200, NULL);
+			if (trace_end(&t, SIGINT)) {
+				check_same("begun unseen", number_at(t.summary, "coverage.lost.no_start"), 0);
+				check_between("requests", number_at(t.summary, "coverage.requests.seen"), 1, INT64_MAX);
+				before += number_at(t.summary, "coverage.begun_before");
+			}
+		}
+		trace_free(&t);
+	}
+	check_between("begun before", before, 1, INT64_MAX);
+	proc_signal(&p, SIGKILL);
+	proc_wait(&p, 20000);
+	proc_free(&p);
+	check_same("as it was", loop_queue_swap(&few, "nr_requests", &tags), 0);
+}
+
 /* io_uring tries without waiting first: those bios fail and come again from a worker. */
 TRACE_TEST(bios_that_were_turned_away)
 {
@@ -326,5 +362,5 @@ TRACE_TEST(a_flush_hangs_on_its_own_device)
 }
 
 TEST_MAIN("trace-stages", T(a_slow_device_is_seen_as_one), T(queueing_is_told_from_the_device), T(bios_that_were_turned_away),
-	  T(throttled_reads), T(what_hangs_is_told_while_it_does),
+	  T(throttled_reads), T(what_waited_before_is_no_loss), T(what_hangs_is_told_while_it_does),
 	  T(a_flush_hangs_on_its_own_device))

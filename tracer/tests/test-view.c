@@ -131,6 +131,27 @@ static struct coverage covered(u64 seen, u64 finished, enum iop_loss cause, u64 
 	return c;
 }
 
+/* No more can have begun unseen than programs were skipped, or had no room; the rest began before. */
+TEST(what_began_unseen)
+{
+	static const struct {
+		u64 skipped, no_room, lost, before;
+	} rows[] = { { 0, 0, 0, 17 }, { 3, 4, 7, 10 }, { 9, 100, 10, 7 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		static struct stats st;
+		struct coverage c;
+
+		memset(&st, 0, sizeof(st));
+		st.counts[COUNT_RQ_AT_START] = 7;
+		st.counts[COUNT_LOSS_FIRST + LOSS_NO_START] = 10;
+		st.counts[COUNT_LOSS_FIRST + LOSS_BIO_MAP_FULL] = rows[i].no_room;
+		coverage_from(&st, 0, 0, 0, rows[i].skipped, &c);
+		ASSERT_EQ(c.lost[LOSS_NO_START], rows[i].lost);
+		ASSERT_EQ(c.begun_before, rows[i].before);
+	}
+}
+
 /* Each loss counts against one operation; what is still in flight against none. */
 TEST(the_share_that_was_reconstructed)
 {
@@ -305,7 +326,7 @@ int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		T(every_line_follows_the_schema), T(the_schema_is_not_a_sieve), T(not_measured_is_null_not_zero),
-		T(coverage_adds_up), T(the_share_that_was_reconstructed), T(who_it_was), T(stacks_of_a_summary),
+		T(coverage_adds_up), T(what_began_unseen), T(the_share_that_was_reconstructed), T(who_it_was), T(stacks_of_a_summary),
 		T(anomalies), T(text_names_what_was_lost_and_what_not_measured), T(a_full_disk_is_an_error),
 	};
 	int r = printed_begin();
