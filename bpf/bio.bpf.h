@@ -9,6 +9,7 @@
 #define IOPATH_BIO_H
 
 #include "above.bpf.h"
+#include "kiocb.bpf.h"
 #include "wanted.bpf.h"
 #include "who.h"
 
@@ -129,32 +130,11 @@ static __always_inline u64 bio_queue_time_at(u64 bio_at, u64 now)
 	return bpf_core_field_exists(bio->bi_issue) ? bio_issue_time(BPF_CORE_READ(bio, bi_issue.value), now) : 0;
 }
 
-/*
- * Direct I/O that completes asynchronously belongs to the request that the bio
- * leads to, not to the call that the task is in: io_submit carries many.
- * Sources: iomap_dio_bio_end_io, blkdev_bio_end_io_async, blkdev_bio_end_io.
- */
 static __always_inline u64 bio_kiocb(struct bio *bio)
 {
 	u64 end_io = address(bio->bi_end_io);
-	struct kiocb *iocb = NULL;
 
-	if (!end_io)
-		return 0;
-	if (end_io == cfg.fn_iomap_end_io) {
-		struct iomap_dio *dio = bio->bi_private;
-
-		iocb = BPF_CORE_READ(dio, iocb);
-	} else if (end_io == cfg.fn_blkdev_end_io_async) {
-		struct blkdev_dio *dio = container_of(bio, struct blkdev_dio, bio);
-
-		bpf_core_read(&iocb, sizeof(iocb), &dio->iocb);
-	} else if (end_io == cfg.fn_blkdev_end_io) {
-		struct blkdev_dio *dio = bio->bi_private;
-
-		iocb = BPF_CORE_READ(dio, iocb);
-	}
-	return (u64)iocb;
+	return end_io ? KIOCB_OF(cfg.direct, bio, end_io, bio->bi_private) : 0;
 }
 
 /* The request that an asynchronous bio leads to. */
@@ -237,11 +217,27 @@ static __always_inline u64 bio_op_below(u64 above, const struct bio_slot *a)
 	return op_takes_bio(o);
 }
 
+#define LEVELS_BETWEEN 4	/* that queue nothing of their own */
+
+/* The nearest bio that was queued of those that @bio is made of; 0: of none. */
+__global_fn u64 bio_above(u64 bio)
+{
+	for (int i = 0; i < LEVELS_BETWEEN; i++) {
+		bio = bio_made_of(bio);
+		if (!bio || bios_find(bio))
+			return bio;
+	}
+	return 0;
+}
+
 /* The slot of the bio above and *@ret_above where it is; NULL: the task itself queues what it was asked for. */
 static __always_inline struct bio_slot *bio_asked_above(struct bio *bio, const struct task_struct *task,
 							u64 *ret_above)
 {
-	if (!cfg.fn_dm_end_io || !(LOAD(task, flags) & PF_KTHREAD))
+	u64 end_io = address(bio->bi_end_io);
+
+	/* what was split off belongs to the same level */
+	if (!end_io || end_io == cfg.fn_end[END_CHAIN] || !(LOAD(task, flags) & PF_KTHREAD))
 		return NULL;
 	*ret_above = bio_above(address(bio));
 	return *ret_above ? bios_find(*ret_above) : NULL;

@@ -11,7 +11,7 @@
 #define ALL_BYTES (~0u)
 
 /* The operation of one bio learns that its request completed. */
-static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s, u32 dev, const struct done *d)
+static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s, const struct done *d, u64 bio)
 {
 	struct op *o = handle ? op_of(handle) : NULL;
 	bool last;
@@ -21,10 +21,10 @@ static __always_inline void op_bio_done(u64 handle, const struct rq_stamps *s, u
 	OP_HOLDER(o) = 1;
 	op_request_done(o, s);
 	o->nr_requests++;
-	o->dev = dev;
-	if (cfg.parts && d)
-		part_add(o, s, d);
-	if (cfg.tell && d) {
+	o->dev = d->dev;
+	if (cfg.parts)
+		part_add(o, s, d, bio);
+	if (cfg.tell) {
 		o->sector = d->sector;
 		o->tag = d->tag;
 		o->hctx = d->hctx;
@@ -51,7 +51,7 @@ __global_fn int merged_done(u64 bio, u32 scratch)
 		if (b->q)
 			s->q = b->q;
 		s->g = b->g ? b->g : s->g > s->q ? s->g : s->q;
-		op_bio_done(b->op, s, d->dev, d);
+		op_bio_done(b->op, s, d, bio);
 	}
 	bio_slot_release(b);
 	return 0;
@@ -122,10 +122,11 @@ static __always_inline void done_reset(struct done *d, struct request *rq, u64 n
 	d->dev = disk ? disk_dev(disk) : 0;
 	d->partials = 0;
 	d->submitter = 0;
-	d->rq = d->pages = 0;
+	d->rq = d->bio = d->pages = 0;
 	if (!cfg.tell)
 		return;
 	d->rq = address(rq);
+	d->bio = address(rq->bio);
 	d->write = 0;
 	if (rq->bio) {
 		d->write = bio_write_flags(rq->bio);
@@ -327,7 +328,7 @@ __global_fn int done_account(u32 scratch)
 	if (!stamps_ordered(&d->s))
 		stamps_reorder(&d->s);
 	if (TIER(TIER_VFS) && d->op)
-		op_bio_done(d->op, &d->s, d->dev, d);
+		op_bio_done(d->op, &d->s, d, d->bio);
 	if (done_begin(d) && too_short(d->s.c - done_begin(d))) {
 		count(COUNT_SHORT_RQS);
 		return 0;

@@ -97,8 +97,8 @@ struct iop_config {
 	u32 who_streams_mask;
 
 	/* kernel functions that identify what a bio belongs to; 0: unknown */
-	u64 fn_iomap_end_io, fn_blkdev_end_io_async, fn_blkdev_end_io;
-	u64 fn_dm_end_io, fn_crypt_end_io;
+	struct direct_ends direct;
+	u64 fn_end[NR_ENDS];
 	/* [from, to) of __cond_resched; 0: unknown */
 	u64 fn_resched_from, fn_resched_to;
 

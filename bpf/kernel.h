@@ -386,6 +386,22 @@ struct dm_crypt_io {
 	struct bio *base_bio;
 };
 
+struct md_io_clone {
+	struct bio *orig_bio;
+};
+
+struct md_io_acct {	/* ... before 6.6 */
+	struct bio *orig_bio;
+};
+
+struct r1bio {
+	struct bio *master_bio;
+};
+
+struct r10bio {
+	struct bio *master_bio;
+};
+
 struct io_uring_cqe {
 	u64 user_data;
 	s32 res;

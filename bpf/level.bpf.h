@@ -50,7 +50,8 @@ static __always_inline void level_part_add(const struct op *o, struct bio *bio, 
 	if (!p)
 		return;
 	__builtin_memset(p, 0, sizeof(*p));
-	p->rq = address(bio);
+	p->rq = p->bio = address(bio);
+	p->above = bio_above(address(bio));
 	p->no_request = 1;
 	p->q_ns = s->q;
 	p->c_ns = s->c;

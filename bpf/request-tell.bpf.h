@@ -116,13 +116,15 @@ static __noinline void rq_emit(const struct done *d, int tell)
 	slow_submit(e);
 }
 
-static __always_inline void part_add(const struct op *o, const struct rq_stamps *s, const struct done *d)
+static __always_inline void part_add(const struct op *o, const struct rq_stamps *s, const struct done *d, u64 bio)
 {
 	struct iop_part *p = part_claim((int)o->index, o->generation);
 
 	if (!p)
 		return;
 	p->rq = d->rq;
+	p->bio = bio;
+	p->above = bio_above(bio);
 	p->q_ns = s->q;
 	p->g_ns = s->g;
 	p->i_ns = s->i;

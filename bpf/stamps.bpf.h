@@ -22,6 +22,7 @@ struct done {
 	u8 partials;	/* completions of a part of it, before this one */
 	u32 submitter;
 	u64 rq;		/* when it is to be told */
+	u64 bio;	/* likewise: its first */
 	u64 pages;	/* likewise: the same, when they may be a file's */
 	struct owner owner;	/* likewise */
 } IOP_OWN_LINES;

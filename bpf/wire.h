@@ -89,6 +89,35 @@ enum iop_block_op {
 	NR_BOPS,
 };
 
+/* Functions of the kernel's that end a bio of direct I/O; 0: not known. */
+struct direct_ends {
+	u64 iomap, blkdev_async, blkdev;
+};
+
+/* ... by which one, or the request of its file, leads to the task that waits for it. */
+struct wait_ends {
+	u64 uring, uring_polled, blkdev, bio, chain;
+};
+
+/* Those by which one leads to the bio that it was made of. */
+#define IOP_BIO_ENDS(X)                              \
+	X(DM, "clone_endio")                         \
+	X(CRYPT, "crypt_endio")                      \
+	X(CHAIN, "bio_chain_endio")                  \
+	X(MD, "md_end_clone_io")                     \
+	X(MD_OLD, "md_end_io_acct")                  \
+	X(RAID1_READ, "raid1_end_read_request")      \
+	X(RAID1_WRITE, "raid1_end_write_request")    \
+	X(RAID10_READ, "raid10_end_read_request")    \
+	X(RAID10_WRITE, "raid10_end_write_request")
+
+enum bio_end {
+#define X(sym, function) END_##sym,
+	IOP_BIO_ENDS(X)
+#undef X
+	NR_ENDS,
+};
+
 /* Kinds of operation above the block layer. BATCH carries other operations. */
 #define IOP_KINDS(X)                       \
 	X(READ, "read")                    \
@@ -365,6 +394,8 @@ struct iop_slow {
 struct iop_part {
 	u64 id;
 	u64 rq;		/* the same for bios of one request */
+	u64 bio;	/* itself, */
+	u64 above;	/* and that of a level above, or of its own, that it was made of; 0: of none */
 	u64 q_ns, g_ns, i_ns, p_ns, d_ns, h_ns, e_ns, c_ns;	/* as struct rq_stamps; 0: not seen */
 	u64 sector;
 	u32 dev, bytes;	/* of the request */

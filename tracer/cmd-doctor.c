@@ -48,7 +48,7 @@ static const char *privilege_text(const struct kernel *k)
 
 static const char *async_text(const struct kernel *k)
 {
-	return k->fn_blkdev_end_io_async || k->fn_iomap_end_io ?
+	return k->direct.blkdev_async || k->direct.iomap ?
 		       "tied to their io_uring or libaio request" :
 		       "not tied to their request: kernel addresses are hidden (needs CAP_SYSLOG, or kernel.kptr_restrict=0)";
 }
@@ -213,7 +213,7 @@ static int put_json(const struct kernel *k, const struct hook_plan *plan,
 {
 	json_t *o = json_pack("{s:s,s:i,s:s,s:s,s:b,s:b,s:b}", "type", "doctor", "schema", 1, "kernel",
 			      k->release, "privileges", privilege_text(k), "async_bios_tied",
-			      (k->fn_blkdev_end_io_async || k->fn_iomap_end_io) != 0, "stand_ins",
+			      (k->direct.blkdev_async || k->direct.iomap) != 0, "stand_ins",
 			      k->preempts_programs, "stamps_exact", k->exact_stamps);
 	json_t *backends = json_object(), *tiers = json_array(), *stages = json_array(),
 	       *others = json_array();

@@ -241,11 +241,17 @@ static void read_symbols(struct kernel *k, struct text *ret_done, u64 *ret_remot
 {
 	struct text resched = { 0 };
 	struct wanted_symbol want[] = {
-		{ "iomap_dio_bio_end_io", &k->fn_iomap_end_io },
-		{ "blkdev_bio_end_io_async", &k->fn_blkdev_end_io_async },
-		{ "blkdev_bio_end_io", &k->fn_blkdev_end_io },
-		{ "clone_endio", &k->fn_dm_end_io },
-		{ "crypt_endio", &k->fn_crypt_end_io },
+		{ "iomap_dio_bio_end_io", &k->direct.iomap },
+		{ "blkdev_bio_end_io_async", &k->direct.blkdev_async },
+		{ "blkdev_bio_end_io", &k->direct.blkdev },
+		{ "io_complete_rw", &k->wait.uring },
+		{ "io_complete_rw_iopoll", &k->wait.uring_polled },
+		{ "blkdev_bio_end_io_simple", &k->wait.blkdev },
+		{ "submit_bio_wait_endio", &k->wait.bio },
+		{ "bio_wait_end_io", &k->wait.chain },
+#define X(sym, function) { function, &k->fn_end[END_##sym] },
+		IOP_BIO_ENDS(X)
+#undef X
 		{ "__cond_resched", &resched.from },
 		{ "_cond_resched", &resched.from },
 		{ "blk_mq_complete_request", &ret_done->from },

@@ -42,8 +42,9 @@ struct kernel {
 	void *ctx;
 
 	/* addresses of functions; 0: not known (kallsyms hidden or absent) */
-	u64 fn_iomap_end_io, fn_blkdev_end_io_async, fn_blkdev_end_io;
-	u64 fn_dm_end_io, fn_crypt_end_io;
+	struct direct_ends direct;
+	struct wait_ends wait;
+	u64 fn_end[NR_ENDS];	/* by enum bio_end */
 	u64 fn_resched_from, fn_resched_to;
 	/* REQ_OP_* numbers by BTF; -1: this kernel has none */
 	int req_op[NR_BOPS];

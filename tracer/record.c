@@ -173,3 +173,34 @@ s64 part_stage(const struct iop_part *p, enum iop_stage stage)
 		return -1;
 	}
 }
+
+/* ---- tree ---- */
+
+/* A bio's memory is used again: that of @of ended after it. -1: there is none. */
+static int part_of_bio(const struct record *r, u32 of, u64 bio, bool level)
+{
+	const struct iop_part *p = &r->parts[of];
+
+	for (u32 i = 0; bio && i < r->nr_parts; i++) {
+		const struct iop_part *up = &r->parts[i];
+
+		if (i != of && up->bio == bio && up->no_request == level && up->q_ns <= p->c_ns &&
+		    (!level || up->c_ns > p->c_ns))
+			return (int)i;
+	}
+	return -1;
+}
+
+int record_parent(const struct record *r, u32 part)
+{
+	/* a level may hand on the very bio */
+	int level = part_of_bio(r, part, r->parts[part].bio, true), split = (int)part;
+
+	for (u32 i = 0; level < 0 && split >= 0 && i < r->nr_parts; i++) {
+		u64 above = r->parts[split].above;
+
+		level = part_of_bio(r, part, above, true);
+		split = part_of_bio(r, part, above, false);
+	}
+	return level;
+}

@@ -32,5 +32,11 @@ u64 records_uneven(const struct records *r);
 
 /* Exclusive stages of a part, as the request's: ns, or -1 where it was not seen. */
 s64 part_stage(const struct iop_part *p, enum iop_stage stage);
+/*
+ * Index of the bio of the level above that @part was made of, with what was
+ * split off on its way; -1: the operation itself queued it, or that level does
+ * not tell, or its bio is not among those that are here.
+ */
+int record_parent(const struct record *r, u32 part);
 
 #endif

@@ -387,11 +387,8 @@ void session_configure(struct iop_config *c, const struct session_opts *o, const
 	c->ring_wake_bytes = z->ring_bytes / 2;
 	c->who = (u8)(o->by | (o->stacks ? WHO_STACKS : 0) | (o->user_stacks ? WHO_USER_STACKS : 0));
 	c->who_streams_mask = z->who_streams - 1;
-	c->fn_iomap_end_io = k->fn_iomap_end_io;
-	c->fn_blkdev_end_io_async = k->fn_blkdev_end_io_async;
-	c->fn_blkdev_end_io = k->fn_blkdev_end_io;
-	c->fn_dm_end_io = k->fn_dm_end_io;
-	c->fn_crypt_end_io = k->fn_crypt_end_io;
+	c->direct = k->direct;
+	memcpy(c->fn_end, k->fn_end, sizeof(c->fn_end));
 	c->fn_resched_from = k->fn_resched_from;
 	c->fn_resched_to = k->fn_resched_to;
 	configure_tables(c, k);

@@ -73,8 +73,10 @@ static void put_request_write(struct json_line *l, const struct iop_slow *s)
 static void put_part_json(struct json_line *l, const struct record *r, u32 i)
 {
 	const struct iop_part *p = &r->parts[i];
+	int parent = record_parent(r, i);
 
 	json_open(l, '{');
+	put_num_or_nil(l, "parent", parent >= 0, (u64)parent);
 	json_put_num(l, "request", record_request_nr(r, i));
 	json_put_text(l, "op", bop_names[p->bop % NR_BOPS]);
 	json_put_text(l, "device", disk_info(p->dev)->name);

@@ -83,13 +83,13 @@ static void put_device(FILE *out, const struct iop_slow *s)
 	fprintf(out, "\n");
 }
 
-static void put_part(FILE *out, const struct record *r, u32 i)
+static void put_part(FILE *out, const struct record *r, u32 i, u32 depth)
 {
 	const struct iop_part *p = &r->parts[i];
 	const char *error = p->status ? disk_status_text(p->status) : NULL;
 	char d[W];
 
-	fprintf(out, "  bio     request %u  %s%s %s  sector %s  bytes %u  tag %d  hctx %u", record_request_nr(r, i),
+	fprintf(out, "  bio     %*srequest %u  %s%s %s  sector %s  bytes %u  tag %d  hctx %u", (int)depth * 2, "", record_request_nr(r, i),
 		bop_names[p->bop % NR_BOPS], write_text(p->write), disk_info(p->dev)->name, view_sector(p->sector, d), p->bytes,
 		p->tag, p->hctx);
 	if (p->requeues)
@@ -98,7 +98,7 @@ static void put_part(FILE *out, const struct record *r, u32 i)
 		fprintf(out, "  in %u parts", p->partials + 1);
 	if (p->status)
 		fprintf(out, "  status %d%s%s", p->status, error ? " " : "", error ? error : "");
-	fprintf(out, "\n         ");
+	fprintf(out, "\n         %*s", (int)depth * 2, "");
 	for (size_t s = 0; s < NR_PART_STAGES; s++) {
 		s64 ns = part_stage(p, record_part_stages[s]);
 
@@ -106,6 +106,17 @@ static void put_part(FILE *out, const struct record *r, u32 i)
 			fprintf(out, " %s %s", stage_names[record_part_stages[s]], dur((u64)ns, d));
 	}
 	fprintf(out, "\n");
+}
+
+/* Those of @parent, each with what it was made into. */
+static void put_tree(FILE *out, const struct record *r, int parent, u32 depth)
+{
+	for (u32 i = 0; i < r->nr_parts; i++) {
+		if (record_parent(r, i) != parent)
+			continue;
+		put_part(out, r, i, depth);
+		put_tree(out, r, (int)i, depth + 1);
+	}
 }
 
 static void put_critical_text(FILE *out, const struct record *r)
@@ -140,10 +151,8 @@ int view_text_record(FILE *out, const struct record *r, const struct record_view
 	/* one bio, one request: all of it stands above */
 	if (s->nr_parts > r->nr_parts)
 		fprintf(out, "  the last %u of %u bios:\n", r->nr_parts, s->nr_parts);
-	for (u32 i = 0; s->nr_parts > 1 && i < r->nr_parts; i++)
-		put_part(out, r, i);
-	if (s->nr_parts == 1 && r->nr_parts && (r->parts[0].status || r->parts[0].requeues || r->parts[0].partials))
-		put_part(out, r, 0);
+	if (s->nr_parts > 1 || (r->nr_parts && (r->parts[0].status || r->parts[0].requeues || r->parts[0].partials)))
+		put_tree(out, r, -1, 0);
 	put_critical_text(out, r);
 	for (u32 first = record_first_frame(r, v->symbols), i = first; i < r->nr_frames; i++)
 		fprintf(out, "  %s   %s\n", i == first ? "stack" : "     ", ksyms_name(v->symbols, r->ip[i], name, sizeof(name)));

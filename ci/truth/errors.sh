@@ -12,7 +12,7 @@ inject()
 }
 
 # told NAME FILTER: how many of its records of operations fulfil that
-told() { jq -s "map(select(.type == \"slow\" and .level == \"operation\" and ($2))) | length" $tmp/$1.json; }
+told() { jq -s "${@:3}" "map(select(.type == \"slow\" and .level == \"operation\" and ($2))) | length" $tmp/$1.json; }
 
 # ended_as NAME ERRNO STATUS NUMBER: so many calls failed with that errno, by a bio that ended so
 ended_as()

@@ -396,7 +396,31 @@ start_by_bios_of_md()
 	same "requests of the other half" "$(requests md ${second#/dev/} write count)" 31
 	same "requests that read" $(($(requests md $disk read count) + $(requests md ${second#/dev/} read count))) 37
 	whole md
+	[ -e /sys/kernel/btf/raid1 ] || return 0 # what its workers submit leads nowhere
+	same "writes of two requests, both made of the level's bio" "$(told md '.kind == "write" and
+		([(.tree[] | select(.device != $above)).parent] | length == 2 and all(. != null)) and
+		(.tree as $t | all($t[] | select(.parent != null); $t[.parent].device == $above))' --arg above $above)" 31
+	same "reads of one" "$(told md '.kind == "read" and ([.tree[].parent] | sort | map(. != null) == [false, true])')" 37
 }
 
-starts="start_by_the_journal start_by_bios_of_md start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_writeback start_by_polling_on_nvme the_slow_ones_alone serialised_flushes_are_told kinds_can_be_asked_for each_start_names_its_task_and_file
+# Four pieces of 4 KiB, two for each disk below a striped level, below a linear one.
+the_tree_has_every_level()
+{
+	local second low top
+	null t2 memory_backed=1 && second=${dev#/dev/} && null t0 memory_backed=1 || return
+	mapped truth-low "0 65536 striped 2 8 $dev 0 /dev/$second 0" && low=$dm || return
+	mapped truth-top "0 65536 linear /dev/$low 0" && top=$dm || return
+	trace_opts="--tier full --dev /dev/$top --dev /dev/$low --dev $dev --dev /dev/$second --threshold 1ns"
+	traced tree $tmp/known-count --target /dev/$top --direct --count 53 --size 16k
+	dmsetup remove truth-top
+	dmsetup remove truth-low
+	same "reads" "$(operations tree read syscall count)" 53
+	same "of six bios, each below its level" "$(told tree '.kind == "read" and (.tree as $t |
+		[$t[] | "\(.device) \(if .parent == null then "" else $t[.parent].device end)"] | sort) ==
+		(["\($top) ", "\($low) \($top)", "\($one) \($low)", "\($one) \($low)", "\($two) \($low)", "\($two) \($low)"] | sort)' \
+		--arg top $top --arg low $low --arg one $disk --arg two $second)" 53
+	whole tree
+}
+
+starts="start_by_the_journal start_by_bios_of_md the_tree_has_every_level start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_writeback start_by_polling_on_nvme the_slow_ones_alone serialised_flushes_are_told kinds_can_be_asked_for each_start_names_its_task_and_file
 	start_by_linked_requests start_by_polled_requests start_by_calls_that_sync"

@@ -136,6 +136,34 @@ TEST(the_critical_path_ends_with_what_completed_last)
 	ASSERT_EQ(record_critical(&r, &c), false);
 }
 
+/* Two levels: what is split off by the way, handed on as it is, or in memory that was used before. */
+TEST(the_bio_of_the_level_above)
+{
+	enum { TOP = 0x10, LOW = 0x20, REQUEST = 0x30, SPLIT = 0x40 };
+	struct record r = { .nr_parts = 5, .slow = { .nr_parts = 5 } };
+
+	r.parts[0] = (struct iop_part){ .rq = 1, .bio = SPLIT, .above = REQUEST, .q_ns = 30, .c_ns = 40 };
+	r.parts[1] = (struct iop_part){ .rq = 2, .bio = REQUEST, .above = LOW, .q_ns = 30, .c_ns = 50 };
+	r.parts[2] = (struct iop_part){ .rq = LOW, .bio = LOW, .above = TOP, .no_request = 1, .q_ns = 20, .c_ns = 60 };
+	r.parts[3] = (struct iop_part){ .rq = 3, .bio = TOP, .q_ns = 55, .c_ns = 65 };
+	r.parts[4] = (struct iop_part){ .rq = TOP, .bio = TOP, .no_request = 1, .q_ns = 10, .c_ns = 70 };
+	ASSERT_EQ(record_parent(&r, 0), 2);
+	ASSERT_EQ(record_parent(&r, 1), 2);
+	ASSERT_EQ(record_parent(&r, 2), 4);
+	ASSERT_EQ(record_parent(&r, 3), 4);
+	ASSERT_EQ(record_parent(&r, 4), -1);
+	/* the level's had ended, or began later: another life of that memory */
+	r.parts[2].c_ns = 45;
+	ASSERT_EQ(record_parent(&r, 0), 2);
+	ASSERT_EQ(record_parent(&r, 1), -1);
+	r.parts[2].q_ns = 42;
+	ASSERT_EQ(record_parent(&r, 0), -1);
+	/* nonsense leads nowhere, and comes to its end */
+	r.parts[0].above = REQUEST;
+	r.parts[1].above = SPLIT;
+	ASSERT_EQ(record_parent(&r, 0), -1);
+}
+
 TEST(stages_of_a_part)
 {
 	const struct iop_part p = { .q_ns = 10, .g_ns = 30, .i_ns = 35, .p_ns = 45, .d_ns = 47, .e_ns = 90, .c_ns = 100 };
@@ -264,5 +292,5 @@ TEST(names_of_addresses)
 }
 
 TEST_MAIN("record", T(parts_of_two_operations_mixed), T(what_was_lost_is_not_mixed_up),
-	  T(the_critical_path_ends_with_what_completed_last), T(stages_of_a_part), T(records_that_do_not_add_up_are_counted),
+	  T(the_critical_path_ends_with_what_completed_last), T(the_bio_of_the_level_above), T(stages_of_a_part), T(records_that_do_not_add_up_are_counted),
 	  T(the_slowest_n), T(the_threshold_follows), T(names_of_addresses))
