@@ -348,9 +348,27 @@ struct request___old {
 	struct gendisk *rq_disk;
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct swait_queue_head {
+	struct list_head task_list;
+};
+
+struct swait_queue {
+	struct task_struct *task;
+	struct list_head task_list;
+};
+
+struct completion {
+	struct swait_queue_head wait;
+};
+
 struct kiocb {
 	struct file *ki_filp;
 	loff_t ki_pos;
+	void *ki_complete;
 };
 
 struct io_event {
@@ -365,11 +383,23 @@ struct aio_kiocb {
 
 struct iomap_dio {
 	struct kiocb *iocb;
+	bool wait_for_completion;
+	union {
+		struct {
+			struct task_struct *waiter;
+		} submit;
+	};
 };
 
 struct blkdev_dio {
-	struct kiocb *iocb;
+	struct kiocb *iocb;	/* or, of a call that waits, its task */
+	unsigned int flags;	/* since 5.16 */
 	struct bio bio;
+};
+
+/* until 5.15 */
+struct blkdev_dio___old {
+	bool is_sync : 1;
 };
 
 /* drivers/md/dm-core.h, dm-crypt.c: where these are modules, they are not there before they are loaded */
@@ -411,10 +441,20 @@ struct io_wq_work {
 	int flags;
 };
 
+struct io_uring_task {
+	struct task_struct *task;
+};
+
 struct io_kiocb {
 	struct file *file;
 	u8 opcode;
 	struct io_wq_work work;
+	struct io_uring_task *tctx;	/* since 6.13 */
+};
+
+/* until 6.12 */
+struct io_kiocb___task {
+	struct task_struct *task;
 };
 
 struct io_rw {

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Walks over the requests of a disk: run by user space (BPF_PROG_TEST_RUN) in
- * pieces, never attached. Nothing is locked: a request may end while it is
- * looked at, and what is told of it is then of its successor, or of none.
- *
- * args: a descriptor of the disk's directory in sysfs, the hctx, the first tag.
+ * Walks over the requests of a disk, and tells the file of something in flight:
+ * run by user space (BPF_PROG_TEST_RUN), never attached. Nothing is locked: a
+ * request may end while it is looked at, and what is told of it is then of its
+ * successor, or of none.
  */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include "tags.h"
+#include "kiocb.bpf.h"
 #include "page.bpf.h"
+#include "path.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* set by user space before the load */
+const volatile struct tags_config cfg = {};
+
 struct tags found = {};
+struct tag_file told = {};
 
 #define MAX_HCTX 64
 
@@ -67,11 +72,127 @@ static __always_inline struct blk_mq_hw_ctx *hctx_of(struct request_queue *q, u3
 	return hctx;
 }
 
+static __always_inline void file_by_inode(struct tag_file *to, struct inode *inode)
+{
+	to->ino = BPF_CORE_READ(inode, i_ino);
+	to->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	to->flags = SLOW_PATH_IN_FS;
+	to->path_len = names_of(inode, to->path);
+}
+
+static __always_inline void file_by_open(struct tag_file *to, u64 file_at)
+{
+	struct file *file = (struct file *)file_at;
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	if (!inode)
+		return;
+	to->ino = BPF_CORE_READ(inode, i_ino);
+	to->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	path_collect(to->path, &to->path_len, &to->flags, SLOW_PATH_CUT, file_at);
+}
+
+static __always_inline void file_none(struct tag_file *to)
+{
+	to->ino = 0;
+	to->dev = to->flags = to->path_len = 0;
+}
+
+static __always_inline void asked_by(struct tag_rq *to, struct task_struct *task)
+{
+	to->tgid = BPF_CORE_READ(task, tgid);
+	to->tid = BPF_CORE_READ(task, pid);
+	bpf_probe_read_kernel_str(to->comm, sizeof(to->comm), task->comm);
+}
+
+/* Of a request that io_uring made: its struct begins with the struct kiocb. */
+static __always_inline struct task_struct *uring_task(u64 iocb)
+{
+	struct io_kiocb *req = (struct io_kiocb *)iocb;
+	struct io_kiocb___task *old = (struct io_kiocb___task *)iocb;
+
+	if (bpf_core_field_exists(old->task)) {
+		barrier_var(old);
+		return BPF_CORE_READ(old, task);
+	}
+	barrier_var(req);
+	return BPF_CORE_READ(req, tctx, task);
+}
+
+/* The first that sleeps on a completion. */
+static __always_inline struct task_struct *completion_task(struct completion *c)
+{
+	u64 first = (u64)BPF_CORE_READ(c, wait.task_list.next);
+	struct swait_queue *w = NULL;
+
+	if (!c || first == (u64)c + bpf_core_field_offset(c->wait) + bpf_core_field_offset(c->wait.task_list))
+		return NULL;
+	w = (struct swait_queue *)(first - bpf_core_field_offset(w->task_list));
+	return BPF_CORE_READ(w, task);
+}
+
+/* block/fops.c DIO_IS_SYNC */
+#define DIO_IS_SYNC 2
+
+/* In place of a kiocb a call of several bios to a block device has its task. */
+static __always_inline bool blkdev_waits(struct blkdev_dio *dio)
+{
+	struct blkdev_dio___old *old = (struct blkdev_dio___old *)dio;
+
+	if (bpf_core_field_exists(dio->flags)) {
+		barrier_var(dio);
+		return BPF_CORE_READ(dio, flags) & DIO_IS_SYNC;
+	}
+	barrier_var(old);
+	return bpf_core_field_exists(old->is_sync) && BPF_CORE_READ_BITFIELD_PROBED(old, is_sync);
+}
+
+/* The task that waits for the bio, or NULL. */
+static __always_inline struct task_struct *bio_waiter(u64 end_io, void *private)
+{
+	if (end_io == cfg.wait.blkdev)
+		return private;
+	if (end_io == cfg.wait.bio || end_io == cfg.wait.chain)
+		return completion_task(private);
+	if (end_io == cfg.direct.iomap && BPF_CORE_READ((struct iomap_dio *)private, wait_for_completion))
+		return BPF_CORE_READ((struct iomap_dio *)private, submit.waiter);
+	if (end_io == cfg.direct.blkdev && blkdev_waits(private))
+		return (struct task_struct *)BPF_CORE_READ((struct blkdev_dio *)private, iocb);
+	return NULL;
+}
+
+/* The file of a bio, and who asked. */
+static __always_inline void tell_bio(struct tag_rq *to, struct bio *bio)
+{
+	struct inode *inode = bio_inode(bio, &to->offset);
+	u64 end_io = (u64)BPF_CORE_READ(bio, bi_end_io), iocb, done;
+	void *private = BPF_CORE_READ(bio, bi_private);
+	struct task_struct *task;
+
+	if (inode) {
+		file_by_inode(&to->file, inode);
+		return;
+	}
+	if (!end_io)
+		return;
+	task = bio_waiter(end_io, private);
+	if (task)
+		asked_by(to, task);
+	if (task && end_io == cfg.direct.blkdev)
+		return;
+	iocb = KIOCB_OF(cfg.direct, bio, end_io, private);
+	if (!iocb)
+		return;
+	file_by_open(&to->file, (u64)BPF_CORE_READ((struct kiocb *)iocb, ki_filp));
+	done = (u64)BPF_CORE_READ((struct kiocb *)iocb, ki_complete);
+	if (done && (done == cfg.wait.uring || done == cfg.wait.uring_polled))
+		asked_by(to, uring_task(iocb));
+}
+
 __attribute__((noinline)) int take(u64 rq_at, u32 hctx)
 {
 	struct request *rq = (struct request *)rq_at;
 	struct bio *bio = BPF_CORE_READ(rq, bio);
-	struct inode *inode;
 	struct tag_rq *to;
 	u32 nr = found.nr;
 
@@ -87,14 +208,11 @@ __attribute__((noinline)) int take(u64 rq_at, u32 hctx)
 	to->hctx = hctx;
 	to->state = BPF_CORE_READ(rq, state);
 	to->has_bio = bio != NULL;
-	to->ino = to->file_dev = to->path_len = 0;
+	to->tgid = to->tid = 0;
 	to->offset = -1ull;
-	inode = bio ? bio_inode(bio, &to->offset) : NULL;
-	if (inode) {
-		to->ino = BPF_CORE_READ(inode, i_ino);
-		to->file_dev = BPF_CORE_READ(inode, i_sb, s_dev);
-		to->path_len = names_of(inode, to->path);
-	}
+	file_none(&to->file);
+	if (bio)
+		tell_bio(to, bio);
 	found.nr = nr + 1;
 	return 0;
 }
@@ -107,6 +225,20 @@ static __always_inline bool under_way(struct request *rq)
 	return ref;
 }
 
+/* args: a struct file, or 0 and a request of io_uring. */
+SEC("raw_tp/sched_switch") int tell_file(u64 *args)
+{
+	u64 file = args[0], req = args[1];
+
+	file_none(&told);
+	if (!file && req)
+		file = (u64)BPF_CORE_READ((struct io_kiocb *)req, file);
+	if (file)
+		file_by_open(&told, file);
+	return 0;
+}
+
+/* args: a descriptor of the disk's directory in sysfs, the hctx, the first tag. */
 SEC("raw_tp/sched_switch") int walk_tags(u64 *args)
 {
 	u64 fd = args[0], hctx = args[1], from = args[2];

@@ -130,7 +130,7 @@ static int inflight_main(struct run *r, int argc, char **argv)
 		return cmd_fail(&inflight_table, EXIT_ENVIRONMENT,
 				"no permission: needs root, or CAP_BPF and CAP_PERFMON");
 	/* without it there is less to tell, and the report says so */
-	if (tags_open(&r->tags))
+	if (tags_open(&r->kernel, &r->tags))
 		r->tags = NULL;
 	status = attach(r, &o);
 	begun_ns = now_ns();

@@ -2,8 +2,10 @@
 #include "hung.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
+#include "file-path.h"
 #include "tracer/base/cleanup.h"
 #include "view.h"
 
@@ -48,6 +50,18 @@ static int remember(struct look *l, const struct unfinished *u)
 	return 0;
 }
 
+static int tell(struct hung *h, const struct unfinished *u, FILE *out)
+{
+	char path[PATH_MAX];
+
+	/* rare enough to be loaded then, and not with each trace */
+	if (!h->tags_tried && tags_open(h->kernel, &h->tags))
+		h->tags = NULL;
+	h->tags_tried = true;
+	file_path(u, h->tags, path, sizeof(path));
+	return h->json ? view_json_hung(out, u, path) : view_text_hung(out, u, path);
+}
+
 static void on_unfinished(const struct unfinished *u, void *ctx)
 {
 	struct look *l = ctx;
@@ -55,7 +69,7 @@ static void on_unfinished(const struct unfinished *u, void *ctx)
 	if (l->err)
 		return;
 	if (!told_before(l->hung, u))
-		l->err = l->hung->json ? view_json_hung(l->out, u) : view_text_hung(l->out, u);
+		l->err = tell(l->hung, u, l->out);
 	if (!l->err)
 		l->err = remember(l, u);
 }
@@ -74,4 +88,5 @@ int hung_look(struct hung *h, struct session *s, u64 now_ns, FILE *out)
 void hung_free(struct hung *h)
 {
 	free(h->told);
+	tags_close(h->tags);
 }

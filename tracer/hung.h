@@ -6,10 +6,14 @@
 #include <stdio.h>
 
 #include "session.h"
+#include "tags.h"
 
 struct hung {
 	u64 min_age_ns;	/* 0: nothing is looked for */
 	bool json;
+	const struct kernel *kernel;
+	struct tags_reader *tags;	/* opened when something hangs; NULL after that: it cannot be */
+	bool tags_tried;
 	/* told already, and still there */
 	struct told {
 		u64 key, start_ns;

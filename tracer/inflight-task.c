@@ -10,8 +10,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "file-path.h"
 #include "tracer/base/cleanup.h"
-#include "view.h"
 
 static void closedirp(DIR **d)
 {
@@ -154,7 +154,7 @@ static int take_task(const struct inflight_opts *o, struct inflight_list *l, siz
 	u.stage = inflight_stage_of(f->waits_in);
 	f->u = u;
 	if (u.fd >= 0)
-		unfinished_path(&u, f->path, sizeof(f->path));
+		file_path(&u, NULL, f->path, sizeof(f->path));
 	return 0;
 }
 

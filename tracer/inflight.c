@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "disk.h"
+#include "file-path.h"
 #include "inflight-task.h"
 #include "tracer/base/cleanup.h"
-#include "view.h"
 
 #define MAX_DISKS 256
 
@@ -62,7 +62,7 @@ static void on_unfinished(const struct unfinished *u, void *ctx)
 		return;
 	f->source = INFLIGHT_BEGUN;
 	f->u = *u;
-	unfinished_path(u, f->path, sizeof(f->path));
+	file_path(u, k->tags, f->path, sizeof(f->path));
 }
 
 /* ---- the kernel's tables ---- */
@@ -75,20 +75,6 @@ static u8 block_op(const struct kernel *k, const struct tag_rq *rq)
 		if (k->req_op[i] == op)
 			return (u8)(i == BOP_FLUSH ? BOP_FLUSH_COMMAND : i);
 	return BOP_OTHER;
-}
-
-/* Where the file system is mounted, and the names within it. */
-static void path_of(const struct tag_rq *rq, char *buf, size_t len)
-{
-	struct iop_slow s = { .path_len = rq->path_len };
-	char within[sizeof(s.path) + 64], mount[PATH_MAX];
-
-	memcpy(s.path, rq->path, sizeof(s.path));
-	slow_path(&s, within, sizeof(within));
-	disk_mount(rq->file_dev, mount);
-	/* what does not fit is left out rather than cut */
-	if (within[0] && snprintf(buf, len, "%s%s", strcmp(mount, "/") ? mount : "", within) >= (int)len)
-		*buf = '\0';
 }
 
 static void on_tag(u32 dev, const struct tag_rq *rq, void *ctx)
@@ -116,8 +102,10 @@ static void on_tag(u32 dev, const struct tag_rq *rq, void *ctx)
 				    .dev = dev,
 				    .sector = rq->sector,
 				    .tag = rq->tag,
-				    .hctx = rq->hctx };
-	path_of(rq, f->path, sizeof(f->path));
+				    .hctx = rq->hctx,
+				    .owner = { .tgid = rq->tgid, .tid = rq->tid } };
+	memcpy(f->u.owner.comm, rq->comm, sizeof(f->u.owner.comm));
+	file_path_of(&rq->file, f->path, sizeof(f->path));
 }
 
 static bool dev_wanted(const struct inflight_opts *o, u32 dev)
@@ -214,6 +202,20 @@ static int by_age(const void *a, const void *b)
 	return from_x < from_y ? -1 : from_x > from_y;
 }
 
+/* A request of before that leads to no file: the one that the task waits for which waits for it. */
+static void note_waiters(struct inflight_list *l)
+{
+	for (size_t i = 0; i < l->nr; i++) {
+		struct inflight *f = &l->v[i];
+
+		if (f->source != INFLIGHT_TABLE || !f->u.owner.tid || f->path[0])
+			continue;
+		for (size_t t = 0; t < l->nr; t++)
+			if (l->v[t].source == INFLIGHT_TASK && l->v[t].u.owner.tid == f->u.owner.tid)
+				memcpy(f->path, l->v[t].path, sizeof(f->path));
+	}
+}
+
 static int look(struct look *k, struct session *s)
 {
 	int err;
@@ -230,6 +232,7 @@ static int look(struct look *k, struct session *s)
 	settle(k);
 	note_unseen(k);
 	err = inflight_tasks(k->o, k->l, k->l->nr);
+	note_waiters(k->l);
 	qsort(k->l->v, k->l->nr, sizeof(*k->l->v), by_age);
 	return err;
 }

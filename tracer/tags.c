@@ -22,7 +22,7 @@ static int say_nothing(enum libbpf_print_level level, const char *fmt, va_list a
 	return 0;
 }
 
-int tags_open(struct tags_reader **ret)
+int tags_open(const struct kernel *k, struct tags_reader **ret)
 {
 	_cleanup_(tags_closep) struct tags_reader *r = calloc(1, sizeof(*r));
 	libbpf_print_fn_t before;
@@ -32,7 +32,11 @@ int tags_open(struct tags_reader **ret)
 		return -ENOMEM;
 	before = libbpf_set_print(say_nothing);
 	r->skel = tags_bpf__open();
-	err = r->skel ? tags_bpf__load(r->skel) : -errno;
+	err = r->skel ? 0 : -errno;
+	if (!err) {
+		r->skel->rodata->cfg = (struct tags_config){ k->direct, k->wait };
+		err = tags_bpf__load(r->skel);
+	}
 	libbpf_set_print(before);
 	if (!err)
 		*ret = take_ptr(r);
@@ -83,4 +87,15 @@ int tags_each(struct tags_reader *r, u32 dev, tags_fn fn, void *ctx)
 		} while (from < found->nr_tags);
 	}
 	return 0;
+}
+
+bool tags_file(struct tags_reader *r, u64 file, u64 uring_req, struct tag_file *ret)
+{
+	u64 args[2] = { file, uring_req };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = args, .ctx_size_in = sizeof(args));
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(r->skel->progs.tell_file), &run) || !r->skel->bss->told.path_len)
+		return false;
+	*ret = r->skel->bss->told;
+	return true;
 }

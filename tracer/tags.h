@@ -3,12 +3,15 @@
 #ifndef IOPATH_TRACER_TAGS_H
 #define IOPATH_TRACER_TAGS_H
 
+#include <stdbool.h>
+
+#include "kernel.h"
 #include "bpf/tags.h"
 
 struct tags_reader;
 
-/* -errno: of loading the program. */
-int tags_open(struct tags_reader **ret);
+/* -errno: of loading the programs. */
+int tags_open(const struct kernel *k, struct tags_reader **ret);
 void tags_close(struct tags_reader *r);
 static inline void tags_closep(struct tags_reader **r)
 {
@@ -23,5 +26,8 @@ typedef void (*tags_fn)(u32 dev, const struct tag_rq *rq, void *ctx);
  * tables have another form; other -errno.
  */
 int tags_each(struct tags_reader *r, u32 dev, tags_fn fn, void *ctx);
+
+/* A struct file by its address, or with @file 0 that of a request of io_uring; false: it has no name. */
+bool tags_file(struct tags_reader *r, u64 file, u64 uring_req, struct tag_file *ret);
 
 #endif

@@ -53,6 +53,7 @@ iopath_SRC := \
 	tracer/view-record.c \
 	tracer/view-record-json.c \
 	tracer/view-record-text.c \
+	tracer/file-path.c \
 	tracer/inflight-task.c \
 	tracer/inflight.c \
 	tracer/main.c \
@@ -139,6 +140,7 @@ VIEW_SRC := \
 	tracer/view-record-text.c \
 	tracer/hist.c \
 	tracer/hook.c \
+	tracer/file-path.c \
 	tracer/inflight-task.c \
 	tracer/stacks.c \
 	tracer/stats.c \

@@ -26,6 +26,14 @@ static u32 op_index(const struct slot_tables *t, u64 handle)
 	return handle && i < t->ops.slots && ops[i].generation == (u32)(handle >> 32) ? i : UINT32_MAX;
 }
 
+/* The file that an operation asks for; 0: not known, or there is none. */
+static u64 op_file(const struct slot_tables *t, u64 handle)
+{
+	u32 i = t->ops.slots ? op_index(t, handle) : UINT32_MAX;
+
+	return i == UINT32_MAX ? 0 : ((const struct op *)t->ops.data)[i].file;
+}
+
 static const struct bio_slot *bio_in(const struct slot_table *t, u32 hash, u64 key)
 {
 	const struct bio_slot *first = (const struct bio_slot *)t->data + (hash & (t->slots - 1) & ~(SLOT_WAYS - 1u));
@@ -123,6 +131,7 @@ static struct unfinished from_op(const struct op *o, u64 now_ns)
 		.owner = o->owner,
 		.submitter = o->submitter.tid,
 		.fd = o->fd,
+		.file = o->file,
 		.tag = -1,
 	};
 }
@@ -181,6 +190,7 @@ static void each_request(const struct slot_tables *t, u64 now_ns, u64 min_age_ns
 		if (b) {
 			u.owner = b->owner;
 			u.submitter = b->submitter;
+			u.file = op_file(t, b->op);
 		}
 		add_request(&u, &r);
 		if (KEY(&rqs[i]) == r.key)
@@ -230,7 +240,7 @@ static int each_bio(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, boo
 		u = (struct unfinished){ .request = true, .kind = b.bop, .stage = b.g ? STAGE_G2I : STAGE_Q2G,
 					 .key = b.key, .start_ns = b.q, .age_ns = now_ns - b.q, .bytes = b.bytes,
 					 .offset = UINT64_MAX, .owner = b.owner, .submitter = b.submitter,
-					 .fd = -1, .dev = b.dev, .tag = -1 };
+					 .fd = -1, .file = op_file(t, b.op), .dev = b.dev, .tag = -1 };
 		if (KEY(&bios[i]) == b.key)
 			fn(&u, ctx);
 	}

@@ -22,6 +22,7 @@ struct unfinished {
 	struct owner owner;
 	u32 submitter;	/* thread that submitted it, when not its owner; 0: the owner did */
 	s32 fd;		/* of owner.tid; -1: not known */
+	u64 file;	/* address of its struct file; 0: not known */
 	u32 dev;	/* disk of its request; 0: it has none now */
 	u64 sector;
 	s32 tag;

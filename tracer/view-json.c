@@ -354,10 +354,10 @@ static json_t *submitter_json(u32 tid)
 	return o;
 }
 
-int view_json_hung(FILE *out, const struct unfinished *u)
+int view_json_hung(FILE *out, const struct unfinished *u, const char *path)
 {
 	_cleanup_json_ json_t *o = json_pack("{s:s,s:i}", "type", "hung", "schema", VIEW_SCHEMA);
-	char name[DISK_NAME_LEN], path[PATH_MAX];
+	char name[DISK_NAME_LEN];
 
 	json_object_set_new(o, "level", json_string(u->request ? "request" : "operation"));
 	json_object_set_new(o, "kind", json_string(u->request ? bop_names[u->kind % NR_BOPS] :
@@ -373,10 +373,9 @@ int view_json_hung(FILE *out, const struct unfinished *u)
 	json_object_set_new(o, "stage", json_string(unfinished_stage(u)));
 	set_num(o, "bytes", u->bytes);
 	json_object_set_new(o, "offset", u->offset == UINT64_MAX ? json_null() : num(u->offset));
-	unfinished_path(u, path, sizeof(path));
 	json_object_set_new(o, "path", path[0] ? name_json(path) : json_null());
 	json_object_set_new(o, "device", u->dev ? json_string(disk_name(u->dev, name)) : json_null());
-	json_object_set_new(o, "sector", u->dev ? num(u->sector) : json_null());
+	json_object_set_new(o, "sector", u->dev && view_has_sector(u->sector) ? num(u->sector) : json_null());
 	json_object_set_new(o, "tag", u->dev && u->tag >= 0 ? json_integer(u->tag) : json_null());
 	json_object_set_new(o, "hctx", u->dev ? num(u->hctx) : json_null());
 	return put_line(out, o);

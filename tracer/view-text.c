@@ -261,9 +261,9 @@ void view_text_cgroup(FILE *out, u64 cgroup)
 		fprintf(out, "  cgroup  %s\n", name);
 }
 
-int view_text_hung(FILE *out, const struct unfinished *u)
+int view_text_hung(FILE *out, const struct unfinished *u, const char *path)
 {
-	char age[W], name[DISK_NAME_LEN], path[PATH_MAX], comm[64];
+	char age[W], name[DISK_NAME_LEN], comm[64], sector[VIEW_SECTOR_LEN];
 
 	fprintf(out, "\nhung %s%s%s%s  %s so far, in %s  %s pid %u tid %u\n", u->request ? "request " : "",
 		u->request ? bop_names[u->kind % NR_BOPS] : kind_names[u->kind % NR_KINDS],
@@ -274,7 +274,6 @@ int view_text_hung(FILE *out, const struct unfinished *u)
 		fprintf(out, "  by      %s tid %u, who submitted it\n", comm[0] ? comm : "?", u->submitter);
 	}
 	view_text_cgroup(out, u->owner.cgroup);
-	unfinished_path(u, path, sizeof(path));
 	if (path[0])
 		fprintf(out, "  file    %s", path);
 	if (path[0] && u->offset != UINT64_MAX)
@@ -283,8 +282,8 @@ int view_text_hung(FILE *out, const struct unfinished *u)
 		fprintf(out, "\n");
 	fprintf(out, "  bytes   %llu\n", (unsigned long long)u->bytes);
 	if (u->dev)
-		fprintf(out, "  device  %s  sector %llu  tag %d  hctx %u\n", disk_name(u->dev, name),
-			(unsigned long long)u->sector, u->tag, u->hctx);
+		fprintf(out, "  device  %s  sector %s  tag %d  hctx %u\n", disk_name(u->dev, name),
+			view_sector(u->sector, sector), u->tag, u->hctx);
 	errno = 0;
 	return fflush(out) || ferror(out) ? (errno ? -errno : -EIO) : 0;
 }

@@ -189,19 +189,6 @@ void slow_path(const struct iop_slow *r, char *buf, size_t len)
 	}
 }
 
-void unfinished_path(const struct unfinished *u, char *buf, size_t len)
-{
-	char link[64];
-	ssize_t n;
-
-	buf[0] = '\0';
-	if (u->fd < 0)
-		return;
-	snprintf(link, sizeof(link), "/proc/%u/fd/%d", u->owner.tid, u->fd);
-	n = readlink(link, buf, len - 1);
-	buf[n > 0 ? n : 0] = '\0';
-}
-
 const char *unfinished_stage(const struct unfinished *u)
 {
 	return u->stage < 0 ? "running" : stage_names[u->stage];

@@ -109,14 +109,13 @@ void slow_path(const struct iop_slow *r, char *buf, size_t len);
 /* 0 or -errno of the stream. */
 int view_json_start(FILE *out, const struct report *r, u32 nr_programs);
 int view_json_report(FILE *out, const struct report *r);
-int view_json_hung(FILE *out, const struct unfinished *u);
+/* @path: "": not known. */
+int view_json_hung(FILE *out, const struct unfinished *u, const char *path);
 int view_text_report(FILE *out, const struct report *r);
-int view_text_hung(FILE *out, const struct unfinished *u);
+int view_text_hung(FILE *out, const struct unfinished *u, const char *path);
 
 void view_text_budget(FILE *out, const struct governor *g, u64 now_ns);
 
-/* The file that an unfinished operation asked for, by its task's descriptor; "" when that is not known. */
-void unfinished_path(const struct unfinished *u, char *buf, size_t len);
 /* A line of its own, unless it is the root or has no name any more. */
 void view_text_cgroup(FILE *out, u64 cgroup);
 /* Name of a thread, of those of the kernel the one that stays; "" when there is none. */

@@ -89,6 +89,7 @@ static void check_requests(const struct looked *l, const char *source)
 		check_same("bytes", number_at(line, "bytes"), SIZE);
 		check_between("sector", number_at(line, "sector"), 0, 1 << 20);
 		check_between("tag", number_at(line, "tag"), 0, 4096);
+		check_text("path", text_at(line, "path"), slow.path);
 	}
 }
 
@@ -129,11 +130,12 @@ TEST(begun_before)
 		json_array_foreach(l.lines, i, line) {
 			if (is(line, "level", "request"))
 				check_between("age", number_at(line, "age_ns"), 1, patience_ms(60000) * 1000000ll);
+			if (!is(line, "type", "inflight_end"))
+				check_same("pid", number_at(line, "pid"), p.pid);
 			if (!is(line, "level", "operation"))
 				continue;
 			check_text("kind", text_at(line, "kind"), "write");
 			check_text("path", text_at(line, "path"), slow.path);
-			check_same("pid", number_at(line, "pid"), p.pid);
 			check_true("its age is not known", json_is_null(json_at(line, "age_ns")));
 			check_true("it waits in a function, if the kernel tells",
 				   !text_at(line, "waits_in") == !says_where(p.pid, number_at(line, "tid")));
@@ -150,6 +152,50 @@ TEST(begun_before)
 	slow_let_go(holder);
 	check_same("status of the generator", proc_wait(&p, 20000), 0);
 	proc_free(&p);
+}
+
+/* The kernel knows the file of what io_uring and libaio asked for, and of io_uring who asked. */
+static void before_by(const char *engine, bool owner)
+{
+	struct proc p = {};
+	struct looked l;
+	pid_t holder;
+	json_t *line;
+	size_t i;
+
+	check_case("%d writes by %s, then a look", THREADS, engine);
+	holder = slow_hold(patience_ms(HOLD_MS));
+	proc_start(&p, "known-count --target %s --op write --direct --engine %s --depth %d --batch %d --count %d", slow.path,
+		   engine, THREADS, THREADS, THREADS);
+	if (check_true("writes are held", slow_holds(THREADS)) && look_begin(&l, "") && look_end(&l)) {
+		check_same("requests in the table", count(&l, "request", "table"), THREADS);
+		check_requests(&l, "table");
+		json_array_foreach(l.lines, i, line) {
+			if (!is(line, "level", "request"))
+				continue;
+			if (owner) {
+				check_same("pid", number_at(line, "pid"), p.pid);
+				check_text("comm", text_at(line, "comm"), "known-count");
+			} else {
+				check_true("no owner", json_is_null(json_at(line, "pid")));
+			}
+		}
+		look_free(&l);
+	}
+	slow_let_go(holder);
+	check_same("status of the generator", proc_wait(&p, 20000), 0);
+	proc_free(&p);
+}
+
+TEST(begun_before_asynchronously)
+{
+	const char *why = slow_need();
+
+	if (why)
+		TEST_SKIP(why);
+	before_by("io_uring", true);
+	before_by("io_uring_fixed", true);
+	before_by("libaio", false);
 }
 
 /* Begun while it looks: all is known. */
@@ -178,8 +224,10 @@ static void begun_case(const char *words, const char *via)
 			check_text("comm", text_at(line, "comm"), "known-count");
 			check_between("age", number_at(line, "age_ns"), 1, patience_ms(10000) * 1000000ll);
 			check_text("stage", text_at(line, "stage"), "device");
-			if (is(line, "level", "operation"))
-				check_text("via", text_at(line, "via"), via);
+			if (!is(line, "level", "operation"))
+				continue;
+			check_text("via", text_at(line, "via"), via);
+			check_text("path", text_at(line, "path"), slow.path);
 		}
 		check_same("begun before", number_at(l.end, "begun_before"), 0);
 		check_same("not seen", (int64_t)json_array_size(json_at(l.end, "unseen")), 0);
@@ -198,6 +246,9 @@ TEST(begun_while_it_looks)
 		TEST_SKIP(why);
 	begun_case("--threads 3", "syscall");
 	begun_case("--engine io_uring --depth 3 --batch 3", "io_uring");
+	/* its file has no descriptor by now */
+	begun_case("--engine io_uring_fixed --depth 3 --batch 3", "io_uring");
+	begun_case("--engine libaio --depth 3 --batch 3", "libaio");
 }
 
 TEST(nothing_in_flight)
@@ -231,5 +282,5 @@ TEST(what_inflight_refuses)
 	}
 }
 
-TEST_MAIN("inflight", T(begun_before), T(begun_while_it_looks), T(nothing_in_flight),
+TEST_MAIN("inflight", T(begun_before), T(begun_before_asynchronously), T(begun_while_it_looks), T(nothing_in_flight),
 	  T(what_inflight_refuses))

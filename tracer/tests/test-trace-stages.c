@@ -286,7 +286,7 @@ static void hung_case(const char *options, const char *level, const char *words,
 			check_text("device", text_at(line, "device"), slow.name);
 			check_text("comm", text_at(line, "comm"), "known-count");
 			check_between("age", number_at(line, "age_ns"), 100 * REAL_MS, 700 * MS);
-			if (!strcmp(level, "operation") && !strstr(words, "io_uring"))
+			if (!strcmp(level, "operation"))
 				check_text("path", text_at(line, "path"), slow.path);
 		}
 		check_same("hung lines, each told once", nr, hung);
