@@ -9,15 +9,29 @@
 
 #include "core.bpf.h"
 
-#define PRIVATE(bio, type, member)                                        \
-	({                                                                \
-		struct type *private = BPF_CORE_READ(bio, bi_private);    \
-		u64 up = 0;                                               \
-		if (bpf_core_field_exists(private->member)) {             \
-			barrier_var(private);                             \
-			up = (u64)BPF_CORE_READ(private, member);         \
-		}                                                         \
-		up;                                                       \
+/* @member of the struct that bio->bi_private is; 0: no such type here. */
+#define OF_PRIVATE(bio, type, member)                             \
+	({                                                        \
+		struct type *t_ = BPF_CORE_READ(bio, bi_private); \
+		u64 up_ = 0;                                      \
+		if (bpf_core_field_exists(t_->member)) {          \
+			barrier_var(t_);                          \
+			up_ = (u64)BPF_CORE_READ(t_, member);     \
+		}                                                 \
+		up_;                                              \
+	})
+
+/* @member of the struct that @bio is the @clone in. */
+#define OF_CONTAINER(bio_at, type, clone, member)                                    \
+	({                                                                           \
+		struct type *t_ = NULL;                                              \
+		u64 at_ = (bio_at), up_ = 0;                                         \
+		if (bpf_core_field_exists(t_->clone)) {                              \
+			barrier_var(at_);                                            \
+			t_ = (struct type *)(at_ - bpf_core_field_offset(t_->clone));\
+			up_ = (u64)BPF_CORE_READ(t_, member);                        \
+		}                                                                    \
+		up_;                                                                 \
 	})
 
 /*
@@ -30,27 +44,26 @@ __global_fn u64 bio_made_of(u64 bio_at)
 {
 	struct bio *bio = (struct bio *)bio_at;
 	u64 end_io = (u64)BPF_CORE_READ(bio, bi_end_io);
-	struct dm_target_io *tio = NULL;
+	struct dm_io *io;
 
 	if (!end_io)
 		return 0;
-	if (end_io == cfg.fn_end[END_DM] && bpf_core_field_exists(tio->clone)) {
-		barrier_var(bio);
-		tio = (struct dm_target_io *)((u64)bio - bpf_core_field_offset(tio->clone));
-		return (u64)BPF_CORE_READ(tio, io, orig_bio);
+	if (end_io == cfg.fn_end[END_DM]) {
+		io = (struct dm_io *)OF_CONTAINER(bio_at, dm_target_io, clone, io);
+		return (u64)BPF_CORE_READ(io, orig_bio);
 	}
 	if (end_io == cfg.fn_end[END_CHAIN])
 		return (u64)BPF_CORE_READ(bio, bi_private);
 	if (end_io == cfg.fn_end[END_CRYPT])
-		return PRIVATE(bio, dm_crypt_io, base_bio);
+		return OF_PRIVATE(bio, dm_crypt_io, base_bio);
 	if (end_io == cfg.fn_end[END_MD])
-		return PRIVATE(bio, md_io_clone, orig_bio);
+		return OF_CONTAINER(bio_at, md_io_clone, bio_clone, orig_bio);
 	if (end_io == cfg.fn_end[END_MD_OLD])
-		return PRIVATE(bio, md_io_acct, orig_bio);
+		return OF_CONTAINER(bio_at, md_io_acct, bio_clone, orig_bio);
 	if (end_io == cfg.fn_end[END_RAID1_READ] || end_io == cfg.fn_end[END_RAID1_WRITE])
-		return PRIVATE(bio, r1bio, master_bio);
+		return OF_PRIVATE(bio, r1bio, master_bio);
 	if (end_io == cfg.fn_end[END_RAID10_READ] || end_io == cfg.fn_end[END_RAID10_WRITE])
-		return PRIVATE(bio, r10bio, master_bio);
+		return OF_PRIVATE(bio, r10bio, master_bio);
 	return 0;
 }
 

@@ -418,10 +418,12 @@ struct dm_crypt_io {
 
 struct md_io_clone {
 	struct bio *orig_bio;
+	struct bio bio_clone;
 };
 
 struct md_io_acct {	/* ... before 6.6 */
 	struct bio *orig_bio;
+	struct bio bio_clone;
 };
 
 struct r1bio {
