@@ -44,12 +44,14 @@ __global_fn u64 bio_made_of(u64 bio_at)
 {
 	struct bio *bio = (struct bio *)bio_at;
 	u64 end_io = (u64)BPF_CORE_READ(bio, bi_end_io);
-	struct dm_io *io;
+	struct dm_io *io = NULL;
 
 	if (!end_io)
 		return 0;
-	if (end_io == cfg.fn_end[END_DM]) {
+	/* types of modules that are not there must stay in a branch that is dead then */
+	if (end_io == cfg.fn_end[END_DM] && bpf_core_field_exists(io->orig_bio)) {
 		io = (struct dm_io *)OF_CONTAINER(bio_at, dm_target_io, clone, io);
+		barrier_var(io);
 		return (u64)BPF_CORE_READ(io, orig_bio);
 	}
 	if (end_io == cfg.fn_end[END_CHAIN])
