@@ -295,6 +295,7 @@ static int trace_main(struct trace *t, int argc, char **argv)
 					argv[operand]);
 		command = argv + operand;
 	}
+	o.extras.tree = command != NULL;
 	r = trace_set_filters(&t->cfg, &o, &t->watched);
 	if (r < 0)
 		r = trace_set_who(&t->cfg, &o, &t->anomalies, &t->who_opts);
@@ -320,7 +321,6 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	o.sample = (u32)t->cfg.sample;
 	o.top = t->cfg.top && !t->cfg.threshold_ns;
 	o.kernel_stack = t->cfg.kernel_stack;
-	o.extras.tree = command != NULL;
 	o.watched = true;
 	o.in_flight = t->cfg.hung_ns != 0;
 	o.debug = t->cfg.debug ? stderr : NULL;

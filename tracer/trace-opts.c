@@ -218,6 +218,11 @@ static u32 bops_of_kinds(u32 kinds)
 	return 1u << BOP_FLUSH | 1u << BOP_WRITE;
 }
 
+bool trace_asks_whose(const struct session_opts *o)
+{
+	return o->tgid || o->tid || o->comm || o->nr_cgroups || o->nr_files || o->nr_dirs || o->extras.tree;
+}
+
 /* -1 or an exit status. */
 static int set_ops(const struct trace_cfg *cfg, struct session_opts *o)
 {
@@ -234,6 +239,10 @@ static int set_ops(const struct trace_cfg *cfg, struct session_opts *o)
 		if (!b && cfg->tier < TIER_VFS)
 			return cmd_fail(&trace_table, EXIT_USAGE,
 					"--op %s: needs --tier vfs or above, tier block sees requests alone",
+					cfg->ops.v[i]);
+		if (b == 1u << BOP_FLUSH_COMMAND && trace_asks_whose(o))
+			return cmd_fail(&trace_table, EXIT_USAGE,
+					"--op %s: is no task's, and others of the options ask for some task's or file's alone",
 					cfg->ops.v[i]);
 		if (!b)
 			b = bops_of_kinds(k);

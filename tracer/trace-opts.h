@@ -43,6 +43,9 @@ extern const struct opt_table trace_table;
 /* Frees what the options hold, not @cfg. */
 void trace_cfg_free(struct trace_cfg *cfg);
 
+/* Does a filter, or COMMAND, ask whose an I/O is? Then what is nobody's is left out: the flush commands of devices. */
+bool trace_asks_whose(const struct session_opts *o);
+
 /*
  * Filters of @cfg into @o; files and directories among them are held open in
  * @watched, which must outlive the session. -1 to go on, or the exit status

@@ -55,7 +55,7 @@ static int set_limits(const struct trace_cfg *cfg, struct anomaly_limits *l)
 	return -1;
 }
 
-static int set_fail_on(const struct trace_cfg *cfg, const struct anomaly_limits *l, u32 *ret)
+static int set_fail_on(const struct trace_cfg *cfg, const struct session_opts *o, const struct anomaly_limits *l, u32 *ret)
 {
 	u32 tags = 0;
 
@@ -68,6 +68,10 @@ static int set_fail_on(const struct trace_cfg *cfg, const struct anomaly_limits 
 			return cmd_fail(&trace_table, EXIT_USAGE, "--fail-on %s: it is not enabled", cfg->fail_on.v[i]);
 		if (t == ANOMALY_WRITEBACK_THROTTLED && cfg->tier < TIER_FILEMAP)
 			return cmd_fail(&trace_table, EXIT_USAGE, "--fail-on %s: needs --tier filemap or above",
+					cfg->fail_on.v[i]);
+		if (t == ANOMALY_FLUSH_SERIALISED && trace_asks_whose(o))
+			return cmd_fail(&trace_table, EXIT_USAGE,
+					"--fail-on %s: flush commands are no task's, and others of the options ask for some task's or file's alone",
 					cfg->fail_on.v[i]);
 		tags |= 1u << t;
 	}
@@ -107,7 +111,7 @@ int trace_set_who(const struct trace_cfg *cfg, struct session_opts *o, struct an
 		return -1;
 	r = set_limits(cfg, &a->limits);
 	if (r < 0)
-		r = set_fail_on(cfg, &a->limits, &ret->fail_on);
+		r = set_fail_on(cfg, o, &a->limits, &ret->fail_on);
 	if (r >= 0)
 		return r;
 	a->window_ns = cfg->anomaly_window_ns ? cfg->anomaly_window_ns : ANOMALY_WINDOW_NS;

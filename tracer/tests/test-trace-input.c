@@ -83,6 +83,10 @@ TEST(what_no_option_means)
 		{ "trace --tier block --threshold 1ms --kernel-stack", USAGE, "--kernel-stack: needs --tier vfs" },
 		{ "trace --kernel-stack", USAGE, "--kernel-stack: needs --threshold" },
 		{ "trace --dev-stack nosuchdisk", USAGE, "nosuchdisk" },
+		{ "trace --tier block --op fsync", USAGE, "--op fsync: needs --tier vfs" },
+		{ "trace --comm x --op flush_command", USAGE, "--op flush_command: is no task's" },
+		{ "trace --op read,flush_command -- true", USAGE, "--op flush_command: is no task's" },
+		{ "trace --comm x --fail-on FLUSH_SERIALISED", USAGE, "--fail-on FLUSH_SERIALISED: flush commands are no task's" },
 		{ "trace stray", USAGE, "stray" },
 	};
 
