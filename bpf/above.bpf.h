@@ -2,12 +2,13 @@
 /*
  * The level above. dm and md may queue what they make of a bio later, in a
  * worker of their own (dm-crypt, dm-delay, dm-thin, raid1): then not the task
- * but the bio leads to the one that was asked for.
+ * but the bio leads to the one that was asked for. Who includes this has
+ * cfg.fn_end.
  */
 #ifndef IOPATH_ABOVE_H
 #define IOPATH_ABOVE_H
 
-#include "core.bpf.h"
+#include "atomic.bpf.h"
 
 /* @member of the struct that bio->bi_private is; 0: no such type here. */
 #define OF_PRIVATE(bio, type, member)                             \

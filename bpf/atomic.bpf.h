@@ -10,6 +10,9 @@
 #ifndef IOPATH_ATOMIC_H
 #define IOPATH_ATOMIC_H
 
+/* Global functions are verified once, not along each path that calls them. */
+#define __global_fn __attribute__((noinline))
+
 /*
  * A pointer as a number. The verifier lets no arithmetic be done on a typed
  * pointer; negating it (allowed with CAP_PERFMON) leaves a plain scalar, and

@@ -90,24 +90,15 @@ static __always_inline void op_more_bios(u64 handle)
 }
 
 /*
- * Is what is split off chained to the rest? The device mapper sends the bio
- * itself, cut to its rest, on its way again (dm_split_and_process_bio, since 6.0).
+ * @bio is the front part of a larger one, which stays for the rest, from
+ * @sector on. Neither keeps the kernel's stamp: the front has none, the rest
+ * gets a later one. The device mapper tells the rest itself, which it sends on
+ * its way again (dm_split_and_process_bio, since 6.0).
  */
-static __always_inline bool split_is_chained(struct bio *bio)
+static __always_inline int on_split(struct bio *bio, u32 sector)
 {
-	u64 chain = cfg.fn_end[END_CHAIN];
-
-	return chain ? address(bio->bi_end_io) == chain : !bios_find(address(bio));
-}
-
-/*
- * @bio is the front part of a larger one, which stays for the rest. Neither
- * keeps the kernel's stamp: the front has none, the rest gets a later one.
- */
-static __always_inline int on_split(struct bio *bio)
-{
-	bool chained = split_is_chained(bio);
-	struct bio *whole = chained ? bio->bi_private : bio;
+	bool front = (u32)bio->bi_iter.bi_sector != sector;
+	struct bio *whole = front ? bio->bi_private : bio;
 	struct bio_slot *w = bios_find(address(whole)), *b;
 
 	if (!w && !cfg.kernel_q)
@@ -122,7 +113,7 @@ static __always_inline int on_split(struct bio *bio)
 			       0;
 		bio_slot_part(w);
 	}
-	if (!chained)
+	if (!front)
 		return 0;
 	b = bio_slot_new(address(bio));
 	if (!b)

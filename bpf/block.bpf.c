@@ -42,7 +42,7 @@ HOOK("?fentry/__blk_throtl_bio", bio_throttle, (struct bio *bio), BIO_HOOK(on_bi
 HOOK("?tp_btf/block_getrq", getrq, (struct bio *bio), on_bio_got(bio))
 HOOK("?tp_btf/block_bio_backmerge", bio_backmerge, (struct bio *bio), on_bio_merged(bio, false))
 HOOK("?tp_btf/block_bio_frontmerge", bio_frontmerge, (struct bio *bio), on_bio_merged(bio, true))
-HOOK("?tp_btf/block_split", bio_split, (struct bio *bio), on_split(bio))
+HOOK("?tp_btf/block_split", bio_split, (struct bio *bio, unsigned int sector), on_split(bio, sector))
 HOOK("?tp_btf/block_bio_complete", bio_complete, (struct request_queue *q, struct bio *bio),
      on_bio_complete(bio))
 HOOK("?tp_btf/block_rq_insert", rq_insert, (struct request *rq), on_insert(rq))
@@ -60,7 +60,7 @@ HOOK("?tp_btf/block_bio_backmerge", bio_backmerge_q, (void *q, void *rq, struct 
      on_bio_merged(bio, false))
 HOOK("?tp_btf/block_bio_frontmerge", bio_frontmerge_q, (void *q, void *rq, struct bio *bio),
      on_bio_merged(bio, true))
-HOOK("?tp_btf/block_split", bio_split_q, (void *q, struct bio *bio), on_split(bio))
+HOOK("?tp_btf/block_split", bio_split_q, (void *q, struct bio *bio, unsigned int sector), on_split(bio, sector))
 
 /* drivers; as raw tracepoints where modules have no BTF (until 5.10) */
 HOOK("?tp_btf/nvme_setup_cmd", nvme_setup, (void *rq), on_setup(address(rq)))

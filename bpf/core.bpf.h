@@ -139,9 +139,6 @@ struct {
 	__type(value, struct iop_op_stats);
 } op_stats SEC(".maps");
 
-/* Global functions are verified once, not along each path that calls them. */
-#define __global_fn __attribute__((noinline))
-
 /*
  * A row of a shard that belongs to one CPU, and that only one program counts
  * in, needs no atomics where programs are not preempted: the kernel does not

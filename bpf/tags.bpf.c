@@ -9,7 +9,6 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include "tags.h"
-#include "kiocb.bpf.h"
 #include "page.bpf.h"
 #include "path.bpf.h"
 
@@ -17,6 +16,9 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* set by user space before the load */
 const volatile struct tags_config cfg = {};
+
+#include "above.bpf.h"
+#include "kiocb.bpf.h"
 
 struct tags found = {};
 struct tag_file told = {};
@@ -115,6 +117,8 @@ static __always_inline struct task_struct *uring_task(u64 iocb)
 		barrier_var(old);
 		return BPF_CORE_READ(old, task);
 	}
+	if (!bpf_core_field_exists(req->tctx))
+		return NULL;
 	barrier_var(req);
 	return BPF_CORE_READ(req, tctx, task);
 }
@@ -125,7 +129,8 @@ static __always_inline struct task_struct *completion_task(struct completion *c)
 	u64 first = (u64)BPF_CORE_READ(c, wait.task_list.next);
 	struct swait_queue *w = NULL;
 
-	if (!c || first == (u64)c + bpf_core_field_offset(c->wait) + bpf_core_field_offset(c->wait.task_list))
+	/* nobody sleeps yet, or any more */
+	if (!c || first == (u64)c + bpf_core_field_offset(c->wait.task_list))
 		return NULL;
 	w = (struct swait_queue *)(first - bpf_core_field_offset(w->task_list));
 	return BPF_CORE_READ(w, task);
@@ -161,26 +166,48 @@ static __always_inline struct task_struct *bio_waiter(u64 end_io, void *private)
 	return NULL;
 }
 
-/* The file of a bio, and who asked. */
-static __always_inline void tell_bio(struct tag_rq *to, struct bio *bio)
+/* Does the function that ends a bio say of what its pages are? Those of direct I/O are the caller's memory, whatever that is. */
+static __always_inline bool ends_direct(u64 end_io)
 {
-	struct inode *inode = bio_inode(bio, &to->offset);
-	u64 end_io = (u64)BPF_CORE_READ(bio, bi_end_io), iocb, done;
-	void *private = BPF_CORE_READ(bio, bi_private);
-	struct task_struct *task;
+	return end_io && (end_io == cfg.direct.iomap || end_io == cfg.direct.blkdev_async || end_io == cfg.direct.blkdev ||
+			  end_io == cfg.wait.blkdev);
+}
 
-	if (inode) {
-		file_by_inode(&to->file, inode);
-		return;
+/* Through levels, and what was split off, to a bio that somebody asked for. */
+#define LEVELS_UP 6
+
+__global_fn u64 bio_asked_for(u64 bio)
+{
+	for (int i = 0; i < LEVELS_UP; i++) {
+		u64 above = bio_made_of(bio);
+
+		if (!above)
+			return bio;
+		bio = above;
 	}
-	if (!end_io)
-		return;
-	task = bio_waiter(end_io, private);
+	return bio;
+}
+
+/* The file of a bio, and who asked. */
+static __always_inline void tell_bio(struct tag_rq *to, struct bio *first)
+{
+	struct bio *bio = (struct bio *)bio_asked_for((u64)first);
+	u64 end_io = (u64)BPF_CORE_READ(bio, bi_end_io), iocb = 0, done;
+	void *private = BPF_CORE_READ(bio, bi_private);
+	struct task_struct *task = end_io ? bio_waiter(end_io, private) : NULL;
+	struct inode *inode;
+
 	if (task)
 		asked_by(to, task);
-	if (task && end_io == cfg.direct.blkdev)
+	if (!ends_direct(end_io)) {
+		/* pages go down with the bio, and where in the file is told by the lowest */
+		inode = bio_inode(first, &to->offset);
+		if (inode)
+			file_by_inode(&to->file, inode);
 		return;
-	iocb = KIOCB_OF(cfg.direct, bio, end_io, private);
+	}
+	if (!task || end_io != cfg.direct.blkdev)
+		iocb = KIOCB_OF(cfg.direct, bio, end_io, private);
 	if (!iocb)
 		return;
 	file_by_open(&to->file, (u64)BPF_CORE_READ((struct kiocb *)iocb, ki_filp));
@@ -229,10 +256,14 @@ static __always_inline bool under_way(struct request *rq)
 SEC("raw_tp/sched_switch") int tell_file(u64 *args)
 {
 	u64 file = args[0], req = args[1];
+	struct io_kiocb *r = NULL;
 
 	file_none(&told);
-	if (!file && req)
-		file = (u64)BPF_CORE_READ((struct io_kiocb *)req, file);
+	if (!file && req && bpf_core_field_exists(r->file)) {
+		barrier_var(req);
+		r = (struct io_kiocb *)req;
+		file = (u64)BPF_CORE_READ(r, file);
+	}
 	if (file)
 		file_by_open(&told, file);
 	return 0;

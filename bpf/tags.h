@@ -44,6 +44,7 @@ struct tag_rq {
 struct tags_config {
 	struct direct_ends direct;
 	struct wait_ends wait;
+	u64 fn_end[NR_ENDS];
 };
 
 struct tags {

@@ -58,7 +58,7 @@ static int tell(struct hung *h, const struct unfinished *u, FILE *out)
 	if (!h->tags_tried && tags_open(h->kernel, &h->tags))
 		h->tags = NULL;
 	h->tags_tried = true;
-	file_path(u, h->tags, path, sizeof(path));
+	file_path(u, h->tags, path);
 	return h->json ? view_json_hung(out, u, path) : view_text_hung(out, u, path);
 }
 

@@ -154,7 +154,7 @@ static int take_task(const struct inflight_opts *o, struct inflight_list *l, siz
 	u.stage = inflight_stage_of(f->waits_in);
 	f->u = u;
 	if (u.fd >= 0)
-		file_path(&u, NULL, f->path, sizeof(f->path));
+		file_path(&u, NULL, f->path);
 	return 0;
 }
 

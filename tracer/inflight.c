@@ -62,7 +62,7 @@ static void on_unfinished(const struct unfinished *u, void *ctx)
 		return;
 	f->source = INFLIGHT_BEGUN;
 	f->u = *u;
-	file_path(u, k->tags, f->path, sizeof(f->path));
+	file_path(u, k->tags, f->path);
 }
 
 /* ---- the kernel's tables ---- */
@@ -105,7 +105,7 @@ static void on_tag(u32 dev, const struct tag_rq *rq, void *ctx)
 				    .hctx = rq->hctx,
 				    .owner = { .tgid = rq->tgid, .tid = rq->tid } };
 	memcpy(f->u.owner.comm, rq->comm, sizeof(f->u.owner.comm));
-	file_path_of(&rq->file, f->path, sizeof(f->path));
+	file_path_of(&rq->file, f->path);
 }
 
 static bool dev_wanted(const struct inflight_opts *o, u32 dev)
@@ -158,7 +158,8 @@ static void settle(struct look *k)
 	for (size_t i = 0; i < l->nr; i++) {
 		struct inflight *f = &l->v[i], *same = i < k->from_tables ? begun_like(k, f) : NULL;
 
-		if (same && !same->path[0])
+		/* by the pages that it carries, where it does */
+		if (same && f->path[0])
 			memcpy(same->path, f->path, sizeof(same->path));
 		if (same || (f->source == INFLIGHT_TABLE && f->u.start_ns &&
 			     (f->u.start_ns >= k->o->enabled_ns || f->u.age_ns < k->o->min_age_ns)))

@@ -21,7 +21,7 @@ enum inflight_source {
 
 struct inflight {
 	enum inflight_source source;
-	/* of a table's, without an owner, but for io_uring's; of a task's, start_ns and age_ns are 0: not known */
+	/* of a table's, with an owner where a task waits or io_uring asked; of a task's, start_ns and age_ns are 0: not known */
 	struct unfinished u;
 	char waits_in[64];	/* kernel function; "": not known */
 	char path[PATH_MAX];	/* "": not known */

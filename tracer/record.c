@@ -176,31 +176,46 @@ s64 part_stage(const struct iop_part *p, enum iop_stage stage)
 
 /* ---- tree ---- */
 
-/* A bio's memory is used again: that of @of ended after it. -1: there is none. */
+/*
+ * The part of @bio, a level's or a request's, that was under way when part @of
+ * ended: a bio's memory is used again, so the last of them. -1: there is none.
+ */
 static int part_of_bio(const struct record *r, u32 of, u64 bio, bool level)
 {
 	const struct iop_part *p = &r->parts[of];
+	int found = -1;
 
 	for (u32 i = 0; bio && i < r->nr_parts; i++) {
 		const struct iop_part *up = &r->parts[i];
 
-		if (i != of && up->bio == bio && up->no_request == level && up->q_ns <= p->c_ns &&
-		    (!level || up->c_ns > p->c_ns))
-			return (int)i;
+		if (i == of || up->bio != bio || up->no_request != level || up->q_ns > p->c_ns || up->c_ns < p->q_ns ||
+		    (level && up->c_ns <= p->c_ns))
+			continue;
+		if (found < 0 || up->q_ns > r->parts[found].q_ns)
+			found = (int)i;
 	}
-	return -1;
+	return found;
 }
 
 int record_parent(const struct record *r, u32 part)
 {
+	const struct iop_part *p = &r->parts[part];
 	/* a level may hand on the very bio */
-	int level = part_of_bio(r, part, r->parts[part].bio, true), split = (int)part;
+	int up = part_of_bio(r, part, p->bio, true);
+	u64 above = p->above;
 
-	for (u32 i = 0; level < 0 && split >= 0 && i < r->nr_parts; i++) {
-		u64 above = r->parts[split].above;
+	for (u32 i = 0; up < 0 && i < r->nr_parts; i++) {
+		int of = part_of_bio(r, part, above, true);
 
-		level = part_of_bio(r, part, above, true);
-		split = part_of_bio(r, part, above, false);
+		if (of < 0)
+			of = part_of_bio(r, part, above, false);
+		if (of < 0)
+			return -1;
+		/* split off at the same level: made of what the rest is made of */
+		if (r->parts[of].dev == p->dev)
+			above = r->parts[of].above;
+		else
+			return r->parts[of].no_request ? of : -1;
 	}
-	return level;
+	return up;
 }

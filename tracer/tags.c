@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -34,7 +35,8 @@ int tags_open(const struct kernel *k, struct tags_reader **ret)
 	r->skel = tags_bpf__open();
 	err = r->skel ? 0 : -errno;
 	if (!err) {
-		r->skel->rodata->cfg = (struct tags_config){ k->direct, k->wait };
+		r->skel->rodata->cfg = (struct tags_config){ .direct = k->direct, .wait = k->wait };
+		memcpy(r->skel->rodata->cfg.fn_end, k->fn_end, sizeof(k->fn_end));
 		err = tags_bpf__load(r->skel);
 	}
 	libbpf_set_print(before);

@@ -30,8 +30,9 @@ static u32 op_index(const struct slot_tables *t, u64 handle)
 static u64 op_file(const struct slot_tables *t, u64 handle)
 {
 	u32 i = t->ops.slots ? op_index(t, handle) : UINT32_MAX;
+	const struct op *o = i == UINT32_MAX ? NULL : &((const struct op *)t->ops.data)[i];
 
-	return i == UINT32_MAX ? 0 : ((const struct op *)t->ops.data)[i].file;
+	return o && KEY(o) && o->t0 ? o->file : 0;
 }
 
 static const struct bio_slot *bio_in(const struct slot_table *t, u32 hash, u64 key)

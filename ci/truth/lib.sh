@@ -273,9 +273,10 @@ none_lost()
 	[ -z "$causes" ] || fail "$1: lost: $causes"
 }
 
-# Coverage: everything seen has ended, nothing was lost.
+# Coverage: everything seen has ended and had begun, nothing was lost.
 whole()
 {
+	same "$1: begun before" "$(covered $1 begun_before)" 0
 	same "$1: not finished" $(($(covered $1 seen) - $(covered $1 finished) - $(covered $1 in_flight))) 0
 	none_lost $1
 }

@@ -324,6 +324,13 @@ static void check_finished(json_t *tally, const char *of)
 
 void check_coverage(const struct trace *t)
 {
+	/* else a request whose begin the tracer missed could pass for one of before */
+	check_same("begun before", number_at(t->summary, "coverage.begun_before"), 0);
+	check_coverage_under_load(t);
+}
+
+void check_coverage_under_load(const struct trace *t)
+{
 	json_t *lost = json_at(t->summary, "coverage.lost"), *n;
 	const char *cause;
 	char what[64];

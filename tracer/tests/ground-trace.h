@@ -71,6 +71,8 @@ void check_device(const struct trace *t, const char *device, const char *op, int
 void check_operation(const struct trace *t, const char *kind, const char *via, int64_t count, int64_t bytes);
 /* Nothing lost, all that was seen has finished. */
 void check_coverage(const struct trace *t);
+/* The same of a load that ran before: what it had in flight then is no loss. */
+void check_coverage_under_load(const struct trace *t);
 /* Counts, order of percentiles and sums of one row's stages. */
 void check_stages(json_t *row);
 void check_summary_shape(const struct trace *t, const char *tier);

@@ -198,6 +198,58 @@ TEST(begun_before_asynchronously)
 	before_by("libaio", false);
 }
 
+/* Each piece of what the disk takes in pieces, and of a file: past the levels and the parts to who asked. */
+static void before_from(const char *path, const char *words, int64_t requests)
+{
+	struct proc p = {};
+	struct looked l;
+	pid_t holder;
+	json_t *line;
+	size_t i;
+
+	check_case("%s on %s, then a look", words, path);
+	proc_start(&p, "known-count --target %s --op write --direct --wait %s", path, words);
+	check_true("the generator waits", proc_until(&p, "ready", 5000));
+	holder = slow_hold(patience_ms(HOLD_MS));
+	proc_signal(&p, SIGUSR1);
+	if (check_true("writes are held", slow_holds((int)requests)) && look_begin(&l, "") && look_end(&l)) {
+		check_same("requests in the table", count(&l, "request", "table"), requests);
+		json_array_foreach(l.lines, i, line) {
+			if (!is(line, "level", "request"))
+				continue;
+			check_text("path", text_at(line, "path"), path);
+			check_same("pid", number_at(line, "pid"), p.pid);
+		}
+		look_free(&l);
+	}
+	slow_let_go(holder);
+	check_same("status of the generator", proc_wait(&p, 20000), 0);
+	proc_free(&p);
+}
+
+TEST(begun_before_in_pieces)
+{
+	const char *why = slow_need(), *file;
+	struct proc first = {};
+	int64_t kb = 64;
+
+	if (why)
+		TEST_SKIP(why);
+	if (!check_same("64 KiB a request", loop_queue_swap(&slow, "max_sectors_kb", &kb), 0))
+		return;
+	before_from(slow.path, "--count 1 --size 512k", 8);
+	if (!place_mount_ext4("upon", slow.path, "")) {
+		file = place_path("upon/file");
+		/* its blocks are there, so that no journal is asked when it is written again */
+		proc_line(&first, "known-count --target %s --op write --count 1 --size 512k --fsync-every 1", file);
+		proc_free(&first);
+		before_from(file, "--count 1 --size 512k", 8);
+		before_from(file, "--count 1 --size 512k --engine io_uring", 8);
+		place_umount("upon");
+	}
+	check_same("as it was", loop_queue_swap(&slow, "max_sectors_kb", &kb), 0);
+}
+
 /* Begun while it looks: all is known. */
 static void begun_case(const char *words, const char *via)
 {
@@ -282,5 +334,5 @@ TEST(what_inflight_refuses)
 	}
 }
 
-TEST_MAIN("inflight", T(begun_before), T(begun_before_asynchronously), T(begun_while_it_looks), T(nothing_in_flight),
+TEST_MAIN("inflight", T(begun_before), T(begun_before_asynchronously), T(begun_before_in_pieces), T(begun_while_it_looks), T(nothing_in_flight),
 	  T(what_inflight_refuses))

@@ -139,19 +139,25 @@ TEST(the_critical_path_ends_with_what_completed_last)
 /* Two levels: what is split off by the way, handed on as it is, or in memory that was used before. */
 TEST(the_bio_of_the_level_above)
 {
-	enum { TOP = 0x10, LOW = 0x20, REQUEST = 0x30, SPLIT = 0x40 };
-	struct record r = { .nr_parts = 5, .slow = { .nr_parts = 5 } };
+	enum { TOP = 0x10, LOW = 0x20, REQUEST = 0x30, SPLIT = 0x40, FRONT = 0x50, DISK = 1, LOWER, UPPER };
+	struct record r = { .nr_parts = 6, .slow = { .nr_parts = 6 } };
 
-	r.parts[0] = (struct iop_part){ .rq = 1, .bio = SPLIT, .above = REQUEST, .q_ns = 30, .c_ns = 40 };
-	r.parts[1] = (struct iop_part){ .rq = 2, .bio = REQUEST, .above = LOW, .q_ns = 30, .c_ns = 50 };
-	r.parts[2] = (struct iop_part){ .rq = LOW, .bio = LOW, .above = TOP, .no_request = 1, .q_ns = 20, .c_ns = 60 };
-	r.parts[3] = (struct iop_part){ .rq = 3, .bio = TOP, .q_ns = 55, .c_ns = 65 };
-	r.parts[4] = (struct iop_part){ .rq = TOP, .bio = TOP, .no_request = 1, .q_ns = 10, .c_ns = 70 };
+	r.parts[0] = (struct iop_part){ .dev = DISK, .rq = 1, .bio = SPLIT, .above = REQUEST, .q_ns = 30, .c_ns = 40 };
+	r.parts[1] = (struct iop_part){ .dev = DISK, .rq = 2, .bio = REQUEST, .above = LOW, .q_ns = 30, .c_ns = 50 };
+	r.parts[2] = (struct iop_part){ .dev = LOWER, .rq = LOW, .bio = LOW, .above = TOP, .no_request = 1, .q_ns = 20, .c_ns = 60 };
+	r.parts[3] = (struct iop_part){ .dev = DISK, .rq = 3, .bio = TOP, .q_ns = 55, .c_ns = 65 };
+	r.parts[4] = (struct iop_part){ .dev = UPPER, .rq = TOP, .bio = TOP, .no_request = 1, .q_ns = 10, .c_ns = 70 };
+	r.parts[5] = (struct iop_part){ .dev = UPPER, .rq = FRONT, .bio = FRONT, .above = TOP, .no_request = 1, .q_ns = 10, .c_ns = 66 };
 	ASSERT_EQ(record_parent(&r, 0), 2);
 	ASSERT_EQ(record_parent(&r, 1), 2);
 	ASSERT_EQ(record_parent(&r, 2), 4);
 	ASSERT_EQ(record_parent(&r, 3), 4);
 	ASSERT_EQ(record_parent(&r, 4), -1);
+	/* a part of the level's own bio is beside the rest, not below it */
+	ASSERT_EQ(record_parent(&r, 5), -1);
+	/* that memory was another bio's before */
+	r.parts[3] = (struct iop_part){ .dev = DISK, .rq = 4, .bio = REQUEST, .above = 0x99, .q_ns = 21, .c_ns = 29 };
+	ASSERT_EQ(record_parent(&r, 0), 2);
 	/* the level's had ended, or began later: another life of that memory */
 	r.parts[2].c_ns = 45;
 	ASSERT_EQ(record_parent(&r, 0), 2);

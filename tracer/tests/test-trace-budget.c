@@ -52,7 +52,7 @@ TRACE_TEST(down_under_load_and_up_again)
 			check_between("steps down", number_at(t.summary, "budget.steps_down"), 1, 1000);
 			check_between("steps up", number_at(t.summary, "budget.steps_up"), 1, 1000);
 			check_between("time in tier block", number_at(t.summary, "budget.in_tier_ns.block"), 1, INT64_MAX);
-			check_coverage(&t);
+			check_coverage_under_load(&t);
 		}
 	}
 	trace_free(&t);
