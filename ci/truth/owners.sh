@@ -15,7 +15,7 @@ by()
 }
 
 # What is told of one record: with "us" who is that process, in that cgroup; of a thread of the kernel the name that stays.
-tell='def name: if . == null then "-" else sub("[-/:][0-9a-z/:.-]*$"; "") end;
+tell='def name: if . == null then "-" else sub("[-/:]u?[0-9].*$"; "") end;
 	"\(.kind) \(.via // "request") \(if .pid == ($pid | tonumber) and .cgroup == "/truth-owner" then "us" else "\(.pid) \(.cgroup)" end) \(.comm) \(.submitter.comm | name) \(.path // "-")"'
 
 # owned NAME PID FILTER LINE…: what its records that fulfil that tell, each once
@@ -52,8 +52,8 @@ calls_and_rings_are_whose()
 	by $tmp/known-count --target $mnt/w --engine sync --op write --count 7 --fsync-every 7
 	rows+=("$pid|.kind == \"write\" and .pid == $pid|write syscall us known-count - $mnt/w"
 		"$pid|.kind == \"fsync\" and .pid == $pid|fsync syscall us known-count - $mnt/w")
-	by $tmp/known-count --target $mnt/w --engine io_uring --op write --direct --count 7 --fsync-every 7 --fdatasync
-	# an fsync of io_uring is always a worker's
+	by $tmp/known-count --target $mnt/w --engine io_uring --op write --count 7 --fsync-every 7 --fdatasync
+	# that is always a worker's
 	rows+=("$pid|.kind == \"fdatasync\" and .pid == $pid|fdatasync io_uring us known-count iou-wrk $mnt/w")
 	by fallocate -l 1M $mnt/space
 	rows+=("$pid|.kind == \"fallocate\"|fallocate syscall us fallocate - $mnt/space")
@@ -83,7 +83,7 @@ raw_devices_are_whose()
 	trace_opts="--tier full --dev $dev --threshold 1ns"
 	start raw || return
 	by $tmp/known-count --target $dev --engine iopoll --direct --count 7 --depth 2
-	local polled=$pid had=$(wc -c <$tmp/by.out)
+	local polled=$pid
 	by $tmp/truth-load linked $dev 7
 	local linked=$pid
 	by blkdiscard --offset 1048576 --length 1048576 $dev
@@ -107,7 +107,8 @@ writeback_is_whose()
 	echo 1 >/proc/sys/vm/dirty_writeback_centisecs
 	echo 1 >/proc/sys/vm/dirty_expire_centisecs
 	until [ "$(awk '$1 == "nr_dirty" { d = $2 } $1 == "nr_writeback" { d += $2 } END { print d }' /proc/vmstat)" -lt 16 ]; do sleep 0.1; done
-	sleep 0.3
+	# what is left is the journal's
+	sync -f $mnt/f
 	stop back
 	echo 500 >/proc/sys/vm/dirty_writeback_centisecs
 	echo 3000 >/proc/sys/vm/dirty_expire_centisecs
@@ -135,7 +136,8 @@ levels_are_whose()
 		dmsetup remove truth-crypt
 		owned crypt $pid ".pid == $pid" "write syscall us dd dmcrypt_write /dev/$above"
 	fi
-	modprobe zram 2>/dev/null && [ -e /sys/block/zram0 ] || { skip "no zram"; return; }
+	modprobe zram 2>/dev/null
+	[ -e /sys/block/zram0 ] || { skip "no zram"; return; }
 	echo 64M >/sys/block/zram0/disksize || return
 	trace_opts="--tier full --dev /dev/zram0 --threshold 1ns"
 	start zram || return
