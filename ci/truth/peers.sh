@@ -99,11 +99,14 @@ peer_cache_numbers_of_each_file_system()
 		$tmp/known-count --target $tmp/mnt/f --contiguous --op write --count 149 --fsync-every 149 >/dev/null
 		traced $fs-cold $tmp/known-count --target $tmp/mnt/f --contiguous --cold --no-readahead --count 149
 		traced $fs-hot $tmp/known-count --target $tmp/mnt/f --contiguous --count 149
+		traced $fs-past $tmp/known-count --target $tmp/mnt/f --contiguous --direct --count 149
 		umount $tmp/mnt
 		same "$fs: misses of cold reads" "$(operations $fs-cold read syscall cache.misses)" 149
 		same "$fs: hits of cold reads" "$(operations $fs-cold read syscall cache.hits)" 0
 		same "$fs: misses of hot reads" "$(operations $fs-hot read syscall cache.misses)" 0
 		same "$fs: hits of hot reads" "$(operations $fs-hot read syscall cache.hits)" 149
+		at_least "$fs: folios used by hot reads" "$(operations $fs-hot read syscall cache.folios_used)" 1
+		same "$fs: reads past the cache" "$(operations $fs-past read syscall cache.direct)" 149
 	done
 }
 
