@@ -140,11 +140,11 @@ TRACE_TEST(what_waited_before_is_no_loss)
 	proc_start(&p, "fio --name=x --filename=%s --rw=randread --bs=4k --direct=1 --thread --numjobs=48 --time_based --runtime=300",
 		   few.path);
 	for (int i = 0; i < 4; i++) {
-		const struct timespec ms200 = { 0, 200000000 };
+		struct timespec while_ms = { patience_ms(200) / 1000, patience_ms(200) % 1000 * 1000000 };
 		struct trace t = {};
 
 		if (trace_begin(&t, "--tier block --dev %s", few.name)) {
-			nanosleep(&ms200, NULL);
+			nanosleep(&while_ms, NULL);
 			if (trace_end(&t, SIGINT)) {
 				check_same("begun unseen", number_at(t.summary, "coverage.lost.no_start"), 0);
 				check_between("requests", number_at(t.summary, "coverage.requests.seen"), 1, INT64_MAX);
