@@ -236,6 +236,7 @@ __attribute__((noinline)) int take(u64 rq_at, u32 hctx)
 	to->state = BPF_CORE_READ(rq, state);
 	to->has_bio = bio != NULL;
 	to->tgid = to->tid = 0;
+	to->comm[0] = '\0';
 	to->offset = -1ull;
 	file_none(&to->file);
 	if (bio)

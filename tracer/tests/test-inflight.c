@@ -177,7 +177,7 @@ static void before_by(const char *engine, bool owner)
 				check_same("pid", number_at(line, "pid"), p.pid);
 				check_text("comm", text_at(line, "comm"), "known-count");
 			} else {
-				check_true("no owner", json_is_null(json_at(line, "pid")));
+				check_true("no owner", json_is_null(json_at(line, "pid")) && json_is_null(json_at(line, "comm")));
 			}
 		}
 		look_free(&l);
