@@ -3,12 +3,16 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tracer/base/cleanup.h"
 
 #define WINDOW_NS 100000000ull
 #define PAUSE_NS 900000000ull
+#define PAUSE_MAX_NS 5000000000ull
+/* Of the budget, what turning the kernel's statistics on and off may take: it rewrites code, which some hypervisors make dear. */
+#define LOOK_SHARE 0.1
 
 /* Processor time that all processors together have spent on anything; 0: not known. */
 static u64 busy_ns(void)
@@ -22,6 +26,31 @@ static u64 busy_ns(void)
 	return (user + nice + system + irq + softirq) * (1000000000ull / (u64)sysconf(_SC_CLK_TCK));
 }
 
+static u64 own_cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (u64)t.tv_sec * 1000000000ull + (u64)t.tv_nsec;
+}
+
+/* What it took is added to what the look has taken. */
+static int time_programs(struct trace_budget *b, struct session *s, bool on)
+{
+	u64 before = own_cpu_ns();
+	int err = session_time_programs(s, on);
+
+	b->look_ns += own_cpu_ns() - before;
+	return err;
+}
+
+static u64 pause_ns(const struct trace_budget *b)
+{
+	double ns = (double)b->look_ns / (b->g.budget * LOOK_SHARE);
+
+	return ns < PAUSE_NS ? PAUSE_NS : ns > PAUSE_MAX_NS ? PAUSE_MAX_NS : (u64)ns;
+}
+
 void trace_budget_begin(struct trace_budget *b, double share, enum iop_tier tier, u64 now_ns)
 {
 	*b = (struct trace_budget){ .next_ns = now_ns, .since_ns = now_ns, .busy_ns = busy_ns() };
@@ -30,8 +59,10 @@ void trace_budget_begin(struct trace_budget *b, double share, enum iop_tier tier
 
 static int window_begins(struct trace_budget *b, struct session *s, u64 requests, u64 now_ns)
 {
-	int err = session_time_programs(s, true);
+	int err;
 
+	b->look_ns = 0;
+	err = time_programs(b, s, true);
 	if (!err)
 		err = session_tier_times(s, b->tier_ns);
 	b->measuring = true;
@@ -48,7 +79,7 @@ static int window_ends(struct trace_budget *b, struct session *s, u64 requests, 
 	int err = session_tier_times(s, tier_ns);
 
 	if (!err)
-		err = session_time_programs(s, false);
+		err = time_programs(b, s, false);
 	if (err)
 		return err;
 	*ret = (struct governor_sample){
@@ -63,7 +94,7 @@ static int window_ends(struct trace_budget *b, struct session *s, u64 requests, 
 	b->busy_ns = busy;
 	b->own_ns = own_ns;
 	b->measuring = false;
-	b->next_ns = now_ns + PAUSE_NS;
+	b->next_ns = now_ns + pause_ns(b);
 	return 0;
 }
 

@@ -12,6 +12,7 @@ struct trace_budget {
 	u64 next_ns;		/* when to look again */
 	u64 begin_ns, tier_ns[NR_TIERS], requests;	/* of the window */
 	u64 since_ns, busy_ns, own_ns;	/* of the time since the last window's end */
+	u64 look_ns;	/* processor time that the look under way, or the last one, has taken to turn statistics on and off */
 };
 
 void trace_budget_begin(struct trace_budget *b, double share, enum iop_tier tier, u64 now_ns);
