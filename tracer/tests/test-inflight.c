@@ -154,37 +154,57 @@ TEST(begun_before)
 	proc_free(&p);
 }
 
+/* A generator that writes with @words, to @path, what is held up until the look is over. */
+struct held {
+	struct proc p;
+	struct looked l;
+	pid_t holder;
+};
+
+/* Whether there is a look at @requests or more that began before it. */
+static bool held_begin(struct held *h, const char *path, const char *words, int requests)
+{
+	*h = (struct held){ 0 };
+	check_case("%s on %s, then a look", words, path);
+	proc_start(&h->p, "known-count --target %s --op write --direct --wait %s", path, words);
+	check_true("the generator waits", proc_until(&h->p, "ready", 5000));
+	h->holder = slow_hold(patience_ms(HOLD_MS));
+	proc_signal(&h->p, SIGUSR1);
+	return check_true("writes are held", slow_holds(requests)) && look_begin(&h->l, "") && look_end(&h->l);
+}
+
+static void held_end(struct held *h)
+{
+	look_free(&h->l);
+	slow_let_go(h->holder);
+	check_same("status of the generator", proc_wait(&h->p, 20000), 0);
+	proc_free(&h->p);
+}
+
 /* The kernel knows the file of what io_uring and libaio asked for, and of io_uring who asked. */
 static void before_by(const char *engine, bool owner)
 {
-	struct proc p = {};
-	struct looked l;
-	pid_t holder;
+	struct held h;
+	char words[64];
 	json_t *line;
 	size_t i;
 
-	check_case("%d writes by %s, then a look", THREADS, engine);
-	holder = slow_hold(patience_ms(HOLD_MS));
-	proc_start(&p, "known-count --target %s --op write --direct --engine %s --depth %d --batch %d --count %d", slow.path,
-		   engine, THREADS, THREADS, THREADS);
-	if (check_true("writes are held", slow_holds(THREADS)) && look_begin(&l, "") && look_end(&l)) {
-		check_same("requests in the table", count(&l, "request", "table"), THREADS);
-		check_requests(&l, "table");
-		json_array_foreach(l.lines, i, line) {
+	snprintf(words, sizeof(words), "--engine %s --depth %d --batch %d --count %d", engine, THREADS, THREADS, THREADS);
+	if (held_begin(&h, slow.path, words, THREADS)) {
+		check_same("requests in the table", count(&h.l, "request", "table"), THREADS);
+		check_requests(&h.l, "table");
+		json_array_foreach(h.l.lines, i, line) {
 			if (!is(line, "level", "request"))
 				continue;
 			if (owner) {
-				check_same("pid", number_at(line, "pid"), p.pid);
+				check_same("pid", number_at(line, "pid"), h.p.pid);
 				check_text("comm", text_at(line, "comm"), "known-count");
 			} else {
 				check_true("no owner", json_is_null(json_at(line, "pid")) && json_is_null(json_at(line, "comm")));
 			}
 		}
-		look_free(&l);
 	}
-	slow_let_go(holder);
-	check_same("status of the generator", proc_wait(&p, 20000), 0);
-	proc_free(&p);
+	held_end(&h);
 }
 
 TEST(begun_before_asynchronously)
@@ -199,35 +219,25 @@ TEST(begun_before_asynchronously)
 }
 
 /* Each piece of what the disk takes in pieces, and of a file: past the levels and the parts to who asked. */
-static void before_from(const char *path, const char *words, int64_t requests)
+static void before_from(const char *path, const char *words, int requests)
 {
-	struct proc p = {};
 	int64_t pieces = 0;
-	struct looked l;
-	pid_t holder;
+	struct held h;
 	json_t *line;
 	size_t i;
 
-	check_case("%s on %s, then a look", words, path);
-	proc_start(&p, "known-count --target %s --op write --direct --wait %s", path, words);
-	check_true("the generator waits", proc_until(&p, "ready", 5000));
-	holder = slow_hold(patience_ms(HOLD_MS));
-	proc_signal(&p, SIGUSR1);
-	if (check_true("writes are held", slow_holds((int)requests)) && look_begin(&l, "") && look_end(&l)) {
-		json_array_foreach(l.lines, i, line) {
+	if (held_begin(&h, path, words, requests)) {
+		json_array_foreach(h.l.lines, i, line) {
 			/* the file system has others of its own */
 			if (!is(line, "source", "table") || number_at(line, "bytes") != PIECE_KB << 10)
 				continue;
 			pieces++;
 			check_text("path", text_at(line, "path"), path);
-			check_same("pid", number_at(line, "pid"), p.pid);
+			check_same("pid", number_at(line, "pid"), h.p.pid);
 		}
 		check_same("pieces in the table", pieces, requests);
-		look_free(&l);
 	}
-	slow_let_go(holder);
-	check_same("status of the generator", proc_wait(&p, 20000), 0);
-	proc_free(&p);
+	held_end(&h);
 }
 
 TEST(begun_before_in_pieces)
