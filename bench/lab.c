@@ -21,6 +21,8 @@
 #define PREFIX "lab:"
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
 #define TIMEOUT_S "604800"	/* the run ends by itself */
+/* Tracers that load on the lab's newer kernels (ci/lab/tools), before those installed. */
+#define TOOLS "lab/tools/bin"
 
 static bool is_lab(const char *spec)
 {
@@ -266,11 +268,13 @@ int lab_run(const struct run_config *c, struct why *why)
 {
 	_cleanup_free_ char *disk = NULL, *words = NULL, *arguments = NULL, *command = NULL, *out = NULL, *self = NULL;
 	_cleanup_free_ char *cwd = get_current_dir_name();
-	char tree[PATH_MAX], dir[PATH_MAX + 32];
+	char tree[PATH_MAX], own[PATH_MAX], dir[PATH_MAX + 32];
 	int code, err = lab_plan(&c->devices, &disk, &words, why);
 
 	if (!err)
 		err = find_tree(tree, sizeof(tree), why);
+	if (!err)
+		err = inputs_own_dir(own, sizeof(own));
 	if (!err)
 		err = lab_arguments(c, &arguments);
 	if (!err)
@@ -281,7 +285,8 @@ int lab_run(const struct run_config *c, struct why *why)
 	snprintf(dir, sizeof(dir), "%s/results/local/.lab.%d", tree, getpid());
 	if (!err)
 		err = file_make_dirs(dir);
-	if (!err && asprintf(&command, "cd '%s' && exec '%s' run%s%s --out '%s'", cwd, self, arguments, words, dir) < 0)
+	if (!err && asprintf(&command, "cd '%s' && PATH='%s/" TOOLS "':\"$PATH\" exec '%s' run%s%s --out '%s'", cwd,
+			     own, self, arguments, words, dir) < 0)
 		err = -ENOMEM;
 	if (!err)
 		err = stop_install();
