@@ -136,7 +136,7 @@ static void make_page(void)
 	do {                                                           \
 		stop_install();                                        \
 		if (!has_browser())                                    \
-			TEST_SKIP("no Chromium here (apt-get install chromium)"); \
+			TEST_SKIP("no Chromium here (make browser-deps)"); \
 	} while (0)
 
 TEST(nothing_is_cut_off_from_a_phones_width_up)
