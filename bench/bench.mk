@@ -111,6 +111,7 @@ HELP_TARGETS += make_bench_________overhead_of_a_tier_against_the_budget,_on_a_s
 HELP_TARGETS += make_bench-compare_the_tracer_of_revision_BASE=REV_and_this_one,_interleaved_in_one_run;_or_two_KERNELS=_of_the_lab
 HELP_TARGETS += make_bench-schedulers_one_HTML_and_Markdown_report_over_all_schedulers_(DEV=,_TIER=,_WORKLOAD=)
 HELP_TARGETS += make_arms-deps_____install_the_tracers_of_others_that_are_ready-made_arms
+HELP_TARGETS += make_arms-smoke____each_ready-made_arm_beside_ours,_in_the_lab_(5_minutes)
 HELP_TARGETS += make_browser-deps__install_Chromium,_by_which_the_HTML_report_is_tested
 HELP_TARGETS += make_fuzz__________every_parser_of_iopath-bench_for_FUZZ_TIME=_seconds_in_all_(300),_FUZZ=_some_of_them
 HELP_VARIABLES += bench:_TIER=full|block|vfs|filemap|all_DEV=loop|/dev/X|lab:nvme_SCHED=none,bfq_WORKLOAD=NAME|FILE.fio
@@ -192,6 +193,15 @@ $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/can
 arms-deps:
 	$(Q)$(MAKE) deps DEPS='libbpf-tools bpfcc-tools bpftrace blktrace linux-perf'
 	$(Q)O=$(O) ci/lab/tools
+
+# Each of them in one table with ours, in the lab: one that does not come up, or shows no event, fails. Some 5 minutes.
+.PHONY: arms-smoke
+arms-smoke: deps lab-deps arms-deps
+	$(Q)$(MAKE) programs
+	$(Q)arms=$$($(O)/iopath-bench list | awk '/^[A-Z]/ { on = /^Arms/ } on && /^  [a-z]/ && $$1 != "cond_resched" { print $$1 }' | paste -sd,); \
+	KERNEL=6.12 $(O)/iopath-bench run --device lab:nvme --workload-dir workloads --workload randrw-16k-fsync --arms "$$arms" \
+		--quick --rounds 1:1 --window 300ms --span 64M --max-steal 100 --time-limit 30m --out $(O)/arms-smoke || \
+	case $$? in 1|3) ;; *) exit 1 ;; esac
 
 # test-bench-browser lays the HTML report out with it, and prints it; without it these tests are skipped.
 .PHONY: browser-deps
