@@ -32,17 +32,21 @@ __attribute__((format(printf, 2, 3))) static void add(char *text, const char *fm
 
 static bool set_tolerance(struct gate_tolerance *t, const char *key, double v)
 {
-	if (!strcmp(key, "ns"))
-		t->ns = v;
-	else if (!strcmp(key, "percent"))
-		t->percent = v;
-	else if (!strcmp(key, "twin_percent"))
-		t->twin_pct = v;
-	else if (!strcmp(key, "spread_percent"))
-		t->spread_pct = v;
-	else
-		return false;
-	return true;
+	const struct {
+		const char *key;
+		double *to;
+	} keys[] = { { "ns", &t->ns },
+		     { "percent", &t->percent },
+		     { "size_percent", &t->size_pct },
+		     { "twin_percent", &t->twin_pct },
+		     { "spread_percent", &t->spread_pct } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (!strcmp(key, keys[i].key)) {
+			*keys[i].to = v;
+			return true;
+		}
+	return false;
 }
 
 /* [tolerance] for all, [tolerance W] for one, which must come later; [KERNEL W] arm = percent. */
@@ -77,14 +81,14 @@ int gate_read_budget(struct gate *g, FILE *ini)
 	int line;
 
 	for (size_t w = 0; w < g->nr_workloads; w++)
-		g->tolerance[w] = (struct gate_tolerance){ NAN, NAN, NAN, NAN };
+		g->tolerance[w] = (struct gate_tolerance){ NAN, NAN, NAN, NAN, NAN };
 	line = ini_parse_file(ini, on_key, g);
 	if (line)
 		snprintf(g->error, sizeof(g->error), "the budget's line %d makes no sense", line);
 	for (size_t w = 0; !line && w < g->nr_workloads; w++) {
 		const struct gate_tolerance *t = &g->tolerance[w];
 
-		if (isnan(t->ns) || isnan(t->percent) || isnan(t->twin_pct) || isnan(t->spread_pct)) {
+		if (isnan(t->ns + t->percent + t->size_pct + t->twin_pct + t->spread_pct)) {
 			snprintf(g->error, sizeof(g->error), "the budget has no tolerances for %s",
 				 g->workloads[w]);
 			line = 1;
@@ -123,6 +127,8 @@ static void take_baseline(struct gate_result *r, const json_t *o)
 			continue;
 		snprintf(r->was[r->nr_was].name, NAME_LEN, "%s", name);
 		r->was[r->nr_was].runs = number_or_nan(p, "runs_per_io");
+		r->was[r->nr_was].insns = number_or_nan(p, "insns");
+		r->was[r->nr_was].jited_bytes = number_or_nan(p, "jited_bytes");
 		r->was[r->nr_was++].ns = number_or_nan(p, "ns_per_run");
 	}
 }
@@ -164,11 +170,16 @@ static const struct gate_program *was_program(const struct gate_result *r, const
 	return NULL;
 }
 
+static double ns_per_io(const struct gate_program *p)
+{
+	return isnan(p->ns) ? 0 : p->runs * p->ns;
+}
+
 static double growth(const struct gate_result *r, const struct gate_program *p)
 {
 	const struct gate_program *was = was_program(r, p->name);
 
-	return p->runs * p->ns - (was ? was->runs * was->ns : 0);
+	return ns_per_io(p) - (was ? ns_per_io(was) : 0);
 }
 
 /* The three programs that grew most, if by anything that matters. */
@@ -192,11 +203,11 @@ static void name_programs(struct gate_result *r, double least)
 		}
 		told[p - r->programs] = true;
 		was = was_program(r, p->name);
-		if (was)
+		if (was && !isnan(was->ns))
 			add(r->why, "%+.0f ns in %s (%.2f runs of %.0f ns, was %.2f of %.0f)", most,
 			    p->name, p->runs, p->ns, was->runs, was->ns);
 		else
-			add(r->why, "%+.0f ns in %s (%.2f runs of %.0f ns, not in the baseline)", most,
+			add(r->why, "%+.0f ns in %s (%.2f runs of %.0f ns, did not run in the baseline)", most,
 			    p->name, p->runs, p->ns);
 	}
 }
@@ -213,6 +224,27 @@ static void decide_twin(struct gate_result *r, const struct gate_tolerance *t)
 	if (r->verdict == GATE_ERROR)
 		add(r->why, "nothing was attached, and yet %+.2f %% (at most %.2f): not to be trusted",
 		    r->loss_pct, t->twin_pct);
+}
+
+/* What needs no quiet machine: how much code the kernel made of each program, and what it took to verify it. */
+static void decide_sizes(struct gate_result *r, const struct gate_tolerance *t)
+{
+	for (size_t i = 0; i < r->nr_programs && r->verdict != GATE_ERROR; i++) {
+		const struct gate_program *p = &r->programs[i], *was = was_program(r, p->name);
+		const struct {
+			double now, was;
+			const char *unit;
+		} sizes[] = { { p->insns, was ? was->insns : NAN, "instructions to verify" },
+			      { p->jited_bytes, was ? was->jited_bytes : NAN, "bytes of code" } };
+
+		for (size_t s = 0; s < ARRAY_SIZE(sizes); s++) {
+			if (!(sizes[s].now > sizes[s].was * (1 + t->size_pct / 100)))
+				continue;
+			r->verdict = GATE_FAIL;
+			add(r->why, "%s: %.0f %s, was %.0f (%.0f %% more allowed)", p->name, sizes[s].now, sizes[s].unit,
+			    sizes[s].was, t->size_pct);
+		}
+	}
 }
 
 static void decide_result(struct gate_result *r, const struct gate_tolerance *t)
@@ -260,6 +292,8 @@ void gate_decide(struct gate *g)
 
 			if (!g->error[0])
 				decide_result(r, &g->tolerance[w]);
+			if (!g->error[0] && !w) /* they are the same in each workload */
+				decide_sizes(r, &g->tolerance[w]);
 			if (r->verdict > g->verdict)
 				g->verdict = r->verdict;
 		}

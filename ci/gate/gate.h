@@ -26,11 +26,13 @@ enum gate_verdict {
 	GATE_ERROR,	/* not measured, or not to be trusted */
 };
 
-/* One BPF program in the pass with the kernel's statistics on. */
+/* One BPF program in the pass with the kernel's statistics on. What is not known is NAN. */
 struct gate_program {
 	char name[NAME_LEN];
 	double runs;	/* per operation of the workload */
 	double ns;	/* per run */
+	double insns;	/* that the verifier went through; the kernel tells since 5.16 */
+	double jited_bytes;
 };
 
 /* What one arm did to one workload. Bounds that there are not are NAN. */
@@ -51,6 +53,7 @@ struct gate_result {
 /* What a workload's figures may differ by without a reason. */
 struct gate_tolerance {
 	double ns, percent;	/* extra ns over the baseline: the larger of the two */
+	double size_pct;	/* a program's insns and jited_bytes over the baseline */
 	double twin_pct;	/* loss of off2, either way */
 	double spread_pct;	/* between all bases */
 };

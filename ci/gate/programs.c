@@ -50,9 +50,11 @@ int gate_list_programs(FILE *out)
 		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
 			continue;
 		full_name(&info, fd, name, sizeof(name));
-		json_array_append_new(list, json_pack("{s:I, s:s, s:I, s:I}", "id", (json_int_t)id,
+		json_array_append_new(list, json_pack("{s:I, s:s, s:I, s:I, s:I, s:I}", "id", (json_int_t)id,
 						      "name", name, "runs", (json_int_t)info.run_cnt,
-						      "run_ns", (json_int_t)info.run_time_ns));
+						      "run_ns", (json_int_t)info.run_time_ns,
+						      "insns", (json_int_t)info.verified_insns,
+						      "jited_bytes", (json_int_t)info.jited_prog_len));
 	}
 	err = errno == ENOENT ? json_dumpf(list, out, JSON_COMPACT) : -1;
 	json_decref(list);

@@ -203,6 +203,11 @@ static int take_end(struct gate *g, struct cells *c, json_t *o)
 	return 0;
 }
 
+static double above_0(double v)
+{
+	return v > 0 ? v : NAN;
+}
+
 static int take_programs(struct gate *g, const json_t *o)
 {
 	size_t a = find(g->arms, g->nr_arms, string(o, "arm"));
@@ -228,11 +233,13 @@ static int take_programs(struct gate *g, const json_t *o)
 				runs -= number(q, "runs");
 				run_ns -= number(q, "run_ns");
 			}
-		if (runs < 1 || r->nr_programs == MAX_PROGRAMS)
-			continue;
+		if (r->nr_programs == MAX_PROGRAMS)
+			return fail(g, "more than %d programs", MAX_PROGRAMS);
 		snprintf(to->name, sizeof(to->name), "%s", string(p, "name"));
 		to->runs = runs / ops;
-		to->ns = run_ns / runs;
+		to->ns = runs < 1 ? NAN : run_ns / runs;
+		to->insns = above_0(number(p, "insns"));
+		to->jited_bytes = above_0(number(p, "jited_bytes"));
 		r->nr_programs++;
 	}
 	return 0;

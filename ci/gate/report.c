@@ -14,9 +14,11 @@ static json_t *programs_json(const struct gate_result *r)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < r->nr_programs; i++)
-		json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "name", r->programs[i].name,
+		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o}", "name", r->programs[i].name,
 						      "runs_per_io", num(r->programs[i].runs),
-						      "ns_per_run", num(r->programs[i].ns)));
+						      "ns_per_run", num(r->programs[i].ns),
+						      "insns", num(r->programs[i].insns),
+						      "jited_bytes", num(r->programs[i].jited_bytes)));
 	return list;
 }
 
@@ -164,6 +166,8 @@ static void markdown_programs(const struct gate *g, size_t a, FILE *out)
 				snprintf(done[nr++], NAME_LEN, "%s", name);
 		}
 	for (size_t d = 0; d < nr; d++) {
+		const struct gate_program *p = NULL;
+
 		fprintf(out, "| %s | %s |", g->arms[a], done[d]);
 		for (size_t w = 0; w < g->nr_workloads; w++) {
 			const struct gate_result *r = gate_result(g, a, w);
@@ -172,13 +176,14 @@ static void markdown_programs(const struct gate *g, size_t a, FILE *out)
 			for (size_t i = 0; i < r->nr_programs && !any; i++) {
 				any = !strcmp(r->programs[i].name, done[d]);
 				if (any)
-					fprintf(out, " %.2f × %.0f |", r->programs[i].runs,
-						r->programs[i].ns);
+					p = &r->programs[i];
 			}
-			if (!any)
+			if (any && !isnan(p->ns))
+				fprintf(out, " %.2f × %.0f |", p->runs, p->ns);
+			else
 				fputs(" |", out);
 		}
-		fputc('\n', out);
+		fprintf(out, " %s | %s |\n", TEXT(p->insns, 0), TEXT(p->jited_bytes, 0));
 	}
 }
 
@@ -213,8 +218,8 @@ void gate_print_markdown(const struct gate *g, FILE *out)
 	fprintf(out, "\nRuns per I/O × ns per run, with the kernel's statistics on (which cost some 30 to 60 ns of each run):\n\n| arm | program |");
 	for (size_t w = 0; w < g->nr_workloads; w++)
 		fprintf(out, " %s |", g->workloads[w]);
-	fprintf(out, "\n|---|---|");
-	for (size_t w = 0; w < g->nr_workloads; w++)
+	fprintf(out, " instructions verified | bytes of code |\n|---|---|");
+	for (size_t w = 0; w < g->nr_workloads + 2; w++)
 		fprintf(out, "---:|");
 	fprintf(out, "\n");
 	for (size_t a = 0; g->results && a < g->nr_arms; a++)

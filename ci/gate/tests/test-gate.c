@@ -33,13 +33,17 @@ static void cell(const char *arm, double latency_ns)
 	    arm, latency_ns, 2 * latency_ns - 20000);
 }
 
+/* Of a program that no workload runs. */
+static int idle_insns = 1000, idle_bytes = 500;
+
 static void programs(const char *arm, double issue_ns, double complete_ns)
 {
 	say("{\"type\":\"programs\",\"arm\":\"%s\",\"workload\":\"W1\","
 	    "\"before\":[{\"id\":7,\"name\":\"issue\",\"runs\":100,\"run_ns\":5000},{\"id\":8,\"name\":\"complete\",\"runs\":0,\"run_ns\":0}],"
-	    "\"after\":[{\"id\":7,\"name\":\"issue\",\"runs\":1100,\"run_ns\":%.0f},{\"id\":8,\"name\":\"complete\",\"runs\":1000,\"run_ns\":%.0f},{\"id\":9,\"name\":\"idle\",\"runs\":0,\"run_ns\":0}],"
+	    "\"after\":[{\"id\":7,\"name\":\"issue\",\"runs\":1100,\"run_ns\":%.0f},{\"id\":8,\"name\":\"complete\",\"runs\":1000,\"run_ns\":%.0f},"
+	    "{\"id\":9,\"name\":\"idle\",\"runs\":0,\"run_ns\":0,\"insns\":%d,\"jited_bytes\":%d}],"
 	    "\"fio\":[{\"jobs\":[{\"error\":0,\"read\":{\"lat_ns\":{\"mean\":31000,\"N\":1000}}}]}]}\n",
-	    arm, 5000 + 1000 * issue_ns, 1000 * complete_ns);
+	    arm, 5000 + 1000 * issue_ns, 1000 * complete_ns, idle_insns, idle_bytes);
 }
 
 static void end_of(const char *arm, const char *why, int finished, int lost)
@@ -68,14 +72,15 @@ static void whole_run(double twin_ns, double full_ns, double issue_ns, double co
 	end();
 }
 
-static const char budget_5[] = "[tolerance]\nns = 40\npercent = 3\ntwin_percent = 0.1\n"
+static const char budget_5[] = "[tolerance]\nns = 40\npercent = 3\nsize_percent = 10\ntwin_percent = 0.1\n"
 			       "spread_percent = 0.2\n[6.1 W1]\nfull = 5\n[6.12 W1]\nfull = 1\n";
 
 static const char baseline_1000[] =
 	"{\"schema\":1,\"kernel\":\"6.1\",\"fingerprint\":{\"fio\":\"fio-3.33\"},\"arms\":["
 	"{\"arm\":\"full\",\"workload\":\"W1\",\"extra_ns_per_io\":1000,\"tracer_ns_per_io\":2,"
 	"\"programs\":[{\"name\":\"issue\",\"runs_per_io\":1,\"ns_per_run\":200},"
-	"{\"name\":\"complete\",\"runs_per_io\":1,\"ns_per_run\":400}]}]}";
+	"{\"name\":\"complete\",\"runs_per_io\":1,\"ns_per_run\":400},"
+	"{\"name\":\"idle\",\"runs_per_io\":0,\"ns_per_run\":null,\"insns\":1000,\"jited_bytes\":500}]}]}";
 
 /* Reads what was said and decides it; the caller releases g. */
 static void decide(struct gate *g, const char *budget, const char *baseline)
@@ -155,6 +160,33 @@ TEST(growth_outside_programs_is_said_to_be_there)
 	gate_release(&g);
 }
 
+TEST(a_program_that_became_larger_fails_though_nothing_runs_it)
+{
+	static const struct {
+		int insns, bytes, exit_code;
+		const char *says;
+	} t[] = {
+		{ 1100, 550, 0, "" },
+		{ 1101, 500, 1, "idle: 1101 instructions to verify, was 1000 (10 % more allowed)" },
+		{ 1000, 551, 1, "idle: 551 bytes of code, was 500 (10 % more allowed)" },
+		{ 0, 500, 0, "" }, /* a kernel that does not tell */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct gate g;
+
+		idle_insns = t[i].insns;
+		idle_bytes = t[i].bytes;
+		whole_run(30000, 31000, 200, 400);
+		decide(&g, budget_5, baseline_1000);
+		ASSERT_EQ(gate_exit_code(&g), t[i].exit_code);
+		ASSERT_TRUE(says(gate_result(&g, 1, 0)->why, t[i].says));
+		gate_release(&g);
+	}
+	idle_insns = 1000;
+	idle_bytes = 500;
+}
+
 TEST(growth_within_the_tolerance_passes)
 {
 	struct gate g;
@@ -190,7 +222,7 @@ TEST(over_the_budget_fails_by_how_much)
 
 TEST(no_bound_is_no_verdict)
 {
-	static const char none[] = "[tolerance]\nns = 40\npercent = 3\ntwin_percent = 0.1\nspread_percent = 0.2\n";
+	static const char none[] = "[tolerance]\nns = 40\npercent = 3\nsize_percent = 10\ntwin_percent = 0.1\nspread_percent = 0.2\n";
 	struct gate g;
 
 	whole_run(30000, 32000, 200, 400);
@@ -344,8 +376,8 @@ TEST(a_budget_that_makes_no_sense_is_an_error)
 {
 	static const char *const bad[] = {
 		"[tolerance]\nns = 40\n",
-		"[tolerance]\nns = 40\npercent = 3\ntwin_percent = 0.1\nspread_percent = 0.2\n[6.1 W1]\nfull = -1\n",
-		"[tolerance]\nns = 40\npercent = 3\ntwin_percent = 0.1\nspread_percent = 0.2\n[6.1 W1]\nfull = 5 %\n",
+		"[tolerance]\nns = 40\npercent = 3\nsize_percent = 10\ntwin_percent = 0.1\nspread_percent = 0.2\n[6.1 W1]\nfull = -1\n",
+		"[tolerance]\nns = 40\npercent = 3\nsize_percent = 10\ntwin_percent = 0.1\nspread_percent = 0.2\n[6.1 W1]\nfull = 5 %\n",
 		"[tolerance]\nnanoseconds = 40\n",
 	};
 
@@ -448,6 +480,7 @@ TEST(another_tracer_that_showed_nothing_is_an_error)
 
 TEST_MAIN("gate", T(nothing_attached_passes), T(something_where_nothing_is_attached_is_an_error),
 	  T(growth_of_one_program_fails_and_is_named), T(growth_outside_programs_is_said_to_be_there),
+	  T(a_program_that_became_larger_fails_though_nothing_runs_it),
 	  T(growth_within_the_tolerance_passes), T(a_gain_passes_and_asks_for_a_new_baseline),
 	  T(over_the_budget_fails_by_how_much), T(no_bound_is_no_verdict),
 	  T(bases_that_differ_are_an_error), T(an_arm_that_did_not_run_is_an_error),
