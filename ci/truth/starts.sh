@@ -133,7 +133,7 @@ start_by_reading_ahead()
 		at_least "$fs: misses" "$(operations ra-$fs read syscall cache.misses)" 1
 		at_least "$fs: folios read ahead" "$(operations ra-$fs read syscall cache.readahead_folios)" 1
 		same "$fs: bios outside operations" "$(covered ra-$fs untied_bios)" 0
-		same "$fs: reads that are the reader's" "$(told ra-$fs '.kind == "read" and .comm == "known-count"')" 509
+		same "$fs: reads that are the reader's, of the file" "$(told ra-$fs ".kind == \"read\" and .comm == \"known-count\" and .path == \"$tmp/mnt/f\"")" 509
 		whole ra-$fs
 	done
 }
