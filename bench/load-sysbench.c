@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sysbench fileio, in a directory on an ext4. Its rate is events over time, of
- * its whole run: it has no log of 100 ms, and 1.0 no warm-up.
+ * sysbench fileio, in a directory on an ext4. Its I/Os are its reads and writes, its
+ * rate is that of its whole run: it has no log of 100 ms, and 1.0 no warm-up.
  */
 #include <errno.h>
 #include <math.h>
@@ -55,13 +55,16 @@ static int start(struct pass_env *e, const struct job_params *p, double rate, st
 	struct words w = { .nr = 0 };
 	int err;
 
+	/* whole seconds are all that it understands */
+	run->runtime_s = (p->runtime_ms + 999) / 1000;
 	make_words(e, &w);
-	/* whole seconds are all that 1.0 understands */
-	words_add(&w, "--time=%llu", (unsigned long long)(p->runtime_ms + 999) / 1000);
+	words_add(&w, "--time=%llu", (unsigned long long)run->runtime_s);
 	words_add(&w, "--events=0");
 	words_add(&w, "--rand-seed=1");
+	/* it would be behind the window and the time given, but in that of its rates */
+	words_add(&w, "--file-fsync-end=off");
 	if (rate > 0)
-		words_add(&w, "--rate=%.0f", rate);
+		words_add(&w, "--rate=%.0f", rate * sysbench_events_per_io(e->workload->text));
 	words_add(&w, "run");
 	err = w.err ? w.err : load_spawn(e, w.v, p->filename, run, why);
 	words_free(&w);
@@ -86,18 +89,15 @@ static void read_text(struct pass_env *e, struct load_run *run, struct pass_resu
 	if (r->fault[0])
 		return;
 	memcpy(r->fio.version, s.version, sizeof(r->fio.version));
-	r->fio.ios = s.events;
-	r->fio.nr_jobs = 1;
-	r->fio.job[0].ios = s.events;
-	r->fio.job[0].runtime_s = s.time_s;
+	run->ios_s = s.reads_s + s.writes_s;
+	r->fio.ios = (uint64_t)(run->ios_s * (double)run->runtime_s + .5);
 }
 
 static int count(struct pass_env *e, const struct load_run *run, struct pass_result *r)
 {
 	(void)e;
-	(void)run;
 	if (!r->fault[0])
-		r->ios = (double)r->fio.ios / r->fio.job[0].runtime_s * r->window_s;
+		r->ios = run->ios_s * r->window_s;
 	return 0;
 }
 

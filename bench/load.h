@@ -12,6 +12,8 @@ struct load_run {
 	struct child child;
 	char job[320], talk[320];	/* files in the work directory */
 	uint64_t started_ns, started_ms;
+	uint64_t runtime_s;	/* that sysbench was given, which 1.1 does not print */
+	double ios_s;		/* what sysbench says */
 };
 
 struct load {

@@ -4,12 +4,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* The number behind @label, which stands at the start of a line but for blanks. */
-static bool find_number(const char *text, const char *label, double *ret)
+static bool find_number(const char *text, const char *label, const char *between, double *ret)
 {
 	size_t len = strlen(label);
 
@@ -22,9 +23,11 @@ static bool find_number(const char *text, const char *label, double *ret)
 			continue;
 		p += len;
 		p += strspn(p, " \t");
-		p += !strncmp(p, "IOPS=", 5) ? 5 : 0;
+		if (strncmp(p, between, strlen(between)))
+			return false;
+		p += strlen(between);
 		v = strtod(p, &end);
-		if (end == p || !isfinite(v) || v < 0)
+		if (end == p || !(v >= 0 && v < 0x1p53))
 			return false;
 		*ret = v;
 		return true;
@@ -33,10 +36,9 @@ static bool find_number(const char *text, const char *label, double *ret)
 }
 
 /* 1.0: "reads/s: 5.0". 1.1: "read:  IOPS=5.0 0.02 MiB/s (0.02 MB/s)". */
-static void find_rate(const char *text, const char *old, const char *new, double *ret)
+static bool find_rate(const char *text, const char *old, const char *new, double *ret)
 {
-	if (!find_number(text, old, ret))
-		find_number(text, new, ret);
+	return find_number(text, old, "", ret) || find_number(text, new, "IOPS=", ret);
 }
 
 static void find_version(const char *text, struct sysbench_result *r)
@@ -54,22 +56,59 @@ int sysbench_parse(const char *text, struct sysbench_result *ret, struct why *wh
 {
 	struct sysbench_result r = { 0 };
 	const char *fatal = strstr(text, "FATAL:");
-	double events;
 
 	if (fatal)
 		return why_fail(why, EXIT_ENVIRONMENT, -EPROTO, "sysbench: %.*s", (int)strcspn(fatal, "\n"), fatal);
 	find_version(text, &r);
-	if (!find_number(text, "total number of events:", &events) || events >= 0x1p53)
-		return why_fail(why, EXIT_ENVIRONMENT, -EPROTO, "sysbench did not say how many events there were");
-	/* 1.0: "total time: 10.0s"; 1.1: "time elapsed: 10.0s" */
-	if (!find_number(text, "total time:", &r.time_s) && !find_number(text, "time elapsed:", &r.time_s))
-		return why_fail(why, EXIT_ENVIRONMENT, -EPROTO, "sysbench did not say how long it ran");
-	if (!(events >= 1) || !(r.time_s > 0))
+	if (!find_rate(text, "reads/s:", "read:", &r.reads_s) || !find_rate(text, "writes/s:", "write:", &r.writes_s))
+		return why_fail(why, EXIT_ENVIRONMENT, -EPROTO, "sysbench did not say how many reads and writes there were");
+	if (!(r.reads_s + r.writes_s > 0))
 		return why_fail(why, EXIT_ENVIRONMENT, -EPROTO, "sysbench did no I/O");
-	r.events = (uint64_t)events;
-	find_rate(text, "reads/s:", "read:", &r.reads_s);
-	find_rate(text, "writes/s:", "write:", &r.writes_s);
-	find_rate(text, "fsyncs/s:", "fsync:", &r.fsyncs_s);
 	*ret = r;
 	return 0;
+}
+
+/* The value of the last line NAME=VALUE of @text, or NULL; it ends with the line. */
+static const char *find_setting(const char *text, const char *name)
+{
+	size_t len = strlen(name);
+	const char *found = NULL;
+
+	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		p += strspn(p, " \t");
+		if (!strncmp(p, name, len) && p[len] == '=')
+			found = p + len + 1;
+	}
+	return found;
+}
+
+static bool setting_is(const char *text, const char *name, const char *const *values)
+{
+	const char *v = find_setting(text, name);
+
+	for (int i = 0; v && values[i]; i++)
+		if (strcspn(v, " \t\r\n") == strlen(values[i]) && !strncmp(v, values[i], strlen(values[i])))
+			return true;
+	return false;
+}
+
+static double setting_number(const char *text, const char *name, double otherwise)
+{
+	const char *v = find_setting(text, name);
+
+	return v ? strtod(v, NULL) : otherwise;
+}
+
+double sysbench_events_per_io(const char *text)
+{
+	static const char *const reads[] = { "seqrd", "rndrd", NULL }, *const mix[] = { "rndrw", NULL };
+	static const char *const on[] = { "on", "true", "1", NULL };
+	double files = setting_number(text, "file-num", 128), every = setting_number(text, "file-fsync-freq", 100);
+
+	if (setting_is(text, "file-test-mode", reads) || setting_is(text, "file-fsync-all", on) || !(every > 0))
+		return 1;
+	/* none before something was written: in a mix, one request of 1 + ratio */
+	if (setting_is(text, "file-test-mode", mix))
+		every = fmax(every, 1 + setting_number(text, "file-rw-ratio", 1.5));
+	return 1 + files / every;
 }

@@ -6,7 +6,7 @@
 
 /* Where, how long, how often and with which random numbers: the same for all cells. */
 static const char *const sysbench_owned[] = { "time", "max-time", "events", "max-requests", "rate", "rand-seed",
-					      "percentile", "report-interval", "warmup-time", "verbosity", NULL };
+					      "percentile", "report-interval", "warmup-time", "verbosity", "file-fsync-end", NULL };
 /* A rate of its own is allowed: the peak of an open loop, of which the fixed rate is a share. */
 static const char *const uring_owned[] = { "target", "offset", "runtime", "count", "seed", "max-errors", "layout", "held",
 					   "output", NULL };

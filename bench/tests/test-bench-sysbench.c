@@ -11,17 +11,18 @@
 #include "tracer/base/test.h"
 
 /*
- * 1000 events a second, or the rate; it notes its steps. SYSBENCH_MODE: dies
- * (killed in the middle of a run), full (of any rate half: its queue is full).
+ * 1140 events a second, or the rate; it notes its steps. Of a mix 640 are fsyncs. It prints what
+ * 1.1 does. SYSBENCH_MODE: dies (killed in the middle of a run), full (of any rate half: its queue is full).
  */
 static const char program[] =
 	"#!/bin/sh\n"
-	"time=1 rate=1000 step=\n"
+	"time=1 rate=1140 step= of=1140\n"
 	"for w; do\n"
 	"	case $w in\n"
-	"	--version) echo 'sysbench 1.0.20'; exit ;;\n"
+	"	--version) echo 'sysbench 1.1.0'; exit ;;\n"
 	"	--time=*) time=${w#*=} ;;\n"
 	"	--rate=*) rate=${w#*=}; [ \"$SYSBENCH_MODE\" != full ] || rate=$((rate / 2)) ;;\n"
+	"	--file-test-mode=rndrw) of=500 ;;\n"
 	"	prepare | run | cleanup) step=$w ;;\n"
 	"	esac\n"
 	"done\n"
@@ -29,17 +30,20 @@ static const char program[] =
 	"[ $step = run ] || exit 0\n"
 	"[ \"$SYSBENCH_MODE\" != dies ] || { sleep .3; kill -9 $$; }\n"
 	"sleep $time\n"
-	"printf 'sysbench 1.0.20\\nGeneral statistics:\\n    total time: %s.0000s\\n    total number of events: %s\\n' $time $((rate * time))\n";
+	"awk -v r=$rate -v o=$of 'BEGIN { f = \"IOPS=%.2f 1.00 MiB/s (1.05 MB/s)\\n\";\n"
+	"	printf \"sysbench 1.1.0\\n\\nThroughput:\\n         read:  \" f \"         write: \" f \"         fsync: IOPS=%.2f\\n\",\n"
+	"		r * o / 1140 * .6, r * o / 1140 * .4, r - r * o / 1140 }'\n";
 
-static struct bench_run run_sysbench(const char *mode)
+static struct bench_run run_sysbench(const char *mode, const char *workload)
 {
-	struct bench_run r = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --max-steal 100 --workload sysbench-rndrd");
+	struct bench_run r = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --max-steal 100 --workload");
 
 	ASSERT_EQ(file_replace(fmt("%s/sysbench", base), program), 0);
 	ASSERT_EQ(chmod(fmt("%s/sysbench", base), 0755), 0);
 	unlink(fmt("%s/steps", base));
 	setenv("SYSBENCH_LOG", fmt("%s/steps", base), 1);
 	setenv("SYSBENCH_MODE", mode, 1);
+	add(&r, workload);
 	add_words(&r, fmt("--sysbench %s/sysbench", base));
 	run_start(&r);
 	run_end(&r);
@@ -59,7 +63,7 @@ TEST(it_is_told_what_to_do_and_a_rate_that_it_does_not_hold_is_lowered)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	r = run_sysbench("full");
+	r = run_sysbench("full", "sysbench-rndrd");
 	if (!strstr(r.text, "no fixed rate"))
 		show(&r);
 	ASSERT_TRUE(r.status == EXIT_INCONCLUSIVE || r.status == EXIT_ENVIRONMENT);
@@ -79,9 +83,42 @@ TEST(it_is_told_what_to_do_and_a_rate_that_it_does_not_hold_is_lowered)
 	}
 	ASSERT_TRUE(rates >= 2);
 	ASSERT_TRUE(strstr(r.text, "no fixed rate") != NULL);
-	/* at saturation it has 1000 events a second, of which the window has its share */
+	/* at saturation it has 1140 events a second, of which the window has its share */
 	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"valid\":true") >= 2);
 	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"target_iops\":null") >= 2);
+	check_files("summary");
+	run_free(&r);
+	expect_clean();
+}
+
+static double number_behind(const char *text, const char *label)
+{
+	const char *p = strstr(text, label);
+
+	return p ? atof(p + strlen(label)) : -1;
+}
+
+/* As fio's: so that the two can be compared, and a pass cannot be fsyncs mostly. */
+TEST(its_ios_are_reads_and_writes_and_its_rate_is_of_events)
+{
+	_cleanup_free_ char *steps = NULL, *results = NULL;
+	double capacity, rate;
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	r = run_sysbench("", "sysbench-rndrw");
+	ASSERT_EQ(file_read(fmt("%s/steps", base), &steps), 0);
+	ASSERT_EQ(file_read(fmt("%s/out/results.jsonl", base), &results), 0);
+	capacity = number_behind(results, "\"capacity_iops\":");
+	rate = number_behind(results, "\"fixed_rate_iops\":");
+	if (capacity < 0 || strstr(r.text, "no fixed rate"))
+		show(&r);
+	ASSERT_TRUE(capacity > 499.99 && capacity < 500.01);
+	ASSERT_TRUE(rate >= 349 && rate <= 350);
+	ASSERT_TRUE(number_behind(steps, "--rate=") > 2.28 * rate - 1 && number_behind(steps, "--rate=") < 2.28 * rate + 1);
+	ASSERT_TRUE(!strstr(r.text, "no fixed rate"));
+	ASSERT_EQ(count_in(fmt("%s/steps", base), "--file-fsync-end=off "), count_in(fmt("%s/steps", base), "\nrun "));
 	check_files("summary");
 	run_free(&r);
 	expect_clean();
@@ -93,7 +130,7 @@ TEST(one_that_dies_in_the_middle_is_named)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	r = run_sysbench("dies");
+	r = run_sysbench("dies", "sysbench-rndrd");
 	if (!strstr(r.text, "137"))
 		show(&r);
 	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
@@ -105,4 +142,5 @@ TEST(one_that_dies_in_the_middle_is_named)
 }
 
 TEST_MAIN("test-bench-sysbench", T(it_is_told_what_to_do_and_a_rate_that_it_does_not_hold_is_lowered),
+	  T(its_ios_are_reads_and_writes_and_its_rate_is_of_events),
 	  T(one_that_dies_in_the_middle_is_named))
