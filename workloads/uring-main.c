@@ -208,8 +208,8 @@ int main(int argc, char **argv)
 	FILE *out = stdout;
 	int fd, status = plan_parse(&plan, argc, argv);
 
-	if (status != -1)
-		return status;
+	if (status != -1 || plan.check)
+		return status == -1 ? 0 : status;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);

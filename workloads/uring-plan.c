@@ -75,6 +75,7 @@ static const struct row rows[] = {
 	{ "layout", NULL, "write the range once, create the file for it, and do nothing else", FLAG, AT(layout), 0, 0 },
 	{ "held", NULL, "the caller holds the device exclusively (O_EXCL), as iopath-bench does: it is not asked for again",
 	  FLAG, AT(held), 0, 0 },
+	{ "check", NULL, "look at the options only, and do nothing", FLAG, AT(check), 0, 0 },
 	{ "output", "FILE", "for the JSON (default stdout)", TEXT, AT(output), 0, 0 },
 };
 

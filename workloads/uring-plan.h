@@ -37,6 +37,7 @@ struct plan {
 	bool fixed_files, fixed_buffers;
 	bool layout;		/* write the range once, measure nothing */
 	bool held;		/* the caller holds the device exclusively */
+	bool check;		/* of this plan only */
 };
 
 /*

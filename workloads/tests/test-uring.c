@@ -240,6 +240,7 @@ TEST(bad_input_is_one_line_and_nothing_is_done)
 		{ "--target DEV --count 1 --size 1T", "too small", 2 },
 		{ "--target DEV --count 1 --offset 128M", "do not hold a block", 2 },
 		{ "--target DEV --count 1 rubbish", "not wanted", 2 },
+		{ "--target DEV --count 1 --check --depth 0", "--depth 0: out of range", 2 },
 		{ "--target /nonexistent --count 1", "No such file", 1 },
 		{ "--target /dev/null --count 1", "neither a file nor a block device", 2 },
 		{ "--target DEV --count 1 --output /nonexistent/x", "/nonexistent/x: No such file", 1 },
@@ -261,6 +262,15 @@ TEST(bad_input_is_one_line_and_nothing_is_done)
 		check_same("status", status, t[i].status);
 		check_has("stderr", p.err.text, t[i].says);
 		check_true("one line, and no report", text_lines(&p.err) == 1 && !p.out.len);
+		proc_free(&p);
+	}
+	check_same("reads of the disk", (int64_t)disk_stat_since(loop.name, &before).reads, 0);
+	for (int i = 0; i < 2; i++) { /* asked to look at its options only, it looks at no target */
+		struct proc p = {};
+
+		check_case("--check");
+		check_same("status", proc_line(&p, "iopath-uring --check --count 1 --target %s", i ? "/nonexistent" : loop.path), 0);
+		check_true("no word", !p.out.len && !p.err.len);
 		proc_free(&p);
 	}
 	check_same("reads of the disk", (int64_t)disk_stat_since(loop.name, &before).reads, 0);
