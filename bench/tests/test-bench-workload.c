@@ -124,7 +124,8 @@ TEST(clones_are_jobs_with_pacers_of_their_own_at_a_fixed_rate)
 TEST(workloads_of_sysbench_and_commands)
 {
 	static const char *const bad[] = { "", "file-num=3\n", "file-test-mode=rndrd\ntime=5\n", "rubbish\n",
-					   "file-test-mode=rndrd\nrate=5\n", "# iopath: cpus=x\nfile-test-mode=a\n" };
+					   "file-test-mode=rndrd\nrate=5\n", "# iopath: cpus=x\nfile-test-mode=rndrd\n",
+					   "file-test-mode=rndrd\nfile-fsync-end=on\n", "file-test-mode=rndrd\nrand_seed=5\n" };
 	static const char *const bad_commands[] = { "", "x", "x=", "=y", "a b=c" };
 	struct workload w = { 0 };
 	struct why why = { 0 };
@@ -145,6 +146,39 @@ TEST(workloads_of_sysbench_and_commands)
 	workload_free(&w);
 	for (size_t i = 0; i < ARRAY_SIZE(bad_commands); i++)
 		ASSERT_TRUE(workload_from_command(bad_commands[i], &w, &why) < 0);
+}
+
+TEST(values_of_sysbench_are_checked)
+{
+	static const char *const good[] = { "file-num=1", "file_num=16", "file-block-size=4096", "file-block-size=16K", "file-total-size=2G",
+					    "file-test-mode=seqrewr", "file-io-mode=mmap", "file-async-backlog=128", "file-extra-flags=",
+					    "file-extra-flags=direct", "file-extra-flags=sync,direct", "file-fsync-freq=0",
+					    "file-fsync-mode=fdatasync", "file-merged-requests=0", "file-rw-ratio=1.5", "file-rw-ratio=0",
+					    "file-fsync-all=on", "threads=4" };
+	static const char *const bad[] = { "file-num=0", "file-num=banana", "file-num=-3", "file-num=", "file_num=x", "file-num=99999999999",
+					   "file-block-size=0", "file-block-size=16Q", "file-block-size=16KiB", "file-block-size=1.5K",
+					   "file-total-size=-1", "file-test-mode=foo", "file-test-mode=", "file-test-mode=rnd",
+					   "file-io-mode=sync,async", "file-async-backlog=0", "file-extra-flags=odd", "file-extra-flags=sync,odd",
+					   "file-fsync-freq=-1", "file-fsync-mode=none", "file-merged-requests=x", "file-rw-ratio=-1",
+					   "file-rw-ratio=abc" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(good) + ARRAY_SIZE(bad); i++) {
+		bool is_good = i < ARRAY_SIZE(good);
+		const char *line = is_good ? good[i] : bad[i - ARRAY_SIZE(good)];
+		_cleanup_free_ char *text = NULL, *begins = NULL;
+		struct workload w = { 0 };
+		struct why why = { 0 };
+		int err;
+
+		ASSERT_TRUE(asprintf(&text, "# why\nfile-test-mode=rndrd\n%s\r\n", line) > 0);
+		ASSERT_TRUE(asprintf(&begins, "workload s:3: %s", line) > 0);
+		err = workload_parse("s", WORKLOAD_SYSBENCH, text, &w, &why);
+		if (err != (is_good ? 0 : -EINVAL))
+			printf("    %s\n", line);
+		ASSERT_EQ(err, is_good ? 0 : -EINVAL);
+		ASSERT_TRUE(is_good || (why.code == EXIT_USAGE && !strncmp(why.text, begins, strlen(begins))));
+		workload_free(&w);
+	}
 }
 
 TEST(shipped_workloads_are_usable_and_say_what_for)
@@ -333,7 +367,8 @@ TEST(pace_is_a_sleeping_pacer_times_weights)
 TEST_MAIN("test-bench-workload", T(workload_first_line_and_directive),
 	  T(workload_render_owns_where_how_long_and_how_fast), T(what_the_harness_says_a_job_file_does_not),
 	  T(clones_are_jobs_with_pacers_of_their_own_at_a_fixed_rate),
-	  T(workloads_of_sysbench_and_commands), T(shipped_workloads_are_usable_and_say_what_for),
+	  T(workloads_of_sysbench_and_commands), T(values_of_sysbench_are_checked),
+	  T(shipped_workloads_are_usable_and_say_what_for),
 	  T(list_shows_each_workload_with_its_purpose),
 	  T(sysbench_of_both_dialects), T(sysbench_that_failed_is_quoted),
 	  T(sysbench_counts_fsyncs_as_events),
