@@ -39,6 +39,7 @@ BENCH_LIB := \
 	bench/guard.c \
 	bench/history.c \
 	bench/inputs.c \
+	bench/job-check.c \
 	bench/kmsg.c \
 	bench/lab.c \
 	bench/load-command.c \

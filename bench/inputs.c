@@ -11,6 +11,7 @@
 
 #include "bench/child.h"
 #include "bench/file.h"
+#include "bench/job-check.h"
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
 
@@ -263,26 +264,16 @@ static int check_uring(const struct run_config *c, struct inputs *in, struct why
 					 in->versions.uring, sizeof(in->versions.uring), why);
 }
 
-/* What fio makes of the job files of the user, before anything else is done. */
-static int check_jobs(const struct run_config *c, const struct inputs *in, struct why *why)
+static int check_jobs(const struct inputs *in, struct why *why)
 {
-	for (size_t i = 0; i < c->workloads.nr; i++) {
-		const char *path = c->workloads.v[i], *suffix = strrchr(path, '.');
-		char *argv[] = { in->fio, "--parse-only", (char *)path, NULL };
-		_cleanup_free_ char *out = NULL;
-		struct child_end end = { 0 };
-		int err;
+	const char *const program[] = { [WORKLOAD_FIO] = in->fio, [WORKLOAD_SYSBENCH] = in->sysbench, [WORKLOAD_URING] = in->uring,
+					[WORKLOAD_COMMAND] = NULL };
+	int err = 0;
 
-		if (!suffix || strcmp(suffix, ".fio"))
-			continue;
-		err = child_run(argv, VERSION_TIMEOUT_NS, &out, &end);
-		if (err == -EINTR)
-			return err;
-		if (err || end.status)
-			return why_fail(why, EXIT_USAGE, -EINVAL, "--workload %s: fio does not take it: %.*s", path,
-					out ? (int)strcspn(out, "\n") : 100, out ? out : strerror(-err));
-	}
-	return 0;
+	for (unsigned int i = 0; i < in->nr_workloads && !err; i++)
+		if (program[in->workload[i].kind])
+			err = job_check(&in->workload[i], program[in->workload[i].kind], why);
+	return err;
 }
 
 static int check_programs(const struct run_config *c, struct inputs *in, struct why *why)
@@ -291,8 +282,6 @@ static int check_programs(const struct run_config *c, struct inputs *in, struct 
 
 	if (wants(in, WORKLOAD_FIO))
 		err = check_program(c->fio, "fio", &in->fio, in->versions.fio, sizeof(in->versions.fio), why);
-	if (!err && in->fio)
-		err = check_jobs(c, in, why);
 	if (!err && wants(in, WORKLOAD_SYSBENCH)) {
 		err = check_program(c->sysbench, "sysbench", &in->sysbench, in->versions.sysbench,
 				    sizeof(in->versions.sysbench), why);
@@ -304,7 +293,7 @@ static int check_programs(const struct run_config *c, struct inputs *in, struct 
 	}
 	if (!err && wants(in, WORKLOAD_URING))
 		err = check_uring(c, in, why);
-	return err;
+	return err ? err : check_jobs(in, why);
 }
 
 static int check_iopath(const struct run_config *c, struct inputs *in, struct why *why)

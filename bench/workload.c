@@ -185,6 +185,7 @@ int workload_parse(const char *name, enum workload_kind kind, const char *text, 
 void workload_free(struct workload *w)
 {
 	free(w->name);
+	free(w->path);
 	free(w->purpose);
 	free(w->text);
 	*w = (struct workload){ 0 };
@@ -210,11 +211,13 @@ static int find_suffix(const char *base)
 static int load_file(const char *path, const char *stem, enum workload_kind kind, struct workload *ret,
 		     struct why *why)
 {
-	_cleanup_free_ char *text = NULL;
-	int err = file_read(path, &text);
+	_cleanup_free_ char *text = NULL, *copy = strdup(path);
+	int err = copy ? file_read(path, &text) : -ENOMEM;
 
 	if (!err)
 		err = workload_parse(stem, kind, text, ret, why);
+	if (!err)
+		ret->path = take_ptr(copy);
 	if (err && complaint_prefix(stem, why)) { /* its file says more than its name */
 		struct why told = *why;
 

@@ -31,6 +31,7 @@ enum workload_kind { WORKLOAD_FIO, WORKLOAD_SYSBENCH, WORKLOAD_URING, WORKLOAD_C
 struct workload {
 	enum workload_kind kind;
 	char *name;	/* the file's, without .fio, .sysbench or .uring */
+	char *path;	/* of the file; NULL: it is none */
 	char *purpose;
 	char *text;	/* of the file, or the command */
 	bool on_ext4;

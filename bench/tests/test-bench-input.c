@@ -58,6 +58,15 @@ TEST(bad_input_is_one_line_and_the_right_code)
 	expect_clean();
 }
 
+static int count_lines(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
 TEST(broken_job_files_are_named_with_their_line)
 {
 	static const struct {
@@ -66,8 +75,15 @@ TEST(broken_job_files_are_named_with_their_line)
 		{ "a.fio", "# p\n\n[a]\nrw=read\nstonewall\n", "a.fio:5: \"stonewall\": a cell measures one steady state" },
 		{ "b.fio", "# iopath: cpus=many\n[a]\n", "b.fio:1: not understood after \"iopath:\": cpus=many" },
 		{ "c.fio", "rw=read\n", "c.fio: no job section in it" },
-		{ "d.fio", "[a]\nrw=read\nbs=banana\n", "d.fio: fio does not take it: fio: failed parsing bs=banana" },
+		{ "d.fio", "[a]\nrw=read\nbs=banana\n", "d.fio:3: fio does not take it: fio: failed parsing bs=banana" },
+		{ "d2.fio", "# p\n\n[global]\nbs=4k\n[a]\nrw=read\nbogus=1\nsize=1m\n[b]\nrw=write\nsize=1m\n",
+		  "d2.fio:7: fio does not take it: Bad option <bogus=1>" },
 		{ "e.sysbench", "file-test-mode=rndrd\ntime=5\n", "e.sysbench:2: " },
+		{ "f.sysbench", "# p\n\nfile-test-mode=rndrd\nfile-num=banana\n", "f.sysbench:4: file-num=banana: not a whole number" },
+		{ "g.uring", "# odd\n\nop=write\ndepth=0\ndirect\n", "g.uring:4: iopath-uring does not take it: iopath-uring: --depth 0: out of range" },
+		/* that its first lines alone lack another is not what is wrong with it */
+		{ "h.uring", "iopoll\nop=read\nbatch=1\ndirect\ndepht=4\n", "h.uring:5: iopath-uring does not take it: " },
+		{ "i.uring", "direct\nbatch=8\ndepth=4\n", "i.uring:2: iopath-uring does not take it: iopath-uring: --batch: larger than the depth" },
 	};
 
 	NEEDS_ROOT_AND_LOOP();
@@ -84,8 +100,43 @@ TEST(broken_job_files_are_named_with_their_line)
 			show(&r);
 		ASSERT_EQ(r.status, EXIT_USAGE);
 		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+		ASSERT_EQ(count_lines(r.text), 1);
 		run_free(&r);
 		unlink(path);
+	}
+	expect_clean();
+}
+
+/* Its settings that only it knows: those of its own, in the version that is here. */
+TEST(what_sysbench_refuses_is_named_with_its_line)
+{
+	static const struct {
+		const char *line, *says;
+	} t[] = {
+		{ "file-nums=3", "j.sysbench:2: sysbench does not take it: invalid option: --file-nums=3" },
+		{ "threads=banana", "j.sysbench:2: sysbench does not take it: Invalid value for the 'threads' option: 'banana'" },
+		{ "threads=0", "j.sysbench:2: sysbench does not take it: Invalid value for --threads: 0." },
+		{ "rand-type=odd", "j.sysbench:2: sysbench does not take it: Invalid random numbers distribution: odd." },
+	};
+
+	NEEDS_ROOT_AND_LOOP();
+	if (system("sysbench --version >/dev/null 2>&1")) {
+		test_skip_reason = "sysbench is not installed";
+		return;
+	}
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct bench_run r = run_new("--arms off,off2 --quick --workload");
+
+		ASSERT_EQ(file_replace(fmt("%s/j.sysbench", base), fmt("file-test-mode=rndrd\n%s\nfile-num=4\n", t[i].line)), 0);
+		add(&r, fmt("%s/j.sysbench", base));
+		run_start(&r);
+		run_end(&r);
+		if (!strstr(r.text, t[i].says))
+			show(&r);
+		ASSERT_EQ(r.status, EXIT_USAGE);
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+		run_free(&r);
 	}
 	expect_clean();
 }
@@ -120,4 +171,5 @@ TEST(without_root_it_says_so)
 	unlink(job);
 }
 TEST_MAIN("test-bench-input", T(bad_input_is_one_line_and_the_right_code),
-	  T(broken_job_files_are_named_with_their_line), T(without_root_it_says_so))
+	  T(broken_job_files_are_named_with_their_line), T(what_sysbench_refuses_is_named_with_its_line),
+	  T(without_root_it_says_so))

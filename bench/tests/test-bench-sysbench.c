@@ -20,6 +20,7 @@ static const char program[] =
 	"for w; do\n"
 	"	case $w in\n"
 	"	--version) echo 'sysbench 1.1.0'; exit ;;\n"
+	"	help) exit ;;\n"
 	"	--time=*) time=${w#*=} ;;\n"
 	"	--rate=*) rate=${w#*=}; [ \"$SYSBENCH_MODE\" != full ] || rate=$((rate / 2)) ;;\n"
 	"	--file-test-mode=rndrw) of=500 ;;\n"

@@ -186,29 +186,6 @@ TEST(what_the_device_lacks_is_skipped)
 	run_free(&r);
 }
 
-TEST(a_setting_that_it_does_not_know_is_named)
-{
-	struct bench_run r;
-	FILE *f;
-
-	NEEDS_ROOT_AND_LOOP();
-	setup();
-	f = fopen(fmt("%s/odd.uring", base), "w");
-	fputs("# odd\n\ndepth=0\n", f);
-	fclose(f);
-	r = run_new("--arms off,off2 --quick --workload");
-	add(&r, fmt("%s/odd.uring", base));
-	run_start(&r);
-	run_end(&r);
-	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
-	if (!strstr(r.text, "--depth 0: out of range"))
-		show(&r);
-	ASSERT_TRUE(strstr(r.text, "workload odd") && strstr(r.text, "--depth 0: out of range"));
-	expect_clean();
-	run_free(&r);
-}
-
 TEST_MAIN("bench-uring", T(settings_are_checked_before_anything_runs), T(words_become_an_argv), T(a_report_is_taken_over),
 	  T(a_report_that_is_none_gives_no_figure), T(a_run_has_its_counts_and_its_rate),
-	  T(it_writes_to_the_device_that_the_run_holds), T(what_the_device_lacks_is_skipped),
-	  T(a_setting_that_it_does_not_know_is_named))
+	  T(it_writes_to_the_device_that_the_run_holds), T(what_the_device_lacks_is_skipped))
