@@ -81,6 +81,20 @@ TEST(fio_without_json_is_an_error_that_quotes_it)
 	}
 }
 
+/* fio --client has its jobs, and a sum of them, under another name: no figure may come of a part of that. */
+TEST(a_report_of_fios_client_is_an_error)
+{
+	static const char text[] = "{\"fio version\":\"fio-3.33\",\"global options\":{},\"client_stats\":["
+				   FIO_JOB("a", 0, 100, 0, 0) "," FIO_JOB("All clients", 0, 100, 0, 0) "],\"disk_util\":[]}\n";
+	struct fio_result r = { .ios = 4711 };
+	struct why why = { 0 };
+
+	ASSERT_EQ(fio_parse(text, &r, &why), -EPROTO);
+	ASSERT_EQ(why.code, EXIT_HARNESS);
+	ASSERT_TRUE(strstr(why.text, "fio ran no job") != NULL);
+	ASSERT_EQ(r.ios, 4711);
+}
+
 TEST(fio_log_gives_the_ios_of_a_window)
 {
 	/* 100 ms buckets: 1000 IOPS, then 2000; reads and writes apart */
@@ -149,6 +163,6 @@ TEST(fio_2_is_refused)
 }
 
 TEST_MAIN("test-bench-fio", T(fio_json_behind_rubbish), T(fio_sums_jobs_and_leaves_the_pacer_out),
-	  T(fio_error_of_any_job_is_seen), T(fio_without_json_is_an_error_that_quotes_it),
+	  T(fio_error_of_any_job_is_seen), T(fio_without_json_is_an_error_that_quotes_it), T(a_report_of_fios_client_is_an_error),
 	  T(fio_log_gives_the_ios_of_a_window), T(a_log_whose_clock_was_set_says_so),
 	  T(numbers_that_nothing_can_have_are_no_figures), T(a_second_report_is_an_error), T(fio_2_is_refused))

@@ -52,6 +52,9 @@ TEST(workload_render_owns_where_how_long_and_how_fast)
 	ASSERT_TRUE(strstr(text, "[one]\nflow_id=1\nflow=700\n") && strstr(text, "[two]\nflow_id=2\nflow=30\n"));
 	ASSERT_TRUE(strstr(text, "[" PACER_JOB "]") && strstr(text, "rate_iops=50\n"));
 	ASSERT_TRUE(!strstr(text, "numjobs") && strstr(text, "bs=4k\n"));
+	/* over the whole time, and with a log of buckets, not of each I/O */
+	ASSERT_TRUE(strstr(strstr(text, "[global]\n"), "\ntime_based\n") != NULL);
+	ASSERT_TRUE(strstr(text, "\nlog_avg_msec=100\n") && strstr(text, "\nlog_unix_epoch=1\n"));
 	/* the pacer must not write a log: what applies to all comes after it */
 	ASSERT_TRUE(strstr(text, PACER_JOB) < strstr(text, "write_iops_log=cell"));
 	workload_free(&w);
