@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Job files, sysbench's settings and output, commands; the fixed rate's pace. */
 #include <errno.h>
+#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/child.h"
+#include "bench/file.h"
 #include "bench/stop.h"
 #include "bench/sysbench.h"
 #include "bench/tests/canned.h"
@@ -60,6 +62,28 @@ TEST(workload_render_owns_where_how_long_and_how_fast)
 	workload_free(&w);
 }
 
+/* Does the man page name @key in the part that begins with @begin? Its words may be patterns. */
+static bool man_names(const char *begin, const char *key)
+{
+	_cleanup_free_ char *page = NULL;
+	char *at, *end, *save = NULL;
+
+	if (file_read("bench/iopath-bench.8.in", &page))
+		return false;
+	at = strstr(page, begin);
+	end = at ? strpbrk(at, ".:") : NULL;
+	if (!end)
+		return false;
+	at = end + 1;
+	end = strstr(at, " .\n");
+	if (end)
+		*end = '\0';
+	for (char *w = strtok_r(at, " ,\n", &save); w; w = strtok_r(NULL, " ,\n", &save))
+		if (!fnmatch(w, key, 0))
+			return true;
+	return false;
+}
+
 /* What a user's job file says of where, how long, how fast, which seed and which logs is the harness's to say. */
 TEST(what_the_harness_says_a_job_file_does_not)
 {
@@ -85,6 +109,9 @@ TEST(what_the_harness_says_a_job_file_does_not)
 		if (strstr(text, "4711"))
 			printf("    %s\n", keys[i]);
 		ASSERT_TRUE(!strstr(text, "4711"));
+		if (!man_names("\nDropped:", keys[i]))
+			printf("    not in the man page: %s\n", keys[i]);
+		ASSERT_TRUE(man_names("\nDropped:", keys[i]));
 		ASSERT_TRUE(strstr(text, "bs=4k\n") && strstr(text, "rw=read\n"));
 		/* the same offsets in every cell, so in every arm */
 		ASSERT_TRUE(strstr(text, "\nrandrepeat=1\n") != NULL);
@@ -350,6 +377,25 @@ TEST(workload_that_is_not_one_steady_state_is_refused)
 	}
 }
 
+TEST(what_is_refused_is_in_the_man_page)
+{
+	static const char *const keys[] = { "stonewall", "wait_for_previous", "wait_for", "exec_prerun", "exec_postrun", "startdelay",
+					    "start_delay", "include", "read_iolog", "offset_increment_percent", "size_percent", "idle-prof" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		_cleanup_free_ char *job = NULL;
+		struct workload w = { 0 };
+		struct why why = { 0 };
+
+		ASSERT_TRUE(asprintf(&job, "[a]\nrw=read\n%s=1\n", keys[i]) > 0);
+		ASSERT_EQ(workload_parse("w", WORKLOAD_FIO, job, &w, &why), -EINVAL);
+		ASSERT_TRUE(strstr(why.text, "workload w:3: ") != NULL);
+		if (!man_names("\nRefused, as a cell", keys[i]))
+			printf("    not in the man page: %s\n", keys[i]);
+		ASSERT_TRUE(man_names("\nRefused, as a cell", keys[i]));
+	}
+}
+
 TEST(pace_is_a_sleeping_pacer_times_weights)
 {
 	static const double rates[] = { 35, 100, 5000, 35000, 224123, 900000 };
@@ -375,5 +421,5 @@ TEST_MAIN("test-bench-workload", T(workload_first_line_and_directive),
 	  T(list_shows_each_workload_with_its_purpose),
 	  T(sysbench_of_both_dialects), T(sysbench_that_failed_is_quoted),
 	  T(sysbench_counts_fsyncs_as_events),
-	  T(workload_that_is_not_one_steady_state_is_refused),
+	  T(workload_that_is_not_one_steady_state_is_refused), T(what_is_refused_is_in_the_man_page),
 	  T(pace_is_a_sleeping_pacer_times_weights))
