@@ -70,20 +70,30 @@ __global_fn u64 chain_piece(u64 first, u32 scratch)
 				return 0;
 			d->left -= bytes;
 		}
-		merged_done((u64)bio, scratch);
-		d->merged++;
+		if (d->counting || !cfg.parts)
+			d->merged++;
+		if (!d->counting)
+			merged_done((u64)bio, scratch);
 		bio = BPF_CORE_READ(bio, bi_next);
 	}
 	return (u64)bio;
 }
 
-/* The bios from @first on that have no more than @bytes together. */
-static __always_inline void chain_done(u64 first, u32 scratch, struct done *d, u32 bytes)
+static __always_inline u64 chain_pass(u64 first, u32 scratch, struct done *d, u32 bytes, bool counting)
 {
 	d->left = bytes;
+	d->counting = counting;
 	for (int i = 0; i < MAX_CHAIN / CHAIN_PIECE && first; i++)
 		first = chain_piece(first, scratch);
-	if (first)
+	return first;
+}
+
+/* The bios from @first on that have no more than @bytes together. Each tells how many there are: they are counted before. */
+static __always_inline void chain_done(u64 first, u32 scratch, struct done *d, u32 bytes)
+{
+	if (cfg.parts)
+		chain_pass(first, scratch, d, bytes, true);
+	if (chain_pass(first, scratch, d, bytes, false))
 		lost(LOSS_CHAIN_LONG);
 }
 

@@ -113,5 +113,65 @@ threads_of_the_kernel_are_followed()
 	umount $mnt
 }
 
+# Each commit of the journal asks for a flush before it and is written through: so says its request.
+the_journals_flush_is_told()
+{
+	local commits
+	null t0 memory_backed=1 cache_size=16 && filled $dev || return
+	sync -f $mnt/f
+	trace_opts="--tier full --dev $dev --threshold 1ns"
+	start commit || return
+	# each makes the file longer
+	$tmp/known-count --target $mnt/longer --contiguous --op write --count 7 --fsync-every 1 >/dev/null
+	stop commit
+	umount $mnt
+	commits='.level == "request" and .kind == "write" and (.submitter.comm // .comm | startswith("jbd2/"))'
+	same "commits" "$(jq -s "map(select(.type == \"slow\" and $commits and .fua and .preflush)) | length" $tmp/commit.json)" 7
+	same "what is written without a flush" "$(said commit "$commits and (.fua | not)" '\(.fua) \(.preflush)')" "false false"
+	whole commit
+}
+
+# Two tasks read what is one behind the other; the disk is asked once.
+two_operations_in_one_request()
+{
+	local at first readers=()
+	null t0 hw_queue_depth=1 completion_nsec=5000000000 && echo mq-deadline >/sys/block/$disk/queue/scheduler &&
+		echo 64 >/sys/block/$disk/queue/nr_requests || return
+	trace_opts="--tier full --dev $dev --threshold 1ns"
+	start both || return
+	# one in the device, one that waits for its tag, and the two
+	for at in 9000 7000 5000 5001; do
+		dd if=$dev of=/dev/null bs=4k count=1 skip=$at iflag=direct 2>/dev/null &
+		readers+=($!)
+		sleep 0.3
+	done
+	wait "${readers[@]}"
+	stop both
+	first='.level == "operation" and (.offset == 20480000 or .offset == 20484096)'
+	same "requests" "$(requests both $disk read count)" 3
+	# each has the one bio of its own, in the request of both
+	same "the two" "$(said both "$first" '\(.bytes) \(.requests) \(.bios) \(.tree | map("\(.bytes) \(.sector) \(.merged_bios)") | join(","))')" "4096 1 1 8192 40000 1"
+	same "whose they are" "$(jq -s "map(select(.type == \"slow\" and $first) | .pid) | unique | length" $tmp/both.json)" 2
+	whole both
+}
+
+# A file that is made while its directory is followed, and one beside it.
+files_made_meanwhile_are_of_their_directory()
+{
+	null t0 memory_backed=1 && filled $dev && mkdir $mnt/in $mnt/out || return
+	trace_opts="--tier full --dev $dev --dir $mnt/in --threshold 1ns"
+	start made || return
+	mkdir $mnt/in/deep
+	for d in in in/deep out; do
+		dd if=/dev/zero of=$mnt/$d/new bs=4k count=5 oflag=direct 2>/dev/null
+	done
+	stop made
+	umount $mnt
+	same "their writes" "$(operations made write syscall count)" 10
+	same "their paths" "$(said made '.level == "operation"' '\(.kind) \(.path)')" "write $mnt/in/deep/new;write $mnt/in/new"
+	none_lost made
+}
+
 records="the_scheduler_is_named a_level_on_a_partition a_call_says_how_it_failed raw_writeback_is_told swapped_pages_are_whose
+	the_journals_flush_is_told two_operations_in_one_request files_made_meanwhile_are_of_their_directory
 	threads_of_the_kernel_are_followed"
