@@ -121,7 +121,8 @@ static int find_changes(const struct series_of_time *s, char (*change)[64])
 	if (!v || !at)
 		return -ENOMEM;
 	for (unsigned int i = first; i < s->nr; i++) {
-		if (!isfinite(s->point[i].estimate))
+		/* an INVALID one shows what the machine did, not what the arm costs */
+		if (!isfinite(s->point[i].estimate) || !strcmp(s->point[i].verdict, verdict_name(VERDICT_INVALID)))
 			continue;
 		at[n] = i;
 		v[n++] = s->point[i].estimate;
@@ -213,15 +214,20 @@ static int show_all(struct history *h, const struct history_config *c, struct wh
 
 static int import(struct history *h, const char *path, struct why *why)
 {
+	static const char *const says[] = {
+		[HISTORY_NEW] = "added",
+		[HISTORY_THERE] = "is there already",
+		[HISTORY_NOT_COMPLETE] = "not added, it is not complete: ",
+	};
+	enum history_added added;
 	struct replay r;
-	bool is_new = false;
 	int err = replay_load(path, &r, why);
 
 	if (err)
 		return err;
-	err = history_add(h, &r.report, path, &is_new, why);
+	err = history_add(h, &r.report, path, &added, why);
 	if (!err)
-		printf("%s: %s\n", path, is_new ? "added" : "is there already");
+		printf("%s: %s%s\n", path, says[added], added == HISTORY_NOT_COMPLETE ? r.report.reason : "");
 	replay_free(&r);
 	return err;
 }

@@ -8,25 +8,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracer/base/cleanup.h"
+
 #define APPLICATION_ID 0x696f7068 /* "ioph" */
-#define VERSION 1
 
 struct history {
 	sqlite3 *db;
 	char *path;
 };
 
-static const char schema[] =
-	"BEGIN;"
+/* From each version to the next; an older file takes those that it has not had. */
+static const char *const steps[] = {
 	"CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, seed INTEGER NOT NULL,"
 	" key TEXT NOT NULL, kernel TEXT NOT NULL, smoke INTEGER NOT NULL, verdict TEXT NOT NULL, place TEXT NOT NULL,"
 	" UNIQUE (key, started_ms, seed));"
 	"CREATE TABLE cells (run INTEGER NOT NULL REFERENCES runs, workload TEXT NOT NULL, device TEXT NOT NULL,"
 	" scheduler TEXT NOT NULL, arm TEXT NOT NULL, metric TEXT NOT NULL, estimate REAL, lower REAL, upper REAL,"
 	" rounds INTEGER NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (run, workload, device, scheduler, arm, metric));"
-	"PRAGMA application_id = 1768910952;"
-	"PRAGMA user_version = 1;"
-	"COMMIT;";
+	"PRAGMA application_id = 1768910952;",
+	/* 0: of before, when the part of a run that was stopped was taken for the run */
+	"ALTER TABLE runs ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;",
+};
+#define VERSION ((int)ARRAY_SIZE(steps))
 
 static int fail(const struct history *h, struct why *why)
 {
@@ -49,6 +52,38 @@ static int pragma(struct history *h, const char *text, int64_t *ret, struct why 
 	return err;
 }
 
+static int exec(struct history *h, const char *text, struct why *why)
+{
+	return sqlite3_exec(h->db, text, NULL, NULL, NULL) ? fail(h, why) : 0;
+}
+
+static int end(struct history *h, int err, struct why *why)
+{
+	if (!err)
+		err = exec(h, "COMMIT", why);
+	if (err)
+		sqlite3_exec(h->db, "ROLLBACK", NULL, NULL, NULL);
+	return err;
+}
+
+/* All of it or nothing; another process may have done it meanwhile. */
+static int upgrade(struct history *h, struct why *why)
+{
+	char text[64];
+	int64_t version = VERSION;
+	int err = exec(h, "BEGIN IMMEDIATE", why);
+
+	if (err)
+		return err;
+	err = pragma(h, "PRAGMA user_version", &version, why);
+	for (int64_t i = version; i < VERSION && !err; i++)
+		err = exec(h, steps[i], why);
+	snprintf(text, sizeof(text), "PRAGMA user_version = %d", VERSION);
+	if (!err && version < VERSION)
+		err = exec(h, text, why);
+	return end(h, err, why);
+}
+
 /* New, ours, or somebody's. */
 static int check(struct history *h, struct why *why)
 {
@@ -61,14 +96,14 @@ static int check(struct history *h, struct why *why)
 		err = pragma(h, "SELECT count(*) FROM sqlite_master", &objects, why);
 	if (err)
 		return err;
-	if (!objects && !id)
-		return sqlite3_exec(h->db, schema, NULL, NULL, NULL) ? fail(h, why) : 0;
+	if (!objects && !id && !version)
+		return upgrade(h, why);
 	if (id != APPLICATION_ID)
 		return why_fail(why, EXIT_USAGE, -EPROTO, "%s: not a history of iopath-bench", h->path);
-	if (version != VERSION)
-		return why_fail(why, EXIT_USAGE, -EPROTO, "%s: version %lld; this program knows %d", h->path,
+	if (version < 1 || version > VERSION)
+		return why_fail(why, EXIT_USAGE, -EPROTO, "%s: version %lld; this program knows 1 to %d", h->path,
 				(long long)version, VERSION);
-	return 0;
+	return version < VERSION ? upgrade(h, why) : 0;
 }
 
 int history_open(const char *path, bool create, struct history **ret, struct why *why)
@@ -127,11 +162,42 @@ static void bind_number(sqlite3_stmt *s, int at, double v)
 		sqlite3_bind_null(s, at);
 }
 
+static const char *machine_key(const struct report *r)
+{
+	const char *key = json_string_value(json_object_get(json_object_get(r->header, "fingerprint"), "key"));
+
+	return key ? key : "?";
+}
+
+/* What may be the part of @r that was there when it was stopped. */
+static int drop_part(struct history *h, const struct report *r, struct why *why)
+{
+	static const char *const text[] = {
+		"DELETE FROM cells WHERE run IN (SELECT id FROM runs WHERE started_ms = ? AND seed = ? AND key = ? AND NOT whole)",
+		"DELETE FROM runs WHERE started_ms = ? AND seed = ? AND key = ? AND NOT whole",
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(text) && !err; i++) {
+		sqlite3_stmt *s = NULL;
+
+		if (sqlite3_prepare_v2(h->db, text[i], -1, &s, NULL))
+			return fail(h, why);
+		sqlite3_bind_int64(s, 1, started_ms(r));
+		sqlite3_bind_int64(s, 2, (int64_t)r->seed);
+		bind_text(s, 3, machine_key(r));
+		if (sqlite3_step(s) != SQLITE_DONE)
+			err = fail(h, why);
+		sqlite3_finalize(s);
+	}
+	return err;
+}
+
 static int add_run(struct history *h, const struct report *r, const char *where, bool *ret_new, struct why *why)
 {
-	static const char text[] = "INSERT OR IGNORE INTO runs (started_ms, seed, key, kernel, smoke, verdict, place)"
-				   " VALUES (?, ?, ?, ?, ?, ?, ?)";
-	const char *key = json_string_value(json_object_get(json_object_get(r->header, "fingerprint"), "key"));
+	static const char text[] =
+		"INSERT OR IGNORE INTO runs (started_ms, seed, key, kernel, smoke, verdict, place, whole)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, 1)";
 	sqlite3_stmt *s = NULL;
 	int err = 0;
 
@@ -139,7 +205,7 @@ static int add_run(struct history *h, const struct report *r, const char *where,
 		return fail(h, why);
 	sqlite3_bind_int64(s, 1, started_ms(r));
 	sqlite3_bind_int64(s, 2, (int64_t)r->seed);
-	bind_text(s, 3, key ? key : "?");
+	bind_text(s, 3, machine_key(r));
 	bind_text(s, 4, r->kernel);
 	sqlite3_bind_int(s, 5, r->smoke);
 	bind_text(s, 6, report_verdict_text(r, report_exit(r)));
@@ -206,19 +272,26 @@ static int add_cells(struct history *h, const struct report *r, struct why *why)
 	return err;
 }
 
-int history_add(struct history *h, const struct report *r, const char *where, bool *ret_new, struct why *why)
+int history_add(struct history *h, const struct report *r, const char *where, enum history_added *ret, struct why *why)
 {
+	bool is_new = false;
 	int err;
 
-	if (sqlite3_exec(h->db, "BEGIN IMMEDIATE", NULL, NULL, NULL))
-		return fail(h, why);
-	err = add_run(h, r, where, ret_new, why);
-	if (!err && *ret_new)
-		err = add_cells(h, r, why);
-	if (!err && sqlite3_exec(h->db, "COMMIT", NULL, NULL, NULL))
-		err = fail(h, why);
+	if (!r->complete) {
+		*ret = HISTORY_NOT_COMPLETE;
+		return 0;
+	}
+	err = exec(h, "BEGIN IMMEDIATE", why);
 	if (err)
-		sqlite3_exec(h->db, "ROLLBACK", NULL, NULL, NULL);
+		return err;
+	err = drop_part(h, r, why);
+	if (!err)
+		err = add_run(h, r, where, &is_new, why);
+	if (!err && is_new)
+		err = add_cells(h, r, why);
+	err = end(h, err, why);
+	if (!err)
+		*ret = is_new ? HISTORY_NEW : HISTORY_THERE;
 	return err;
 }
 

@@ -15,13 +15,17 @@
 
 struct history;
 
-/* @create: make it if it is not there. -EPROTO with *why: not a history of ours. */
+/* @create: make it if it is not there. An older one becomes one of this version. -EPROTO with *why: not a history of ours. */
 int history_open(const char *path, bool create, struct history **ret, struct why *why);
 /* Accepts NULL. */
 void history_close(struct history *h);
 
-/* *ret_new is false when it is there already. @where: the directory, for people. */
-int history_add(struct history *h, const struct report *r, const char *where, bool *ret_new, struct why *why);
+/*
+ * Of runs that came to their end, whatever the verdict: one that was stopped
+ * may be resumed, and enters when it is whole. @where: the directory, for people.
+ */
+enum history_added { HISTORY_NEW, HISTORY_THERE, HISTORY_NOT_COMPLETE };
+int history_add(struct history *h, const struct report *r, const char *where, enum history_added *ret, struct why *why);
 
 /* NULL: any. */
 struct history_filter {

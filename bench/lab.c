@@ -238,10 +238,17 @@ static int bring_back(const char *dir, const char *out, struct why *why)
 	return err ? why_fail(why, EXIT_HARNESS, err, "cannot write to %s: %s", out, strerror(-err)) : 0;
 }
 
+/* Which results enter is the history's to say; there are none when nothing could be run. */
 static int add_history(const struct run_config *c, const char *out)
 {
-	pid_t pid = fork();
+	_cleanup_free_ char *file = NULL;
+	pid_t pid;
 
+	if (asprintf(&file, "%s/results.jsonl", out) < 0)
+		return -ENOMEM;
+	if (!c->history || access(file, F_OK))
+		return 0;
+	pid = fork();
 	if (!pid) {
 		execl("/proc/self/exe", "iopath-bench", "history", "--db", c->history, "--import", out, (char *)NULL);
 		_exit(127);
@@ -299,7 +306,7 @@ int lab_run(const struct run_config *c, struct why *why)
 	if (bring_back(dir, out, why))
 		return EXIT_HARNESS;
 	fprintf(stderr, "iopath-bench: results in %s\n", out);
-	if (c->history && code <= EXIT_INCONCLUSIVE && add_history(c, out))
+	if (add_history(c, out))
 		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "cannot add %s to %s", out, c->history);
 	return code == 124 || code > 128 ? EXIT_HARNESS : code;
 }

@@ -210,11 +210,11 @@ static int final_code(const struct run *r, int err, const struct why *why)
 static int keep_history(const struct run *r, struct why *why)
 {
 	struct history *h = NULL;
-	bool is_new;
+	enum history_added added;
 	int err = history_open(r->c->history, true, &h, why);
 
 	if (!err)
-		err = history_add(h, &r->report, r->in.out, &is_new, why);
+		err = history_add(h, &r->report, r->in.out, &added, why);
 	history_close(h);
 	return err;
 }

@@ -2,6 +2,7 @@
 /* What is kept over time, and what counts as a change. */
 #include <errno.h>
 #include <math.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,16 +96,16 @@ static bool add_run(struct history *h, unsigned int seed, double loss_pct)
 {
 	struct canned c = canned_default();
 	struct why why = { 0 };
-	bool is_new = false;
+	enum history_added added = HISTORY_NOT_COMPLETE;
 	struct replay r;
 
 	c.seed = seed;
 	c.loss_pct[2] = loss_pct;
 	ASSERT_EQ(canned_write(&c, file), 0);
 	ASSERT_EQ(replay_load(file, &r, &why), 0);
-	ASSERT_EQ(history_add(h, &r.report, "here", &is_new, &why), 0);
+	ASSERT_EQ(history_add(h, &r.report, "here", &added, &why), 0);
 	replay_free(&r);
-	return is_new;
+	return added == HISTORY_NEW;
 }
 
 struct seen {
@@ -163,6 +164,47 @@ TEST(a_file_that_is_no_history_is_refused)
 	unlink(db);
 }
 
+/* By SQL of its own, not by ours. */
+static void sql(const char *text)
+{
+	sqlite3 *raw = NULL;
+
+	ASSERT_EQ(sqlite3_open(db, &raw), SQLITE_OK);
+	ASSERT_EQ(sqlite3_exec(raw, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(raw);
+}
+
+TEST(a_file_of_another_version_is_refused_and_stays_as_it_is)
+{
+	static const int versions[] = { 0, 99 };
+	struct history *h = NULL;
+	struct why why;
+
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		_cleanup_free_ char *before = NULL, *after = NULL;
+		char text[64], command[256];
+		struct child_end ended = { .status = -1 };
+		char *argv[] = { "sh", "-c", command, NULL };
+
+		ASSERT_EQ(history_open(db, true, &h, &why), 0);
+		ASSERT_TRUE(add_run(h, 1, 10));
+		history_close(h);
+		snprintf(text, sizeof(text), "PRAGMA user_version = %d", versions[i]);
+		sql(text);
+		snprintf(command, sizeof(command), "sha256sum <%s; ls %s*", db, db);
+		ASSERT_EQ(child_run(argv, 10 * NS_PER_S, &before, &ended), 0);
+		why = (struct why){ 0 };
+		ASSERT_EQ(history_open(db, true, &h, &why), -EPROTO);
+		ASSERT_EQ(why.code, EXIT_USAGE);
+		snprintf(text, sizeof(text), ": version %d; this program knows 1 to ", versions[i]);
+		ASSERT_TRUE(!strncmp(why.text, db, strlen(db)) && strstr(why.text, text) && !strchr(why.text, '\n'));
+		ASSERT_EQ(child_run(argv, 10 * NS_PER_S, &after, &ended), 0);
+		ASSERT_STR(after, before);
+		unlink(db);
+	}
+}
+
 static int note(const struct history_point *p, void *arg)
 {
 	FILE *f = arg;
@@ -186,15 +228,15 @@ static char *all_points(struct history *h)
 
 static void add_text(struct history *h, const char *text)
 {
+	enum history_added added = HISTORY_NOT_COMPLETE;
 	struct why why = { 0 };
-	bool is_new = false;
 	struct replay r;
 
 	ASSERT_EQ(file_replace(file, text), 0);
 	ASSERT_EQ(replay_load(file, &r, &why), 0);
 	ASSERT_STR(why.text, "");
-	ASSERT_EQ(history_add(h, &r.report, "here", &is_new, &why), 0);
-	ASSERT_TRUE(is_new);
+	ASSERT_EQ(history_add(h, &r.report, "here", &added, &why), 0);
+	ASSERT_EQ(added, HISTORY_NEW);
 	replay_free(&r);
 }
 
@@ -224,6 +266,40 @@ TEST(what_differs_is_kept_apart_and_what_is_old_is_taken)
 	add_text(h, both);
 	points = all_points(h);
 	ASSERT_STR(points, "0123 loop +10\nfeed loop +20\nfeed loop +20\nfeed loop (2) +20\n");
+	history_close(h);
+	unlink(db);
+}
+
+/* What version 1 of the file had of a run that was stopped, and of one that was not; it could not tell them apart. */
+static const char version_1[] =
+	"CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, seed INTEGER NOT NULL, key TEXT NOT NULL,"
+	" kernel TEXT NOT NULL, smoke INTEGER NOT NULL, verdict TEXT NOT NULL, place TEXT NOT NULL, UNIQUE (key, started_ms, seed));"
+	"CREATE TABLE cells (run INTEGER NOT NULL REFERENCES runs, workload TEXT NOT NULL, device TEXT NOT NULL, scheduler TEXT NOT NULL,"
+	" arm TEXT NOT NULL, metric TEXT NOT NULL, estimate REAL, lower REAL, upper REAL, rounds INTEGER NOT NULL, verdict TEXT NOT NULL,"
+	" PRIMARY KEY (run, workload, device, scheduler, arm, metric));"
+	"INSERT INTO runs VALUES (1, 1000, 1, '0123456789abcdef', '6.12.9', 1, 'INCONCLUSIVE', 'old'),"
+	" (2, 1000, 2, '0123456789abcdef', '6.12.9', 1, 'PASS', 'old');"
+	"INSERT INTO cells VALUES (1, 'randread-4k-qd1', 'loop', 'none', 'full', 'throughput_loss_pct', 77, 0, 99, 1, 'INCONCLUSIVE'),"
+	" (2, 'randread-4k-qd1', 'loop', 'none', 'full', 'throughput_loss_pct', 3, 2, 4, 8, 'PASS');"
+	"PRAGMA application_id = 1768910952; PRAGMA user_version = 1;";
+
+TEST(a_file_of_version_1_goes_on_and_a_whole_run_takes_the_place_of_its_part)
+{
+	_cleanup_free_ char *before = NULL, *after = NULL;
+	struct history *h = NULL;
+	struct why why = { 0 };
+
+	setup();
+	sql(version_1);
+	ASSERT_EQ(history_open(db, false, &h, &why), 0);
+	before = all_points(h);
+	ASSERT_STR(before, "0123 loop +77\n0123 loop +3\n");
+	ASSERT_TRUE(add_run(h, 1, 10));
+	ASSERT_TRUE(!add_run(h, 1, 10));
+	history_close(h);
+	ASSERT_EQ(history_open(db, false, &h, &why), 0);
+	after = all_points(h);
+	ASSERT_STR(after, "0123 loop +3\n0123 loop +10\n");
 	history_close(h);
 	unlink(db);
 }
@@ -272,6 +348,24 @@ TEST(a_change_is_marked_where_it_began)
 	unlink(db);
 }
 
+/* One that the machine spoilt is shown; a change is not made of it. */
+TEST(invalid_points_are_shown_and_make_no_change)
+{
+	_cleanup_free_ char *out = NULL;
+	struct history *h = NULL;
+	struct why why = { 0 };
+
+	setup();
+	ASSERT_EQ(history_open(db, true, &h, &why), 0);
+	for (unsigned int i = 0; i < 20; i++)
+		add_run(h, 100 + i, i < 10 ? 3 : 8);
+	history_close(h);
+	sql("UPDATE cells SET verdict = 'INVALID' WHERE estimate > 5");
+	ASSERT_EQ(run("--smoke --arm full", &out), 0);
+	ASSERT_TRUE(out && strstr(out, "+8.") && strstr(out, "INVALID") && !strstr(out, "changed"));
+	unlink(db);
+}
+
 /* Bounds from lo to hi, the estimate between them, nought on the left. */
 static void check_plot(const char *line)
 {
@@ -311,8 +405,36 @@ TEST(old_files_are_taken_in_and_drawn)
 	unlink(db);
 }
 
+/* The same file while its run is stopped, and when it has come to its end. */
+TEST(a_part_of_a_run_is_not_taken_for_it)
+{
+	_cleanup_free_ char *said = NULL, *none = NULL, *added = NULL, *out = NULL, *whole = NULL, *part = NULL;
+	struct canned c = canned_default();
+	char words[128];
+
+	setup();
+	c.loss_pct[2] = 10;
+	whole = canned_text(&c);
+	part = canned_edit(whole, "{\"type\":\"summary\",\"complete\":true,\"verdict\":\"PASS\",\"exit_code\":0,\"reason\":null}",
+			   "{\"type\":\"stopped\",\"complete\":false,\"verdict\":\"INCONCLUSIVE\",\"exit_code\":3,\"reason\":\"stopped by Interrupt\"}");
+	ASSERT_EQ(file_replace(file, part), 0);
+	snprintf(words, sizeof(words), "--import %s", file);
+	ASSERT_EQ(run(words, &said), 0);
+	ASSERT_TRUE(said && strstr(said, "results.jsonl: not added, it is not complete: stopped by Interrupt\n"));
+	ASSERT_EQ(run("--smoke", &none), 0);
+	ASSERT_TRUE(none && strstr(none, "nothing in it"));
+	ASSERT_EQ(file_replace(file, whole), 0);
+	ASSERT_EQ(run(words, &added), 0);
+	ASSERT_TRUE(added && strstr(added, "results.jsonl: added"));
+	ASSERT_EQ(run("--smoke --arm full", &out), 0);
+	ASSERT_TRUE(out && strstr(out, "randread-4k-qd1 on loop") != NULL);
+	unlink(db);
+}
+
 TEST_MAIN("test-bench-history", T(a_step_is_found_where_it_is), T(noise_and_spikes_are_no_change),
 	  T(few_points_and_constant_ones_have_no_change), T(runs_are_kept_once_and_read_back),
 	  T(what_differs_is_kept_apart_and_what_is_old_is_taken),
-	  T(a_file_that_is_no_history_is_refused), T(a_change_is_marked_where_it_began),
+	  T(a_file_that_is_no_history_is_refused), T(a_file_of_another_version_is_refused_and_stays_as_it_is),
+	  T(a_file_of_version_1_goes_on_and_a_whole_run_takes_the_place_of_its_part),
+	  T(invalid_points_are_shown_and_make_no_change), T(a_part_of_a_run_is_not_taken_for_it), T(a_change_is_marked_where_it_began),
 	  T(old_files_are_taken_in_and_drawn))

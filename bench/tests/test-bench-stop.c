@@ -276,6 +276,51 @@ TEST(a_workload_that_does_not_run_is_invalid_and_the_others_go_on)
 	run_free(&again);
 }
 
+static char *history(const char *words)
+{
+	const char *command = fmt("%s/iopath-bench history --db %s/history.db %s", build_dir, base, words);
+	char *argv[] = { "sh", "-c", (char *)command, NULL }, *out = NULL;
+	struct child_end end = { .status = -1 };
+
+	ASSERT_EQ(child_run(argv, 30 * NS_PER_S, &out, &end), 0);
+	ASSERT_EQ(end.status, 0);
+	return out;
+}
+
+TEST(a_run_enters_the_history_when_it_is_complete_and_not_before)
+{
+	_cleanup_free_ char *none = NULL, *one = NULL, *there = NULL;
+	struct bench_run r, again;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	unlink(fmt("%s/out/results.jsonl", base));
+	r = run_new("--arms off,off2 --quick --time-limit 60s --rounds 4:4 --window 200ms --workload randread-4k-qd1");
+	run_fake(&r);
+	add_words(&r, fmt("--history %s/history.db", base));
+	run_start(&r);
+	ASSERT_TRUE(wait_for(&r, three_cells));
+	signal_run(&r, SIGINT);
+	run_end(&r);
+	ASSERT_EQ(r.status, EXIT_INCONCLUSIVE);
+	check_files("stopped");
+	ASSERT_TRUE(r.text && !strstr(r.text, "history.db"));
+	none = history("--smoke");
+	ASSERT_TRUE(none && strstr(none, "nothing in it") != NULL);
+	again = resume();
+	run_end(&again);
+	if (again.status != EXIT_INCONCLUSIVE && again.status != EXIT_ENVIRONMENT)
+		show(&again);
+	check_files("summary");
+	one = history("--smoke --arm off2");
+	ASSERT_TRUE(one && strstr(one, "randread-4k-qd1 on loop, scheduler none, arm off2") != NULL);
+	there = history(fmt("--import %s/out", base));
+	ASSERT_TRUE(there && strstr(there, "is there already") != NULL);
+	expect_clean();
+	run_free(&r);
+	run_free(&again);
+}
+
 TEST(what_cannot_be_resumed_is_named)
 {
 	static const struct {
@@ -334,5 +379,6 @@ TEST_MAIN("test-bench-stop", T(ctrl_c_and_sigterm_in_every_phase_leave_nothing),
 	  T(the_next_run_cleans_up_after_kill_9),
 	  T(a_run_that_was_killed_is_resumed_and_loses_only_its_running_cell),
 	  T(a_workload_that_does_not_run_is_invalid_and_the_others_go_on),
+	  T(a_run_enters_the_history_when_it_is_complete_and_not_before),
 	  T(what_cannot_be_resumed_is_named),
 	  T(a_full_result_disk_is_named_and_nothing_is_left))
