@@ -60,6 +60,15 @@ $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
+# Written only when the revision is another one, so that nothing is linked again in between.
+$(O)/revision.h: FORCE
+	@mkdir -p $(@D)
+	@revision=$$(tracer/base/revision); line="#define IOPATH_REVISION \"$${revision:+ ($$revision)}\""; \
+	[ "$$line" = "$$(cat $@ 2>/dev/null)" ] || { echo "$$line" >$@.$$$$ && mv $@.$$$$ $@; }
+$(O)/tracer/main.o $(O)/bench/main.o: $(O)/revision.h
+.PHONY: FORCE
+FORCE:
+
 # $(call program,NAME,SOURCES,LIBS): link build/NAME
 define program
 $(O)/$(1): $(call OBJ,$(2))
@@ -140,5 +149,5 @@ help:
 	@echo '  make check-headers every header compiles alone'
 	@echo '  make clean'
 	@echo 'Variables'
-	@echo '  O=build V=1 CC=gcc|clang CFLAGS= SANITIZE=address,undefined DESTDIR= PREFIX=/usr/local'
+	@echo '  O=build V=1 CC=gcc|clang CFLAGS= SANITIZE=address,undefined DESTDIR= PREFIX=/usr/local IOPATH_REVISION='
 	@$(foreach h,$(HELP_VARIABLES),echo '  $(subst _, ,$(h))';)

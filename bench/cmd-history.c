@@ -48,8 +48,11 @@ static const struct opt_table history_table = {
 struct point {
 	int64_t started_ms;
 	double estimate, lower, upper;
-	char verdict[16], kernel[64], where[128];
+	char verdict[16], kernel[64], revision[48], where[128];
 };
+
+#define CHANGE_TEXT_MAX 192
+
 
 struct series_of_time {
 	char key[64], workload[64], device[64], scheduler[32], arm[64], metric[32];
@@ -109,8 +112,28 @@ static double mean_between(const struct series_of_time *s, const unsigned int *a
 	return sum / (to - from);
 }
 
+/* ", 2e9ee45..73fbbeb": what `git log` takes for the changes behind @before up to @since. */
+static void print_range(const struct point *before, const struct point *since, FILE *f)
+{
+	if (before->revision[0] && since->revision[0] && strcmp(before->revision, since->revision))
+		fprintf(f, ", %s..%s", before->revision, since->revision);
+}
+
+static void print_change(const struct series_of_time *s, const unsigned int *at, unsigned int from,
+			 unsigned int change, unsigned int to, char (*buf)[CHANGE_TEXT_MAX])
+{
+	FILE *f = fmemopen(buf, sizeof(*buf), "w");
+
+	if (!f)
+		return;
+	fprintf(f, "  <- changed: %+.1f before, %+.1f since", mean_between(s, at, from, change),
+		mean_between(s, at, change, to));
+	print_range(&s->point[at[change - 1]], &s->point[at[change]], f);
+	fclose(f);
+}
+
 /* Into @change[i]: the text of a change that begins at point i, or "". */
-static int find_changes(const struct series_of_time *s, char (*change)[64])
+static int find_changes(const struct series_of_time *s, char (*change)[CHANGE_TEXT_MAX])
 {
 	unsigned int first = s->nr > CHANGE_MAX_POINTS ? s->nr - CHANGE_MAX_POINTS : 0, n = 0;
 	_cleanup_free_ double *v = calloc(s->nr, sizeof(*v));
@@ -129,15 +152,13 @@ static int find_changes(const struct series_of_time *s, char (*change)[64])
 	}
 	nr = change_points(v, n, ARRAY_SIZE(found), found);
 	for (int i = 0; i < nr; i++)
-		snprintf(change[at[found[i]]], sizeof(change[0]), "  <- changed: %+.1f before, %+.1f since",
-			 mean_between(s, at, i ? found[i - 1] : 0, found[i]),
-			 mean_between(s, at, found[i], i + 1 < nr ? found[i + 1] : n));
+		print_change(s, at, i ? found[i - 1] : 0, found[i], i + 1 < nr ? found[i + 1] : n, &change[at[found[i]]]);
 	return nr < 0 ? nr : 0;
 }
 
 static int show(struct series_of_time *s)
 {
-	_cleanup_free_ char (*change)[64] = calloc(s->nr ? s->nr : 1, sizeof(*change));
+	_cleanup_free_ char (*change)[CHANGE_TEXT_MAX] = calloc(s->nr ? s->nr : 1, sizeof(*change));
 	double lo, hi;
 	int err;
 
@@ -162,7 +183,8 @@ static int show(struct series_of_time *s)
 		plot(p, lo, hi, bar);
 		if (isfinite(p->estimate))
 			snprintf(value, sizeof(value), "%+.1f", p->estimate);
-		printf("%s %7s %s %-12s %s%s\n", stamp, value, bar, p->verdict, p->where, change[i]);
+		printf("%s %7s %s %-12s %-13s %s%s\n", stamp, value, bar, p->verdict, p->revision[0] ? p->revision : "-", p->where,
+		       change[i]);
 	}
 	s->nr = 0;
 	return 0;
@@ -191,6 +213,7 @@ static int collect(const struct history_point *p, void *arg)
 				  .upper = p->upper };
 	snprintf(bigger->verdict, sizeof(bigger->verdict), "%s", p->verdict);
 	snprintf(bigger->kernel, sizeof(bigger->kernel), "%s", p->kernel);
+	snprintf(bigger->revision, sizeof(bigger->revision), "%s", p->revision ? p->revision : "");
 	snprintf(bigger->where, sizeof(bigger->where), "%s", p->where);
 	return 0;
 }

@@ -28,6 +28,7 @@ static const char *const steps[] = {
 	"PRAGMA application_id = 1768910952;",
 	/* 0: of before, when the part of a run that was stopped was taken for the run */
 	"ALTER TABLE runs ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;",
+	"ALTER TABLE runs ADD COLUMN revision TEXT;",
 };
 #define VERSION ((int)ARRAY_SIZE(steps))
 
@@ -169,6 +170,18 @@ static const char *machine_key(const struct report *r)
 	return key ? key : "?";
 }
 
+/* "2e9ee45" of "iopath 0.1.0 (2e9ee45)", else "0.1.0"; NULL when the tracer did not say. */
+static void bind_revision(sqlite3_stmt *s, int at, const struct report *r)
+{
+	const char *text = json_string_value(json_object_get(json_object_get(r->header, "fingerprint"), "iopath"));
+	const char *from = text ? strchr(text, '(') : NULL;
+
+	if (text && !from)
+		from = strchr(text, ' ');
+	if (from)
+		sqlite3_bind_text(s, at, from + 1, (int)strcspn(from + 1, ")"), SQLITE_TRANSIENT);
+}
+
 /* What may be the part of @r that was there when it was stopped. */
 static int drop_part(struct history *h, const struct report *r, struct why *why)
 {
@@ -196,8 +209,8 @@ static int drop_part(struct history *h, const struct report *r, struct why *why)
 static int add_run(struct history *h, const struct report *r, const char *where, bool *ret_new, struct why *why)
 {
 	static const char text[] =
-		"INSERT OR IGNORE INTO runs (started_ms, seed, key, kernel, smoke, verdict, place, whole)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, 1)";
+		"INSERT OR IGNORE INTO runs (started_ms, seed, key, kernel, smoke, verdict, place, revision, whole)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)";
 	sqlite3_stmt *s = NULL;
 	int err = 0;
 
@@ -210,6 +223,7 @@ static int add_run(struct history *h, const struct report *r, const char *where,
 	sqlite3_bind_int(s, 5, r->smoke);
 	bind_text(s, 6, report_verdict_text(r, report_exit(r)));
 	bind_text(s, 7, where);
+	bind_revision(s, 8, r);
 	if (sqlite3_step(s) != SQLITE_DONE)
 		err = fail(h, why);
 	*ret_new = !err && sqlite3_changes(h->db) > 0;
@@ -326,6 +340,7 @@ static struct history_point point_of(sqlite3_stmt *s)
 		.upper = column_number(s, 11),
 		.rounds = (unsigned int)sqlite3_column_int(s, 12),
 		.verdict = column_text(s, 13),
+		.revision = (const char *)sqlite3_column_text(s, 14),
 	};
 }
 
@@ -333,7 +348,7 @@ int history_each(struct history *h, const struct history_filter *f, history_fn *
 {
 	static const char text[] =
 		"SELECT started_ms, kernel, place, key, workload, device, scheduler, arm, metric, estimate, lower,"
-		" upper, rounds, cells.verdict FROM runs JOIN cells ON runs.id = cells.run"
+		" upper, rounds, cells.verdict, revision FROM runs JOIN cells ON runs.id = cells.run"
 		" WHERE (?1 IS NULL OR workload = ?1) AND (?2 IS NULL OR scheduler = ?2) AND (?3 IS NULL OR arm = ?3)"
 		" AND (?4 IS NULL OR metric = ?4) AND (?5 IS NULL OR device = ?5) AND (?6 OR NOT smoke)"
 		" ORDER BY key, workload, device, scheduler, arm, metric, started_ms, runs.id";

@@ -36,6 +36,7 @@ struct history_filter {
 struct history_point {
 	int64_t started_ms;
 	const char *kernel, *where, *verdict;
+	const char *revision;	/* of the tracer, or its version alone; NULL: not known */
 	const char *key, *workload, *device, *scheduler, *arm, *metric;
 	double estimate, lower, upper;	/* NAN where there is none */
 	unsigned int rounds;

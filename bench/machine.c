@@ -99,6 +99,8 @@ json_t *machine_fingerprint(const struct load_versions *v)
 		json_object_set_new(o, "sysbench", json_string(v->sysbench));
 	if (v->uring[0])
 		json_object_set_new(o, "uring", json_string(v->uring));
+	/* what is under test makes no other machine: not in the key */
+	json_object_set_new(o, "iopath", v->iopath[0] ? json_string(v->iopath) : json_null());
 	set_key(o);
 	return o;
 }

@@ -10,9 +10,9 @@
 
 #include "bench/device.h"
 
-/* Of the programs that make the load; "" where one is not used. */
+/* Of the programs that make the load, and of the tracer; "" where one is not used or does not say. */
 struct load_versions {
-	char fio[64], sysbench[64], uring[64];
+	char fio[64], sysbench[64], uring[64], iopath[128];
 };
 
 /* Field "key" is a hash of what must be equal for a comparison. */

@@ -4,6 +4,7 @@
 
 #include "bench/cmd.h"
 #include "bench/why.h"
+#include "revision.h"
 #include "tracer/base/cleanup.h"
 
 static const struct cmd *const cmds[] = { &cmd_run, &cmd_report, &cmd_compare, &cmd_merge, &cmd_history, &cmd_list, &cmd_preflight };
@@ -41,7 +42,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (!strcmp(argv[1], "--version")) {
-		puts("iopath-bench " IOPATH_VERSION);
+		puts("iopath-bench " IOPATH_VERSION IOPATH_REVISION);
 		return 0;
 	}
 	if (!strcmp(argv[1], "--mdoc")) {

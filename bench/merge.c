@@ -23,8 +23,19 @@ static const char *fingerprint(const struct past *p, const char *key)
 	return s ? s : "?";
 }
 
+/* A part of before the header had it may be of any. */
+static bool same_tracer(const struct past *a, const struct past *b)
+{
+	const char *x = fingerprint(a, "iopath"), *y = fingerprint(b, "iopath");
+
+	return !strcmp(x, y) || !strcmp(x, "?") || !strcmp(y, "?");
+}
+
 static int check_alike(const struct past *a, const struct past *b, struct why *why)
 {
+	if (!same_tracer(a, b))
+		return why_fail(why, EXIT_USAGE, -EINVAL, "%s:1: another tracer than %s: %.60s, there %.60s", b->path, a->path,
+				fingerprint(b, "iopath"), fingerprint(a, "iopath"));
 	for (size_t i = 0; i < ARRAY_SIZE(alike); i++)
 		if (!json_equal(json_object_get(a->header, alike[i]), json_object_get(b->header, alike[i])))
 			return why_fail(why, EXIT_USAGE, -EINVAL, "%s:1: \"%s\" is not that of %s", b->path, alike[i], a->path);

@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "hook.h"
+#include "revision.h"
 #include "tracer/base/cleanup.h"
 #include "view-anomaly.h"
 
@@ -83,7 +84,7 @@ int main(int argc, char **argv)
 		return EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--version")) {
-		printf("iopath %s\n", IOPATH_VERSION);
+		puts("iopath " IOPATH_VERSION IOPATH_REVISION);
 		return EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--mdoc")) {

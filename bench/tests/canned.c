@@ -32,9 +32,10 @@ static void put_header(const struct canned *c, FILE *f)
 {
 	fprintf(f,
 		"{\"type\":\"header\",\"schema\":\"iopath.bench/1\",\"fingerprint\":{\"kernel\":\"%s\",\"arch\":\"x86_64\","
-		"\"cpu_model\":\"A <CPU> & \\\"more\\\"\",\"nr_cpus\":%u,\"memory_bytes\":1024,\"fio\":\"fio-3.33\",\"key\":\"%s\"},"
+		"\"cpu_model\":\"A <CPU> & \\\"more\\\"\",\"nr_cpus\":%u,\"memory_bytes\":1024,\"fio\":\"fio-3.33\",\"key\":\"%s\"%s%s%s},"
 		"\"seed\":%u,\"argv\":[\"run\",\"--quick\"],\"smoke\":%s,\"budget\":%g,\"rounds\":[%u,%u],\"arms\":[",
-		c->kernel, c->cpus ? c->cpus : 2, c->key, c->seed, c->smoke ? "true" : "false", c->budget, c->max_rounds < 8 ? 1 : 8,
+		c->kernel, c->cpus ? c->cpus : 2, c->key, c->tracer ? ",\"iopath\":\"" : "", c->tracer ? c->tracer : "",
+		c->tracer ? "\"" : "", c->seed, c->smoke ? "true" : "false", c->budget, c->max_rounds < 8 ? 1 : 8,
 		c->max_rounds);
 	for (unsigned int a = 0; a < c->nr_arms; a++)
 		fprintf(f, "%s\"%s\"", a ? "," : "", c->arm[a]);

@@ -92,6 +92,8 @@ TEST(few_points_and_constant_ones_have_no_change)
 
 /* ---- the file ---- */
 
+static const char *tracer;
+
 static bool add_run(struct history *h, unsigned int seed, double loss_pct)
 {
 	struct canned c = canned_default();
@@ -100,6 +102,7 @@ static bool add_run(struct history *h, unsigned int seed, double loss_pct)
 	struct replay r;
 
 	c.seed = seed;
+	c.tracer = tracer;
 	c.loss_pct[2] = loss_pct;
 	ASSERT_EQ(canned_write(&c, file), 0);
 	ASSERT_EQ(replay_load(file, &r, &why), 0);
@@ -348,6 +351,41 @@ TEST(a_change_is_marked_where_it_began)
 	unlink(db);
 }
 
+static int count(const char *text, const char *word)
+{
+	int n = 0;
+
+	for (const char *p = text; p && (p = strstr(p, word)); p++)
+		n++;
+	return n;
+}
+
+/* What git takes for it stands at the change; what is not known of an older run is not made up. */
+TEST(a_change_tells_the_revisions_before_and_since)
+{
+	_cleanup_free_ char *out = NULL;
+	struct history *h = NULL;
+	struct why why = { 0 };
+
+	setup();
+	sql(version_1);
+	ASSERT_EQ(history_open(db, true, &h, &why), 0);
+	for (unsigned int i = 0; i < 20; i++) {
+		tracer = i < 10 ? "iopath 0.1.0 (2e9ee45)" : i < 19 ? "iopath 0.1.0 (73fbbeb-dirty)" : "iopath 0.2.0";
+		add_run(h, 100 + i, i < 10 ? 3 : 8);
+	}
+	tracer = NULL;
+	history_close(h);
+	sql("UPDATE runs SET key = 'feedfeedfeedfeed' WHERE place = 'old'");
+	ASSERT_EQ(run("--smoke --arm full", &out), 0);
+	ASSERT_TRUE(out && strstr(out, " since, 2e9ee45..73fbbeb-dirty\n") != NULL);
+	ASSERT_EQ(count(out, " 2e9ee45 "), 10);
+	ASSERT_EQ(count(out, " 73fbbeb-dirty "), 9);
+	ASSERT_EQ(count(out, " 0.2.0 "), 1);
+	ASSERT_TRUE(out && strstr(out, " -             old\n") != NULL);
+	unlink(db);
+}
+
 /* One that the machine spoilt is shown; a change is not made of it. */
 TEST(invalid_points_are_shown_and_make_no_change)
 {
@@ -436,5 +474,5 @@ TEST_MAIN("test-bench-history", T(a_step_is_found_where_it_is), T(noise_and_spik
 	  T(what_differs_is_kept_apart_and_what_is_old_is_taken),
 	  T(a_file_that_is_no_history_is_refused), T(a_file_of_another_version_is_refused_and_stays_as_it_is),
 	  T(a_file_of_version_1_goes_on_and_a_whole_run_takes_the_place_of_its_part),
-	  T(invalid_points_are_shown_and_make_no_change), T(a_part_of_a_run_is_not_taken_for_it), T(a_change_is_marked_where_it_began),
+	  T(a_change_tells_the_revisions_before_and_since), T(invalid_points_are_shown_and_make_no_change), T(a_part_of_a_run_is_not_taken_for_it), T(a_change_is_marked_where_it_began),
 	  T(old_files_are_taken_in_and_drawn))

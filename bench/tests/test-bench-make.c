@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What `make bench` starts, and which exit codes it takes for a run that came to its end. */
+/* What `make bench` starts, what the programs are told of their revision, and which exit codes it takes for a run that came to its end. */
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -72,5 +72,65 @@ TEST(a_run_that_gates_hands_its_exit_code_on)
 		ASSERT_EQ(exit_code("", all[i], "{\"complete\": true}"), all[i]);
 }
 
+static char *in_tree(const char *command)
+{
+	char *text = NULL;
+
+	ASSERT_EQ(system(fmt("cd %s/tree && %s >../said", base, command)), 0);
+	ASSERT_EQ(file_read(fmt("%s/said", base), &text), 0);
+	return text;
+}
+
+TEST(a_revision_is_that_of_the_tree_itself)
+{
+	_cleanup_free_ char *head = NULL, *clean = NULL, *page = NULL, *dirty = NULL, *inside = NULL, *told = NULL;
+
+	setup();
+	if (system("git --version >/dev/null 2>&1"))
+		TEST_SKIP("no git");
+	ASSERT_EQ(system(fmt("mkdir -p %s/tree/tracer/base %s/tree/results && cp tracer/base/revision %s/tree/tracer/base", base, base, base)), 0);
+	head = in_tree("printf build >.gitignore && touch results/page.md a.c && git init -q && git add -A && "
+		       "git -c user.name=t -c user.email=t@t commit -qm t && git describe --always");
+	clean = in_tree("tracer/base/revision");
+	ASSERT_STR(clean, head);
+	page = in_tree("echo made >results/page.md && tracer/base/revision");
+	ASSERT_STR(page, head);
+	dirty = in_tree("echo changed >a.c && tracer/base/revision");
+	ASSERT_STR(dirty, fmt("%.*s-dirty\n", (int)strcspn(head, "\n"), head));
+	/* as bench-compare has it: unpacked in another's repository, or told */
+	inside = in_tree("mkdir -p build/sub && git archive HEAD | tar -xC build/sub && build/sub/tracer/base/revision");
+	ASSERT_STR(inside, "");
+	told = in_tree("IOPATH_REVISION=feedbee build/sub/tracer/base/revision");
+	ASSERT_STR(told, "feedbee\n");
+}
+
+/* The header of it, by the tree's own Makefile. */
+static char *revision_header(const char *revision)
+{
+	char *text = NULL;
+
+	ASSERT_EQ(system(fmt("MAKEFLAGS= MAKELEVEL= IOPATH_REVISION=%s make -s O=%s/o %s/o/revision.h", revision, base, base)), 0);
+	ASSERT_EQ(file_read(fmt("%s/o/revision.h", base), &text), 0);
+	return text;
+}
+
+TEST(programs_are_made_again_for_another_revision_alone)
+{
+	_cleanup_free_ char *one = NULL, *same = NULL, *other = NULL;
+	struct stat before, after;
+
+	setup();
+	one = revision_header("2e9ee45");
+	ASSERT_STR(one, "#define IOPATH_REVISION \" (2e9ee45)\"\n");
+	ASSERT_EQ(stat(fmt("%s/o/revision.h", base), &before), 0);
+	same = revision_header("2e9ee45");
+	ASSERT_EQ(stat(fmt("%s/o/revision.h", base), &after), 0);
+	ASSERT_TRUE(before.st_ino == after.st_ino && before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
+		    before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
+	other = revision_header("73fbbeb-dirty");
+	ASSERT_STR(other, "#define IOPATH_REVISION \" (73fbbeb-dirty)\"\n");
+}
+
 TEST_MAIN("test-bench-make", T(arguments_of_the_user_come_once), T(a_smoke_run_that_came_to_its_end_is_what_was_asked_for),
-	  T(a_run_that_gates_hands_its_exit_code_on))
+	  T(a_run_that_gates_hands_its_exit_code_on), T(a_revision_is_that_of_the_tree_itself),
+	  T(programs_are_made_again_for_another_revision_alone))

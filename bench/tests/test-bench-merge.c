@@ -188,6 +188,25 @@ TEST(what_does_not_go_together_is_named)
 	}
 }
 
+TEST(parts_of_different_tracers_are_refused)
+{
+	_cleanup_free_ char *words = NULL, *text = NULL, *older = NULL;
+	struct canned a, b;
+
+	write_shards(&a, &b);
+	a.tracer = "iopath 0.1.0 (2e9ee45)";
+	b.tracer = "iopath 0.1.0 (73fbbeb)";
+	ASSERT_EQ(canned_write(&a, in("a.jsonl")), 0);
+	ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+	ASSERT_TRUE(asprintf(&words, "-o %s %s %s", in("never"), in("a.jsonl"), in("b.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(words, &text), EXIT_USAGE);
+	ASSERT_TRUE(text && strstr(text, "b.jsonl:1: another tracer than ") && strstr(text, ": iopath 0.1.0 (73fbbeb), there iopath 0.1.0 (2e9ee45)"));
+	/* of before the header had it */
+	b.tracer = NULL;
+	ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+	ASSERT_EQ(merge_cmd(words, &older), EXIT_OVER_BUDGET);
+}
+
 TEST(usage)
 {
 	static const char *const words[] = { "", "--out /tmp/never", "/nowhere", "--out /tmp/never /nowhere", "--nonsense" };
@@ -201,4 +220,5 @@ TEST(usage)
 
 TEST_MAIN("test-bench-merge", T(two_shards_become_one_run_with_the_decisions_of_both),
 	  T(a_shard_that_is_missing_or_stopped_is_no_pass), T(unlike_machines_are_refused_or_kept_apart),
-	  T(what_does_not_go_together_is_named), T(usage))
+	  T(what_does_not_go_together_is_named),
+	  T(parts_of_different_tracers_are_refused), T(usage))

@@ -58,6 +58,12 @@ TEST(another_machine_other_arms_or_lengths_are_refused)
 	json_object_set_new(json_object_get(other, "fingerprint"), "key", json_string("feedfeedfeedfeed"));
 	expect(resume_check(&past, other, &arms, &t, &why), &why, EXIT_ENVIRONMENT,
 	       "results.jsonl:1: not the machine, kernel or fio that the run began with");
+	json_object_set_new(json_object_get(past.header, "fingerprint"), "iopath", json_string("iopath 0.1.0 (2e9ee45)"));
+	ASSERT_EQ(resume_check(&past, same, &arms, &t, &why), 0); /* it does not say now */
+	json_object_set_new(json_object_get(same, "fingerprint"), "iopath", json_string("iopath 0.1.0 (73fbbeb)"));
+	expect(resume_check(&past, same, &arms, &t, &why), &why, EXIT_ENVIRONMENT,
+	       "results.jsonl:1: the run began with another tracer: iopath 0.1.0 (2e9ee45), now iopath 0.1.0 (73fbbeb)");
+	json_object_set_new(json_object_get(same, "fingerprint"), "iopath", json_string("iopath 0.1.0 (2e9ee45)"));
 	arms.nr--;
 	expect(resume_check(&past, same, &arms, &t, &why), &why, EXIT_USAGE, "arms or lengths are not");
 	arms.nr++;

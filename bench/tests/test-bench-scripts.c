@@ -164,6 +164,7 @@ TEST(two_revisions_are_interleaved_in_one_run)
 /* trace --tier block --json --dev NAME -o FILE: 1000 I/Os, 2 ms queued in all. */
 static const char staged_tracer[] =
 	"#!/bin/sh\n"
+	"[ \"$1\" != --version ] || exit 1\n"
 	"echo iopath: ready >&2\n"
 	"trap 'printf \"{\\\"type\\\":\\\"summary\\\",\\\"devices\\\":[{\\\"name\\\":\\\"%s\\\",\\\"ops\\\":[{\\\"op\\\":\\\"read\\\","
 	"\\\"count\\\":1000,\\\"stages\\\":{\\\"q2g\\\":{\\\"sum_ns\\\":2000000}}}]}],\\\"coverage\\\":{}}\\n\" \"$6\" >\"$8\"; exit 0' INT\n"

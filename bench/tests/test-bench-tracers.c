@@ -20,6 +20,7 @@
  */
 static const char bad_tracers[] =
 	"#!/bin/sh\n"
+	"[ \"$1\" != --version ] || { echo 'iopath 0.1.0 (2e9ee45)'; exit; }\n"
 	"for file; do :; done\n"
 	"case $3 in\n"
 	"block) echo no such tier >&2; exit 3 ;;\n"
@@ -76,6 +77,8 @@ TEST(a_tracer_that_does_not_trace_is_invalid)
 	run_start(&r);
 	run_end(&r);
 	expect_invalid(&r, t, ARRAY_SIZE(t));
+	/* which one it was, by its own word */
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"iopath\":\"iopath 0.1.0 (2e9ee45)\""), 1);
 	run_free(&r);
 }
 
