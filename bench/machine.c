@@ -105,6 +105,11 @@ json_t *machine_fingerprint(const struct load_versions *v)
 	return o;
 }
 
+const char *machine_lab_kernel(void)
+{
+	return getenv("LAB_KERNEL");
+}
+
 /* null: not a blk-mq disk. */
 static json_t *hw_queues(const char *disk)
 {

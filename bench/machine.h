@@ -17,6 +17,8 @@ struct load_versions {
 
 /* Field "key" is a hash of what must be equal for a comparison. */
 json_t *machine_fingerprint(const struct load_versions *v);
+/* "6.1" in a guest of the VM lab, which is gone when its command ends; NULL elsewhere. */
+const char *machine_lab_kernel(void);
 json_t *device_fingerprint(const struct device *d);
 
 /* "12": the @n last cores that we may run on, "2-3" or "1,3". @buf is "" when n is 0. */

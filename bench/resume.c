@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/machine.h"
 #include "tracer/base/cleanup.h"
 
 static int take_argv(struct resume *r, struct why *why)
@@ -28,6 +29,17 @@ static int take_argv(struct resume *r, struct why *why)
 	return r->argc ? 0 : why_fail(why, EXIT_USAGE, -EPROTO, "%s:1: \"argv\" is empty", r->past.path);
 }
 
+/* Disks, paths and arguments are those of a guest. */
+static int check_lab(const struct resume *r, const char *dir, struct why *why)
+{
+	const char *kernel = json_string_value(json_object_get(r->past.header, "lab"));
+
+	if (!kernel || machine_lab_kernel())
+		return 0;
+	return why_fail(why, EXIT_USAGE, -EINVAL, "--resume %s: it ran in the lab (kernel %.20s), and that machine is gone; run it again",
+			dir, kernel);
+}
+
 int resume_open(const char *dir, struct resume *ret, struct why *why)
 {
 	struct resume r = { .dir = realpath(dir, NULL) };
@@ -41,6 +53,8 @@ int resume_open(const char *dir, struct resume *ret, struct why *why)
 		err = why_fail(why, EXIT_USAGE, -EINVAL, "--resume %s: it was merged from others; resume those", dir);
 	if (!err && json_is_true(json_object_get(r.past.end, "complete")))
 		err = why_fail(why, EXIT_USAGE, -EALREADY, "--resume %s: that run is complete", dir);
+	if (!err)
+		err = check_lab(&r, dir, why);
 	if (!err)
 		err = take_argv(&r, why);
 	cwd = json_string_value(json_object_get(r.past.header, "cwd"));

@@ -106,7 +106,7 @@ static json_t *header_json(const struct run *r)
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (cwd)
 		text_clean(cwd);
-	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:b, s:o, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:b, s:o, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:s?}",
 			 "type", "header", "schema", RESULT_SCHEMA, "fingerprint",
 			 machine_fingerprint(&r->in.versions), "seed", (json_int_t)s->seed, "started_ms",
 			 (json_int_t)now.tv_sec * 1000, "cwd", cwd ? cwd : "/", "argv",
@@ -117,7 +117,7 @@ static json_t *header_json(const struct run *r)
 			 (json_int_t)s->timing.settle_ns, "discard_ns",
 			 (json_int_t)s->timing.discard_ns, "window_ns",
 			 (json_int_t)s->timing.window_ns, "preflight", notes, "tuned", r->tuned ? json_incref(r->tuned) : json_array(), "meters",
-			 meter_json(&r->meter));
+			 meter_json(&r->meter), "lab", machine_lab_kernel());
 }
 
 static uint64_t make_seed(void)
@@ -352,9 +352,10 @@ int run_bench(const struct run_config *c, struct why *why)
 		code = finish(&r, err, why);
 		if (!err && code == EXIT_INCONCLUSIVE)
 			code = c->inconclusive;
-		progress_say(&r.progress, "results in %s%s%s", r.in.out,
-			     err == -EINTR ? "; to go on: iopath-bench run --resume " : "",
-			     err == -EINTR ? r.in.out : "");
+		if (err == -EINTR && !machine_lab_kernel())
+			progress_say(&r.progress, "results in %s; to go on: iopath-bench run --resume %s", r.in.out, r.in.out);
+		else
+			progress_say(&r.progress, "results in %s", r.in.out);
 	}
 	if (r.set.kmsg_fd >= 0)
 		close(r.set.kmsg_fd);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/file.h"
 #include "bench/resume.h"
 #include "bench/tests/canned.h"
 #include "tracer/base/cleanup.h"
@@ -150,5 +151,33 @@ TEST(what_could_be_run_and_cannot_now_is_refused_and_so_is_the_reverse)
 	past_free(&past);
 }
 
+/* Its arguments, disks and directories are a guest's; in a guest they may be there. */
+TEST(a_run_in_the_lab_is_refused_outside_of_it)
+{
+	_cleanup_free_ char *text = NULL, *stopped = NULL, *in_lab = NULL;
+	struct canned c = canned_default();
+	struct past past = load();
+	struct why why = { 0 };
+	struct resume r;
+
+	past_free(&past);
+	c.no_end = true;
+	text = canned_text(&c);
+	in_lab = canned_edit(text, "\"smoke\":true", "\"smoke\":true,\"lab\":\"6.12\"");
+	ASSERT_EQ(file_replace(file, in_lab), 0);
+	unsetenv("LAB_KERNEL");
+	ASSERT_EQ(resume_open(dir, &r, &why), -EINVAL);
+	ASSERT_EQ(why.code, EXIT_USAGE);
+	stopped = canned_edit("--resume DIR: it ran in the lab (kernel 6.12), and that machine is gone; run it again", "DIR", dir);
+	ASSERT_STR(why.text, stopped);
+	setenv("LAB_KERNEL", "6.12", 1);
+	ASSERT_EQ(resume_open(dir, &r, &why), 0);
+	resume_close(&r);
+	unsetenv("LAB_KERNEL");
+	ASSERT_EQ(file_replace(file, text), 0);
+	ASSERT_EQ(resume_open(dir, &r, &why), 0);
+	resume_close(&r);
+}
+
 TEST_MAIN("test-bench-resume", T(another_machine_other_arms_or_lengths_are_refused), T(another_device_size_or_job_is_refused),
-	  T(what_could_be_run_and_cannot_now_is_refused_and_so_is_the_reverse))
+	  T(what_could_be_run_and_cannot_now_is_refused_and_so_is_the_reverse), T(a_run_in_the_lab_is_refused_outside_of_it))

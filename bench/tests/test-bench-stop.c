@@ -321,6 +321,34 @@ TEST(a_run_enters_the_history_when_it_is_complete_and_not_before)
 	run_free(&again);
 }
 
+/* As in a guest of the lab: it does not advise what cannot be done, and says so when it is tried. */
+TEST(a_run_in_the_lab_is_not_resumed)
+{
+	struct bench_run r, again;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	unlink(fmt("%s/out/results.jsonl", base));
+	r = run_new("--arms off,off2 --quick --time-limit 60s --rounds 4:4 --window 200ms --workload randread-4k-qd1");
+	run_fake(&r);
+	setenv("LAB_KERNEL", "6.12", 1);
+	run_start(&r);
+	unsetenv("LAB_KERNEL");
+	ASSERT_TRUE(wait_for(&r, one_cell));
+	signal_run(&r, SIGINT);
+	run_end(&r);
+	ASSERT_EQ(r.status, EXIT_INCONCLUSIVE);
+	ASSERT_TRUE(r.text && strstr(r.text, "results in ") && !strstr(r.text, "--resume"));
+	check_files("stopped");
+	again = resume();
+	run_end(&again);
+	ASSERT_EQ(again.status, EXIT_USAGE);
+	ASSERT_TRUE(again.text && strstr(again.text, "it ran in the lab (kernel 6.12), and that machine is gone; run it again\n") != NULL);
+	expect_clean();
+	run_free(&r);
+	run_free(&again);
+}
+
 TEST(what_cannot_be_resumed_is_named)
 {
 	static const struct {
@@ -380,5 +408,5 @@ TEST_MAIN("test-bench-stop", T(ctrl_c_and_sigterm_in_every_phase_leave_nothing),
 	  T(a_run_that_was_killed_is_resumed_and_loses_only_its_running_cell),
 	  T(a_workload_that_does_not_run_is_invalid_and_the_others_go_on),
 	  T(a_run_enters_the_history_when_it_is_complete_and_not_before),
-	  T(what_cannot_be_resumed_is_named),
+	  T(a_run_in_the_lab_is_not_resumed), T(what_cannot_be_resumed_is_named),
 	  T(a_full_result_disk_is_named_and_nothing_is_left))
