@@ -111,6 +111,7 @@ $(O)/iopath-bench.8: bench/iopath-bench.8.in $(O)/iopath-bench
 HELP_TARGETS += make_bench_________overhead_of_a_tier_against_the_budget,_on_a_scratch_device_unless_DEV_names_one
 HELP_TARGETS += make_bench-compare_the_tracer_of_revision_BASE=REV_and_this_one,_interleaved_in_one_run;_or_two_KERNELS=_of_the_lab
 HELP_TARGETS += make_bench-schedulers_one_HTML_and_Markdown_report_over_all_schedulers_(DEV=,_TIER=,_WORKLOAD=)
+HELP_TARGETS += make_bench-merge___the_shards_of_a_run_(RUNS='DIR...')_in_one_report_per_machine,_with_JUnit,_in_OUT=DIR
 HELP_TARGETS += make_arms-deps_____install_the_tracers_of_others_that_are_ready-made_arms
 HELP_TARGETS += make_arms-smoke____each_ready-made_arm_beside_ours,_in_the_lab_(5_minutes)
 HELP_TARGETS += make_browser-deps__install_Chromium,_by_which_the_HTML_report_is_tested
@@ -162,6 +163,12 @@ endif
 bench-schedulers: deps
 	$(Q)$(MAKE) programs
 	$(Q)O=$(O) OUT=$(OUT) TIER=$(TIER) bench/bench-schedulers $(bench_options)
+
+# Shards of one run, from many machines: RUNS='DIR...' OUT=DIR
+.PHONY: bench-merge
+bench-merge: deps
+	$(Q)$(MAKE) programs
+	$(Q)O=$(O) bench/bench-merge '$(OUT)' $(RUNS)
 
 INSTALL_WORKLOADS += $(sort $(wildcard workloads/*.fio workloads/*.sysbench workloads/*.uring))
 

@@ -207,6 +207,29 @@ TEST(parts_of_different_tracers_are_refused)
 	ASSERT_EQ(merge_cmd(words, &older), EXIT_OVER_BUDGET);
 }
 
+/* As a CI system calls it: the worst verdict, and what it takes beside each report. */
+TEST(merged_shards_have_what_a_ci_system_takes)
+{
+	char program[512], command[1024], *argv[] = { "sh", "-c", command, NULL };
+	_cleanup_free_ char *text = NULL, *said = NULL, *nothing = NULL;
+	struct child_end end = { .status = -1 };
+	struct canned a, b;
+
+	write_shards(&a, &b);
+	canned_program(program);
+	*strrchr(program, '/') = '\0';
+	snprintf(command, sizeof(command), "O=%s bench/bench-merge %s %s %s", program, in("ci"), in("a.jsonl"), in("b.jsonl"));
+	ASSERT_EQ(child_run(argv, 60 * NS_PER_S, &said, &end), 0);
+	ASSERT_EQ(end.status, EXIT_OVER_BUDGET);
+	ASSERT_EQ(file_read(in("ci/0123456789abcdef/junit.xml"), &text), 0);
+	ASSERT_TRUE(text && strstr(text, "randread-4k-qd1") && strstr(text, "seqwrite-64k") && strstr(text, "<failure"));
+	ASSERT_EQ(access(in("ci/0123456789abcdef/report.html"), F_OK), 0);
+	snprintf(command, sizeof(command), "O=%s bench/bench-merge %s", program, in("ci"));
+	ASSERT_EQ(child_run(argv, 60 * NS_PER_S, &nothing, &end), 0);
+	ASSERT_EQ(end.status, EXIT_USAGE);
+	ASSERT_TRUE(nothing && strstr(nothing, "RUNS=") != NULL);
+}
+
 TEST(usage)
 {
 	static const char *const words[] = { "", "--out /tmp/never", "/nowhere", "--out /tmp/never /nowhere", "--nonsense" };
@@ -221,4 +244,4 @@ TEST(usage)
 TEST_MAIN("test-bench-merge", T(two_shards_become_one_run_with_the_decisions_of_both),
 	  T(a_shard_that_is_missing_or_stopped_is_no_pass), T(unlike_machines_are_refused_or_kept_apart),
 	  T(what_does_not_go_together_is_named),
-	  T(parts_of_different_tracers_are_refused), T(usage))
+	  T(parts_of_different_tracers_are_refused), T(merged_shards_have_what_a_ci_system_takes), T(usage))

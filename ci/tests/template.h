@@ -4,7 +4,11 @@
  *
  *	[{"name": "gate", "env": {NAME: VALUE}, "timeout": "25",
  *	  "steps": [{"run": SHELL, "when": "success|failure|always"}],
- *	  "artifacts": [PATH], "cache": [PATH], "cache_key_files": [PATH]}]
+ *	  "artifacts": [PATH], "cache": [PATH], "cache_key_files": [PATH],
+ *	  "puts": [{"name": NAME, "path": PATH}], "gets": [{"name": NAME, "path": PATH}]}]
+ *
+ * What is in PATH goes by NAME from one job to another that needs it. A job that
+ * is shared out is there as often.
  *
  * A step of "when" always or failure neither saves nor fails a job here, as
  * none of ours does more than show or keep results.

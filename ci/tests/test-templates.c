@@ -45,7 +45,7 @@ static json_t *load_jobs(const struct service *s)
 
 /* ---- a place to carry them out in ---- */
 
-static char tree[512], place[64];
+static char tree[512], place[64], store[64];
 
 static void put_file(const char *name, const char *content, mode_t mode)
 {
@@ -82,6 +82,11 @@ static const char fake_make[] =
 	"	\"$GATE\" decide --raw build/gate/raw.jsonl --budget \"$TREE/ci/budget.ini\" --baseline none --out build/gate; } || exit\n"
 	"[ \"$1\" != lab-truth ] || { mkdir -p build/truth && touch build/truth/verdicts; }\n"
 	"[ \"$1\" != fuzz ] || { mkdir -p build/fuzz/found && touch build/fuzz/found/x; }\n"
+	"for word; do case $word in OUT=*) out=${word#OUT=} ;; RUNS=*) runs=${word#RUNS=} ;; esac; done\n"
+	"[ \"$1\" != bench ] || { mkdir -p \"$out\" && touch \"$out/results.jsonl\"; }\n"
+	/* as merge has it: of three shards three, each in a directory of its own */
+	"[ \"$1\" != bench-merge ] || { [ \"$(ls -d $runs)\" = \"$(printf 'build/bench/shard-%d\\n' 1 2 3)\" ] && ls $runs/results.jsonl >/dev/null &&\n"
+	"	mkdir -p \"$out/0123\" && touch \"$out/0123/junit.xml\" && echo '# merged' >\"$out/0123/report.md\"; } || exit 9\n"
 	"[ \"$1\" != results-truth ] || { mkdir -p results && touch results/truth.md; exit 0; }\n"
 	"exit $STATUS\n";
 
@@ -172,14 +177,32 @@ static char *read_text(const char *name)
 	return content;
 }
 
+/* What one job keeps for another, as the service carries it: the contents of the directory. */
+static void carry(json_t *job, const char *key, const char *command)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(job, key), i, one) {
+		char line[2048];
+
+		snprintf(line, sizeof(line), "store='%s/%s'; path='%s'; %s", store, text(one, "name"), text(one, "path"), command);
+		ASSERT_EQ(system(line), 0);
+	}
+}
+
 /* Each in a clone of its own, as it were. */
 static void with_each_job(const char *make_status,
 			  void (*check)(const struct service *s, json_t *job, int status, const char *shown))
 {
 	for_each_service(s) {
 		json_t *jobs = load_jobs(s), *job;
+		struct proc p = {};
 		size_t i;
 
+		strcpy(store, "/tmp/templates.XXXXXX");
+		if (!mkdtemp(store))
+			abort();
 		json_array_foreach(jobs, i, job) {
 			_cleanup_free_ char *shown = NULL;
 			int status;
@@ -187,10 +210,14 @@ static void with_each_job(const char *make_status,
 			make_place(make_status);
 			if (chdir(place))
 				abort();
+			carry(job, "gets", "! test -d \"$store\" || { mkdir -p \"$path\" && cp -r \"$store/.\" \"$path/\"; }");
 			status = run_job(s, job, &shown);
+			carry(job, "puts", "! test -d \"$path\" || cp -r \"$path\" \"$store\"");
 			check(s, job, status, shown);
 			remove_place();
 		}
+		proc_line(&p, "rm -rf %s", store);
+		proc_free(&p);
 		json_decref(jobs);
 	}
 }
@@ -212,7 +239,10 @@ static void note_asked(const struct service *s, json_t *job, int status, const c
 }
 
 /* What comes on top of that each night. */
-static const char nightly[] = "lab-truth KERNELS=5.10 6.1 6.12 7.2 6.1\nresults-truth 6.1\nfuzz FUZZ_TIME=900 6.1\n";
+static const char nightly[] =
+	"lab-truth KERNELS=5.10 6.1 6.12 7.2 6.1\nresults-truth 6.1\nfuzz FUZZ_TIME=900 6.1\n"
+	"bench OUT=build/bench/shard-1 ARGS=--shard 1/3 6.1\nbench OUT=build/bench/shard-2 ARGS=--shard 2/3 6.1\n"
+	"bench OUT=build/bench/shard-3 ARGS=--shard 3/3 6.1\nbench-merge RUNS=build/bench/shard-* OUT=build/bench/report 6.1\n";
 
 /* `part TARGET` or `finish TARGET` of .ci/run, as the fake make notes them; ci/lab/kernels has the gate's kernel. */
 TEST(jobs_ask_make_for_what_ci_run_does)
@@ -266,6 +296,8 @@ static void expect_failure(const struct service *s, json_t *job, int status, con
 		ASSERT_EQ(access(json_string_value(path), F_OK), 0);
 	if (!strcmp(text(job, "name"), "gate"))
 		ASSERT_TRUE(strstr(s->jobs == template_github ? summary : shown, "## Overhead gate"));
+	if (!strcmp(text(job, "name"), "bench-report"))
+		ASSERT_TRUE(strstr(s->jobs == template_github ? summary : shown, "# merged"));
 }
 
 TEST(a_failure_fails_the_job_and_leaves_its_results)
