@@ -37,6 +37,7 @@ BENCH_LIB := \
 	bench/group.c \
 	bench/grid.c \
 	bench/guard.c \
+	bench/history-csv.c \
 	bench/history.c \
 	bench/inputs.c \
 	bench/job-check.c \

@@ -17,7 +17,7 @@
 
 struct history_config {
 	const char *db;
-	bool import;
+	bool import, csv;
 	struct history_filter filter;
 };
 
@@ -26,13 +26,17 @@ struct history_config {
 static const struct opt history_opts[] = {
 	{ "db", 0, OPT_STR, AT(db), "FILE", "the history (default results/history.db)", 0, 0, NULL },
 	{ "import", 0, OPT_FLAG, AT(import), NULL, "add the runs named: results.jsonl, or its directory", 0, 0, NULL },
-	{ "workload", 0, OPT_STR, AT(filter.workload), "NAME", "only this one; so with the next four", 0, 0, NULL },
+	{ "workload", 0, OPT_STR, AT(filter.workload), "NAME", "only this one; so with the next five", 0, 0, NULL },
 	{ "device", 0, OPT_STR, AT(filter.device), "NAME", "a scratch device has the name of its driver", 0, 0, NULL },
 	{ "scheduler", 0, OPT_STR, AT(filter.scheduler), "NAME", "none, mq-deadline, bfq, kyber", 0, 0, NULL },
 	{ "arm", 0, OPT_STR, AT(filter.arm), "NAME", "as in run", 0, 0, NULL },
 	{ "metric", 0, OPT_STR, AT(filter.metric), "NAME",
-	  "throughput_loss_pct, cpu_per_io_pct, system_cpu_pp or worst_core_pp (default the first)", 0, 0, NULL },
+	  "throughput_loss_pct, cpu_per_io_pct, system_cpu_pp or worst_core_pp (default the first; of --csv all)", 0, 0, NULL },
+	{ "machine", 0, OPT_STR, AT(filter.machine), "KEY", "how its fingerprint begins", 0, 0, NULL },
 	{ "smoke", 0, OPT_FLAG, AT(filter.smoke), NULL, "smoke runs (--quick) too", 0, 0, NULL },
+	{ "csv", 0, OPT_FLAG, AT(csv), NULL,
+	  "of one machine, for Apache Otava: time, commit, run, and a column for each workload/device/scheduler/arm/metric", 0, 0,
+	  NULL },
 };
 
 static const struct opt_table history_table = {
@@ -262,7 +266,9 @@ static int work(const struct history_config *c, char **path, int nr, struct why 
 
 	for (int i = 0; i < nr && !err; i++)
 		err = import(h, path[i], why);
-	if (!err && !c->import)
+	if (!err && c->csv)
+		err = history_csv(h, &c->filter, stdout, why);
+	else if (!err && !c->import)
 		err = show_all(h, c, why);
 	history_close(h);
 	if (!err && fflush(stdout))
@@ -284,6 +290,8 @@ static int run(int argc, char **argv)
 	}
 	if (r)
 		why_fail(&why, EXIT_USAGE, r, "%s", err.msg);
+	else if (c.import && c.csv)
+		r = why_fail(&why, EXIT_USAGE, -EINVAL, "--import and --csv exclude each other");
 	else if (c.import != (nr > 0))
 		r = why_fail(&why, EXIT_USAGE, -EINVAL, c.import ? "--import wants runs" : "runs to add go with --import");
 	else if (c.filter.metric && metric_by_name(c.filter.metric) < 0)

@@ -341,6 +341,7 @@ static struct history_point point_of(sqlite3_stmt *s)
 		.rounds = (unsigned int)sqlite3_column_int(s, 12),
 		.verdict = column_text(s, 13),
 		.revision = (const char *)sqlite3_column_text(s, 14),
+		.run = sqlite3_column_int64(s, 15),
 	};
 }
 
@@ -348,20 +349,21 @@ int history_each(struct history *h, const struct history_filter *f, history_fn *
 {
 	static const char text[] =
 		"SELECT started_ms, kernel, place, key, workload, device, scheduler, arm, metric, estimate, lower,"
-		" upper, rounds, cells.verdict, revision FROM runs JOIN cells ON runs.id = cells.run"
+		" upper, rounds, cells.verdict, revision, runs.id FROM runs JOIN cells ON runs.id = cells.run"
 		" WHERE (?1 IS NULL OR workload = ?1) AND (?2 IS NULL OR scheduler = ?2) AND (?3 IS NULL OR arm = ?3)"
-		" AND (?4 IS NULL OR metric = ?4) AND (?5 IS NULL OR device = ?5) AND (?6 OR NOT smoke)"
+		" AND (?4 IS NULL OR metric = ?4) AND (?5 IS NULL OR device = ?5)"
+		" AND (?6 IS NULL OR substr(key, 1, length(?6)) = ?6) AND (?7 OR NOT smoke)"
 		" ORDER BY key, workload, device, scheduler, arm, metric, started_ms, runs.id";
-	const char *const filters[] = { f->workload, f->scheduler, f->arm, f->metric, f->device };
+	const char *const filters[] = { f->workload, f->scheduler, f->arm, f->metric, f->device, f->machine };
 	sqlite3_stmt *s = NULL;
 	int err = 0, r;
 
 	if (sqlite3_prepare_v2(h->db, text, -1, &s, NULL))
 		return fail(h, why);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < (int)ARRAY_SIZE(filters); i++)
 		if (filters[i])
 			bind_text(s, i + 1, filters[i]);
-	sqlite3_bind_int(s, 6, f->smoke);
+	sqlite3_bind_int(s, (int)ARRAY_SIZE(filters) + 1, f->smoke);
 	while (!err && (r = sqlite3_step(s)) == SQLITE_ROW) {
 		struct history_point p = point_of(s);
 

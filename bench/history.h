@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "bench/report.h"
 #include "bench/why.h"
@@ -30,11 +31,12 @@ int history_add(struct history *h, const struct report *r, const char *where, en
 /* NULL: any. */
 struct history_filter {
 	const char *workload, *scheduler, *arm, *metric, *device;
+	const char *machine;	/* how its key begins */
 	bool smoke;	/* smoke runs too */
 };
 
 struct history_point {
-	int64_t started_ms;
+	int64_t started_ms, run;	/* @run: the same in all points of one */
 	const char *kernel, *where, *verdict;
 	const char *revision;	/* of the tracer, or its version alone; NULL: not known */
 	const char *key, *workload, *device, *scheduler, *arm, *metric;
@@ -48,5 +50,11 @@ struct history_point {
  */
 typedef int history_fn(const struct history_point *p, void *arg);
 int history_each(struct history *h, const struct history_filter *f, history_fn *fn, void *arg, struct why *why);
+
+/*
+ * As CSV for Apache Otava, a row for each run; of one machine alone. What is
+ * INVALID or not measured is empty; a run with nothing else has no row.
+ */
+int history_csv(struct history *h, const struct history_filter *filter, FILE *f, struct why *why);
 
 #endif

@@ -7,7 +7,7 @@
 
 /* ---- CSV (RFC 4180) ---- */
 
-static void csv_text(const char *s, FILE *f)
+void csv_text(const char *s, FILE *f)
 {
 	if (!s[strcspn(s, ",\"\r\n")]) {
 		fputs(s, f);

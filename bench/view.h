@@ -27,6 +27,9 @@ int view_render(const struct view *v, const struct report *r, char **ret);
 view_fn view_text, view_md, view_html, view_json, view_junit, view_csv, view_openmetrics, view_bmf,
 	view_gha, view_benchstat, view_schedulers;
 
+/* A field of CSV (RFC 4180), quoted where it must be. */
+void csv_text(const char *s, FILE *f);
+
 /* ---- what several of them say ---- */
 
 /* "+0.9 [+0.2,+1.7]", "-" without rounds */

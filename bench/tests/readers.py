@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What iopath-bench wrote, read from stdin by parsers of others: readers.py csv | gha | bmf | benchstat | openmetrics | md | jsonl SCHEMA.
+"""What iopath-bench wrote, read from stdin by parsers of others: readers.py csv | otava COLUMN... | gha | bmf | benchstat | openmetrics | md | jsonl SCHEMA.
 
 Exit status 77: no such parser here.
 """
@@ -10,6 +10,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+from datetime import datetime
 from xml.etree import ElementTree
 
 
@@ -24,6 +25,18 @@ def read_csv():
             sys.exit(f"a row of another length: {row}")
         if row["metric"] == "throughput_loss_pct":
             print(row["arm"], row["scheduler"], row["verdict"], round(float(row["estimate"])))
+
+
+def read_otava(columns):
+    """As the CSV importer of Apache Otava does it: a time with its zone, attributes as they are, a number in each row of a metric."""
+    reader = csv.reader(sys.stdin, strict=True)
+    header = next(reader)
+    for row in reader:
+        if len(row) != len(header):
+            sys.exit(f"a row of another length: {row}")
+        at = datetime.strptime(row[header.index("time")], "%Y-%m-%d %H:%M:%S %z")
+        values = [round(float(row[header.index(c)])) for c in columns]
+        print(int(at.timestamp()), row[header.index("commit")] or "-", *values)
 
 
 def read_gha():
@@ -124,5 +137,7 @@ def read_md():
 what = sys.argv[1]
 if what == "jsonl":
     read_jsonl(sys.argv[2])
+elif what == "otava":
+    read_otava(sys.argv[2:])
 else:
     {"csv": read_csv, "gha": read_gha, "bmf": read_bmf, "benchstat": read_benchstat, "openmetrics": read_openmetrics, "md": read_md}[what]()

@@ -26,8 +26,12 @@ static void setup(void)
 
 __attribute__((destructor)) static void at_end(void)
 {
+	char db[96];
+
 	if (!dir[0])
 		return;
+	snprintf(db, sizeof(db), "%s/history.db", dir);
+	unlink(db);
 	unlink(file);
 	rmdir(dir);
 }
@@ -79,6 +83,82 @@ TEST(csv_by_the_csv_module_of_python)
 	ASSERT_EQ(read_by("csv", false, &said), 0);
 	ASSERT_TRUE(strstr(said, "full none FAIL 20\n") && strstr(said, "full mq-deadline FAIL 20\n"));
 	ASSERT_TRUE(strstr(said, "a\"b,c none INCONCLUSIVE 5\n") != NULL);
+}
+
+static int shell(const char *command, char **ret_said)
+{
+	char *argv[] = { "sh", "-c", (char *)command, NULL };
+	struct child_end end = { .status = -1 };
+
+	ASSERT_EQ(child_run(argv, 60 * NS_PER_S, ret_said, &end), 0);
+	return end.status;
+}
+
+/* Run @nr, at its time, into the history; the losses are of arm full and of one with a name that must be quoted. */
+static void keep_run(unsigned int nr, double full, double other, const char *tracer, const char *key)
+{
+	_cleanup_free_ char *text = NULL, *timed = NULL, *said = NULL;
+	struct canned c = canned_default();
+	char started[64], command[1024];
+
+	c.seed = nr;
+	c.tracer = tracer;
+	c.key = key;
+	c.nr_arms = 4;
+	c.arm[3] = "a\\\"b,c"; /* as JSON has it */
+	c.loss_pct[2] = full;
+	c.loss_pct[3] = other;
+	text = canned_text(&c);
+	snprintf(started, sizeof(started), "\"started_ms\":%u000,\"smoke\":true", 1700000000 + nr);
+	timed = canned_edit(text, "\"smoke\":true", started);
+	ASSERT_EQ(file_replace(file, timed), 0);
+	snprintf(command, sizeof(command), "%s history --db %s/history.db --import %s", program, dir, file);
+	ASSERT_EQ(shell(command, &said), 0);
+	ASSERT_TRUE(said && strstr(said, ": added\n") != NULL);
+}
+
+static int history_by_otava(const char *words, const char *columns, char **ret_said)
+{
+	char command[2048];
+
+	snprintf(command, sizeof(command), "%s history --db %s/history.db --smoke --csv %s | /usr/bin/python3 bench/tests/readers.py otava %s 2>&1",
+		 program, dir, words, columns);
+	return shell(command, ret_said);
+}
+
+#define OTAVA_FULL "randread-4k-qd1/loop/none/full/throughput_loss_pct"
+
+/* The second run is the later one; it has no revision, and of one arm nothing that counts. */
+TEST(history_by_what_the_importer_of_otava_wants)
+{
+	_cleanup_free_ char *both = NULL, *one = NULL, *gap = NULL, *none = NULL, *machines = NULL, *of_one = NULL, *refused = NULL;
+	char command[1024];
+
+	NEEDS_PYTHON();
+	setup();
+	keep_run(3, 8, 2, NULL, "0123456789abcdef");
+	keep_run(1, 3, 1, "iopath 0.1.0 (2e9ee45)", "0123456789abcdef");
+	keep_run(2, 5, 1, "iopath 0.1.0 (73fbbeb-dirty)", "0123456789abcdef");
+	ASSERT_EQ(history_by_otava("", OTAVA_FULL " 'randread-4k-qd1/loop/none/a\"b,c/throughput_loss_pct' "
+				       "randread-4k-qd1/loop/none/off2/worst_core_pp", &both), 0);
+	ASSERT_STR(both, "1700000001 2e9ee45 3 1 0\n1700000002 73fbbeb-dirty 5 1 0\n1700000003 - 8 2 0\n");
+	/* what is INVALID is no number: as one of several it is empty, which the importer refuses; alone it is no row */
+	snprintf(command, sizeof(command), "/usr/bin/python3 -c \"import sqlite3; d = sqlite3.connect('%s/history.db'); "
+		 "d.execute('UPDATE cells SET verdict = ? WHERE run = 1 AND arm = ?', ('INVALID', 'full')); d.commit()\"", dir);
+	ASSERT_EQ(shell(command, &none), 0);
+	ASSERT_TRUE(history_by_otava("", OTAVA_FULL, &gap) != 0);
+	ASSERT_TRUE(gap && strstr(gap, "could not convert string to float: ''") != NULL);
+	ASSERT_EQ(history_by_otava("--arm full", OTAVA_FULL, &one), 0);
+	ASSERT_STR(one, "1700000001 2e9ee45 3\n1700000002 73fbbeb-dirty 5\n");
+	/* another machine has no place in these columns */
+	keep_run(4, 20, 1, NULL, "feedfeedfeedfeed");
+	snprintf(command, sizeof(command), "%s history --db %s/history.db --smoke --csv", program, dir);
+	ASSERT_EQ(shell(command, &machines), 2);
+	ASSERT_TRUE(machines && strstr(machines, "runs of several machines, 01234567 and feedfeed: ") && !strstr(machines, "time,"));
+	ASSERT_EQ(history_by_otava("--machine feed", OTAVA_FULL, &of_one), 0);
+	ASSERT_STR(of_one, "1700000004 - 20\n");
+	snprintf(command, sizeof(command), "%s history --db %s/history.db --csv --import %s", program, dir, file);
+	ASSERT_EQ(shell(command, &refused), 2);
 }
 
 /* Its index is 100 and the overhead: what costs more is larger, and the ratio to the last one is one of cost. */
@@ -184,7 +264,7 @@ TEST(openmetrics_by_the_parser_of_prometheus)
 	ASSERT_STR(said, "True\n");
 }
 
-TEST_MAIN("test-bench-readers", T(csv_by_the_csv_module_of_python),
+TEST_MAIN("test-bench-readers", T(csv_by_the_csv_module_of_python), T(history_by_what_the_importer_of_otava_wants),
 	  T(the_cost_index_of_github_action_benchmark_is_100_and_the_overhead),
 	  T(bencher_metric_format_by_another_validator), T(benchstat_lines_give_the_loss_that_the_run_had),
 	  T(markdown_by_the_parser_of_github), T(every_line_by_the_schema_and_another_validator), T(openmetrics_by_the_parser_of_prometheus))
