@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bench/change.h"
 #include "bench/child.h"
@@ -469,10 +470,68 @@ TEST(a_part_of_a_run_is_not_taken_for_it)
 	unlink(db);
 }
 
+/* In place of ci/lab/run: what the guest leaves in its --out is what stands beside the script, and so is its exit status. */
+static const char lab_run[] = "#!/bin/sh\nout=$(printf '%s' \"$1\" | sed \"s/.*--out '\\(.*\\)'/\\1/\")\n"
+			      "cp \"${0%/*}/results.jsonl\" \"$out\" 2>/dev/null\nexit \"$(cat \"${0%/*}/status\")\"\n";
+
+/* A run in the lab that ends so, with @text for its results unless it is NULL. How many lines the history has then. */
+static int lab_run_ends(int status, const char *text)
+{
+	char command[1024], *argv[] = { "sh", "-c", command, NULL };
+	_cleanup_free_ char *said = NULL, *shown = NULL;
+	struct child_end ended = { .status = -1 };
+	char name[128], number[16];
+
+	snprintf(name, sizeof(name), "%s/tree/ci/lab/results.jsonl", dir);
+	unlink(name);
+	if (text)
+		ASSERT_EQ(file_replace(name, text), 0);
+	snprintf(name, sizeof(name), "%s/tree/ci/lab/status", dir);
+	snprintf(number, sizeof(number), "%d", status);
+	ASSERT_EQ(file_replace(name, number), 0);
+	snprintf(command, sizeof(command), "cd %s && tree/build/iopath-bench run --device lab:nvme --history %s --out %s/lab-out 2>&1", dir, db, dir);
+	ASSERT_EQ(child_run(argv, 30 * NS_PER_S, &said, &ended), 0);
+	if (ended.status != status)
+		printf("    %s\n", said);
+	ASSERT_EQ(ended.status, status);
+	if (access(db, F_OK))
+		return 0;
+	ASSERT_EQ(run("--smoke --arm full", &shown), 0);
+	return count(shown, "\n1970-");
+}
+
+/* The rule of runs on the machine itself: what is complete, INVALID too. */
+TEST(a_run_in_the_lab_enters_when_it_is_complete)
+{
+	_cleanup_free_ char *one = NULL, *two = NULL, *part = NULL;
+	struct canned c = canned_default();
+	char command[1024], name[128];
+
+	setup();
+	snprintf(command, sizeof(command), "mkdir -p %s/tree/build %s/tree/ci/lab && cp %s %s/tree/build/", dir, dir, program, dir);
+	ASSERT_EQ(system(command), 0);
+	snprintf(name, sizeof(name), "%s/tree/ci/lab/run", dir);
+	ASSERT_EQ(file_replace(name, lab_run), 0);
+	ASSERT_EQ(chmod(name, 0755), 0);
+	one = canned_text(&c);
+	c.seed = 2;
+	two = canned_text(&c);
+	c.no_end = true;
+	part = canned_text(&c);
+	ASSERT_EQ(lab_run_ends(EXIT_ENVIRONMENT, NULL), 0);
+	ASSERT_EQ(lab_run_ends(EXIT_INCONCLUSIVE, part), 0);
+	ASSERT_EQ(lab_run_ends(EXIT_ENVIRONMENT, two), 1);
+	ASSERT_EQ(lab_run_ends(EXIT_PASS, one), 2);
+	snprintf(command, sizeof(command), "rm -r %s/tree %s/lab-out", dir, dir);
+	ASSERT_EQ(system(command), 0);
+	unlink(db);
+}
+
 TEST_MAIN("test-bench-history", T(a_step_is_found_where_it_is), T(noise_and_spikes_are_no_change),
 	  T(few_points_and_constant_ones_have_no_change), T(runs_are_kept_once_and_read_back),
 	  T(what_differs_is_kept_apart_and_what_is_old_is_taken),
 	  T(a_file_that_is_no_history_is_refused), T(a_file_of_another_version_is_refused_and_stays_as_it_is),
 	  T(a_file_of_version_1_goes_on_and_a_whole_run_takes_the_place_of_its_part),
-	  T(a_change_tells_the_revisions_before_and_since), T(invalid_points_are_shown_and_make_no_change), T(a_part_of_a_run_is_not_taken_for_it), T(a_change_is_marked_where_it_began),
+	  T(a_change_tells_the_revisions_before_and_since), T(invalid_points_are_shown_and_make_no_change), T(a_part_of_a_run_is_not_taken_for_it),
+	  T(a_run_in_the_lab_enters_when_it_is_complete), T(a_change_is_marked_where_it_began),
 	  T(old_files_are_taken_in_and_drawn))
