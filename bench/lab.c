@@ -2,6 +2,7 @@
 #include "lab.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -218,24 +219,42 @@ static int spawn(const char *tree, const char *disk, const char *command)
 	_exit(127);
 }
 
-/* Files of a run, from @dir into @out; the directory goes. */
-static int bring_back(const char *dir, const char *out, struct why *why)
+/* Files of a run, from @dir into @out. -ENOENT: there are none, and @out is as it was. */
+static int bring_back(const char *dir, const char *out)
 {
 	static const char *const names[] = { "results.jsonl", "report.md", "verdict.json" };
-	int err = file_make_dirs(out);
+	int err = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names) && !err; i++) {
 		_cleanup_free_ char *from = NULL, *to = NULL, *text = NULL;
 
 		if (asprintf(&from, "%s/%s", dir, names[i]) < 0 || asprintf(&to, "%s/%s", out, names[i]) < 0)
 			return -ENOMEM;
-		unlink(to);
-		if (!err && !file_read(from, &text))
+		err = file_read(from, &text);
+		if (err == -ENOENT && i) {
+			unlink(to); /* an older run's */
+			err = 0;
+			continue;
+		}
+		if (!err)
+			err = i ? 0 : file_make_dirs(out);
+		if (!err)
 			err = file_replace(to, text);
-		unlink(from);
 	}
+	return err;
+}
+
+/* With what a guest that was stopped has only begun. */
+static void remove_files(const char *dir)
+{
+	struct dirent *e;
+	DIR *d = opendir(dir);
+
+	while (d && (e = readdir(d)))
+		unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
 	rmdir(dir);
-	return err ? why_fail(why, EXIT_HARNESS, err, "cannot write to %s: %s", out, strerror(-err)) : 0;
 }
 
 /* Which results enter is the history's to say; there are none when nothing could be run. */
@@ -303,10 +322,17 @@ int lab_run(const struct run_config *c, struct why *why)
 		return why->code ? (int)why->code :
 				   (why_fail(why, EXIT_HARNESS, err, "cannot start the lab: %s", strerror(-err)), EXIT_HARNESS);
 	code = wait_for(err);
-	if (bring_back(dir, out, why))
-		return EXIT_HARNESS;
+	err = bring_back(dir, out);
+	remove_files(dir);
+	if (code == 124 || code > 128)
+		code = EXIT_HARNESS;
+	if (err == -ENOENT)
+		return why_fail(why, EXIT_HARNESS, code <= EXIT_OVER_BUDGET || code == EXIT_INCONCLUSIVE ? EXIT_HARNESS : code,
+				"no results came back from the lab");
+	if (err)
+		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "cannot write to %s: %s", out, strerror(-err));
 	fprintf(stderr, "iopath-bench: results in %s\n", out);
 	if (add_history(c, out))
 		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "cannot add %s to %s", out, c->history);
-	return code == 124 || code > 128 ? EXIT_HARNESS : code;
+	return code;
 }

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #include "bench/file.h"
-#include "bench/lab.h"
 #include "bench/stop.h"
 #include "bench/tests/bench-run.h"
 #include "bench/why.h"
@@ -285,44 +284,9 @@ TEST(polled_completions_are_measured_where_a_device_has_them)
 	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"valid\":true") >= 1);
 }
 
-/* ---- the lab ---- */
-
-TEST(the_lab_gets_its_disks_and_arguments)
-{
-	char *argv[] = { "run", "--arms", "block", "--device", "lab:nvme:size=2G", "-o", "x", "--device=scsi", "--arm",
-			 "a=it's $HOME", "--out=y", "-oz", "--quick" };
-	struct run_config c = { .argc = ARRAY_SIZE(argv), .argv = argv };
-	_cleanup_free_ char *disk = NULL, *words = NULL, *arguments = NULL;
-	struct why why = { 0 };
-
-	ASSERT_EQ(opt_list_split(&c.devices, "lab:nvme:size=2G,queues=2,virtio,nvme,lab:scsi_debug"), 0);
-	ASSERT_EQ(lab_plan(&c.devices, &disk, &words, &why), 0);
-	ASSERT_STR(disk, "nvme:size=2G,queues=2,virtio,nvme,scsi_debug");
-	ASSERT_STR(words, " --device \"$LAB_DISK_NVME\" --device \"$LAB_DISK_VIRTIO\" --device \"$LAB_DISK_NVME2\""
-			  " --device \"$LAB_DISK_SCSI_DEBUG\"");
-	ASSERT_EQ(lab_arguments(&c, &arguments), 0);
-	ASSERT_STR(arguments, " '--arms' 'block' '--arm' 'a=it'\\''s $HOME' '--quick'");
-	opt_list_free(&c.devices);
-}
-
-TEST(the_lab_is_used_in_real_time)
-{
-	_cleanup_free_ char *disk = NULL, *words = NULL;
-	struct run_config c = { 0 };
-	struct why why = { 0 };
-
-	ASSERT_EQ(opt_list_split(&c.devices, "lab:nvme"), 0);
-	setenv("MODE", "virtual", 1);
-	ASSERT_EQ(lab_plan(&c.devices, &disk, &words, &why), -EINVAL);
-	unsetenv("MODE");
-	ASSERT_TRUE(strstr(why.text, "MODE=virtual: a run is about real time") != NULL);
-	opt_list_free(&c.devices);
-}
-
 TEST_MAIN("bench-device", T(a_partition_that_is_mounted_keeps_the_whole_disk), T(swap_is_refused),
 	  T(a_member_of_a_dm_device_is_refused), T(a_device_that_is_read_only_is_refused),
 	  T(a_device_that_vanishes_ends_the_run), T(a_directory_is_used_and_left_as_it_was), T(many_files_do_not_fit_into_one),
 	  T(a_place_without_a_block_device_is_refused), T(what_this_kernel_cannot_make_is_skipped),
 	  T(null_blk_is_made_and_removed), T(scsi_debug_is_made_and_removed),
-	  T(polled_completions_are_measured_where_a_device_has_them), T(the_lab_gets_its_disks_and_arguments),
-	  T(the_lab_is_used_in_real_time))
+	  T(polled_completions_are_measured_where_a_device_has_them))

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* --device lab:…: what the lab is given and what comes back, with a lab that runs its command at once, here. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/file.h"
+#include "bench/lab.h"
+#include "bench/stop.h"
+#include "bench/tests/bench-run.h"
+#include "bench/tests/canned.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+/* Its guest's iopath-bench is another one. */
+static const char lab_text[] =
+	"#!/bin/sh\n"
+	"tree=${0%/ci/lab/run}\n"
+	"export LAB_DISK_NVME=/dev/nvme0n1 LAB_DISK_NVME2=/dev/nvme1n1 LAB_DISK_VIRTIO=/dev/vda\n"
+	"printf '%s\\n' \"DISK=$DISK\" \"TIMEOUT=$TIMEOUT\" \"words=$#\" >$tree/lab.txt\n"
+	"cp $tree/guest $tree/build/iopath-bench.new && mv $tree/build/iopath-bench.new $tree/build/iopath-bench\n"
+	"exec sh -c \"$1\"\n";
+
+/* Leaves what is in "leave", and ends as "end" says. */
+static const char guest_text[] =
+	"#!/bin/sh\n"
+	"tree=${0%/build/iopath-bench}\n"
+	"{ echo \"in=$PWD\"; echo \"path=${PATH%%:*}\"; printf '[%s]' \"$@\"; } >$tree/guest.txt\n"
+	"while [ \"$1\" != --out ]; do shift; done\n"
+	"cp $tree/leave/* \"$2\" 2>/dev/null\n"
+	". $tree/end\n";
+
+static const char *const kinds[] = { "results.jsonl", "report.md", "verdict.json" };
+
+static int sh(const char *command)
+{
+	int status = system(fmt("cd %s/tree && %s", base, command));
+
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void put(const char *name, const char *text)
+{
+	ASSERT_EQ(file_replace(fmt("%s/tree/%s", base, name), text), 0);
+}
+
+/* A tree with our iopath-bench; the guest leaves a whole run, longer than any buffer, and ends with @end. */
+static void make_tree(const char *end)
+{
+	struct canned c = canned_default();
+	_cleanup_free_ char *results = NULL;
+
+	setup();
+	ASSERT_EQ(system(fmt("rm -rf %s/tree && mkdir -p %s/tree/build %s/tree/ci/lab %s/tree/leave && cp %s/iopath-bench %s/tree/build/",
+			     base, base, base, base, build_dir, base)), 0);
+	c.rounds = c.max_rounds = 32;
+	results = canned_text(&c);
+	put("leave/results.jsonl", results);
+	put("leave/report.md", "# a report\n");
+	put("leave/verdict.json", "{\"complete\": true}\n");
+	put("ci/lab/run", lab_text);
+	put("guest", guest_text);
+	put("end", end);
+	ASSERT_EQ(sh("chmod +x ci/lab/run guest"), 0);
+}
+
+static struct bench_run start(const char *words)
+{
+	struct bench_run r = { .child.pidfd = -1, .out_fd = -1 };
+
+	add(&r, fmt("%s/tree/build/iopath-bench", base));
+	add(&r, "run");
+	add_words(&r, words);
+	run_start(&r);
+	return r;
+}
+
+static int run_lab(const char *words, char **ret_text)
+{
+	struct bench_run r = start(words);
+	int status;
+
+	run_end(&r);
+	status = r.status;
+	if (ret_text) {
+		*ret_text = r.text;
+		r.text = NULL;
+	}
+	run_free(&r);
+	return status;
+}
+
+static bool nothing_left(void)
+{
+	return sh("test -z \"$(ls -A results/local)\"") == 0;
+}
+
+TEST(the_lab_runs_it_in_there_and_brings_its_results_back)
+{
+	_cleanup_free_ char *lab = NULL, *guest = NULL, *wanted = NULL, *said = NULL;
+	char tree[96], here[PATH_MAX];
+
+	make_tree("exit 0");
+	snprintf(tree, sizeof(tree), "%s/tree", base);
+	ASSERT_TRUE(getcwd(here, sizeof(here)) != NULL);
+	ASSERT_EQ(run_lab(fmt("--device lab:nvme:size=2G,virtio --arms off,block --out %s/out --device nvme", tree), &said), 0);
+	ASSERT_EQ(file_read(fmt("%s/lab.txt", tree), &lab), 0);
+	ASSERT_STR(lab, "DISK=nvme:size=2G,virtio,nvme\nTIMEOUT=604800\nwords=1\n");
+	ASSERT_EQ(file_read(fmt("%s/guest.txt", tree), &guest), 0);
+	ASSERT_TRUE(asprintf(&wanted, "in=%s\npath=%s/build/lab/tools/bin\n[run][--arms][off,block][--device][/dev/nvme0n1][--device][/dev/vda]"
+			     "[--device][/dev/nvme1n1][--out][%s/results/local/.lab.", here, tree, tree) > 0);
+	if (!guest || strncmp(guest, wanted, strlen(wanted)))
+		printf("%s\n%s\n", guest, wanted);
+	ASSERT_TRUE(guest && !strncmp(guest, wanted, strlen(wanted)));
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		ASSERT_EQ(sh(fmt("cmp leave/%s out/%s", kinds[i], kinds[i])), 0);
+	ASSERT_EQ(sh("test $(ls -A out | wc -l) = 3"), 0);
+	ASSERT_TRUE(nothing_left());
+	ASSERT_TRUE(said && strstr(said, fmt("iopath-bench: results in %s/out\n", tree)));
+}
+
+/* Those of a run are its own; what the lab or the guest itself ends with is no verdict. */
+TEST(a_run_in_the_lab_ends_with_its_own_code)
+{
+	static const struct {
+		const char *end;
+		int status;
+	} t[] = {
+		{ "exit 0", EXIT_PASS }, { "exit 1", EXIT_OVER_BUDGET }, { "exit 3", EXIT_INCONCLUSIVE },
+		{ "exit 4", EXIT_ENVIRONMENT }, { "exit 2", EXIT_USAGE }, { "exit 5", EXIT_HARNESS },
+		{ "exit 124", EXIT_HARNESS }, { "kill -KILL $$", EXIT_HARNESS }, { "exit 137", EXIT_HARNESS },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		make_tree(t[i].end);
+		ASSERT_EQ(run_lab(fmt("--device lab:nvme --out %s/tree/out", base), NULL), t[i].status);
+		/* as far as it came */
+		ASSERT_EQ(sh("cmp leave/results.jsonl out/results.jsonl"), 0);
+		ASSERT_TRUE(nothing_left());
+	}
+}
+
+/* Neither is it a pass, nor are older results lost. */
+TEST(a_guest_that_leaves_no_results_is_told)
+{
+	static const struct {
+		const char *end;
+		int status;
+	} t[] = { { "exit 0", EXIT_HARNESS }, { "exit 3", EXIT_HARNESS }, { "exit 2", EXIT_USAGE }, { "exit 124", EXIT_HARNESS } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *said = NULL;
+
+		make_tree(t[i].end);
+		ASSERT_EQ(sh("rm leave/* && echo half >leave/verdict.json.new && mkdir out && echo older >out/verdict.json"), 0);
+		ASSERT_EQ(run_lab(fmt("--device lab:nvme --history %s/tree/history.db --out %s/tree/out", base, base), &said), t[i].status);
+		ASSERT_TRUE(said && strstr(said, "no results came back from the lab"));
+		ASSERT_TRUE(said && !strstr(said, "results in"));
+		ASSERT_EQ(sh("grep -q older out/verdict.json && test $(ls -A out | wc -l) = 1 && test ! -e history.db"), 0);
+		ASSERT_TRUE(nothing_left());
+	}
+}
+
+TEST(a_run_in_the_lab_goes_into_the_history)
+{
+	make_tree("exit 3");
+	ASSERT_EQ(run_lab(fmt("--device lab:nvme --history=%s/tree/history.db --out %s/tree/out", base, base), NULL), EXIT_INCONCLUSIVE);
+	ASSERT_EQ(sh("test -s history.db"), 0);
+}
+
+static bool in_the_guest(void)
+{
+	return !access(fmt("%s/tree/waits", base), F_OK);
+}
+
+/* The lab takes its machine down, and what the run had is there. */
+TEST(a_signal_ends_the_lab_too)
+{
+	struct bench_run r;
+
+	make_tree("trap 'echo down >$tree/down; exit 143' TERM; touch $tree/waits; while :; do sleep .05; done");
+	r = start(fmt("--device lab:nvme --out %s/tree/out", base));
+	ASSERT_TRUE(wait_for(&r, in_the_guest));
+	signal_run(&r, SIGINT);
+	run_end(&r);
+	ASSERT_EQ(r.status, EXIT_HARNESS);
+	ASSERT_EQ(sh("test -e down && cmp leave/results.jsonl out/results.jsonl"), 0);
+	ASSERT_TRUE(nothing_left());
+	run_free(&r);
+}
+
+TEST(a_program_without_its_tree_has_no_lab)
+{
+	_cleanup_free_ char *said = NULL;
+
+	make_tree("exit 0");
+	ASSERT_EQ(sh("rm ci/lab/run"), 0);
+	ASSERT_EQ(run_lab("--device lab:nvme", &said), EXIT_ENVIRONMENT);
+	ASSERT_TRUE(said && strstr(said, "is part of the source tree"));
+}
+
+/* ---- what it is given ---- */
+
+TEST(the_lab_gets_its_disks_and_arguments)
+{
+	char *argv[] = { "run", "--arms", "block", "--device", "lab:nvme:size=2G", "-o", "x", "--device=scsi", "--arm",
+			 "a=it's $HOME", "--out=y", "-oz", "--quick" };
+	struct run_config c = { .argc = ARRAY_SIZE(argv), .argv = argv };
+	_cleanup_free_ char *disk = NULL, *words = NULL, *arguments = NULL;
+	struct why why = { 0 };
+
+	ASSERT_EQ(opt_list_split(&c.devices, "lab:nvme:size=2G,queues=2,virtio,nvme,lab:scsi_debug"), 0);
+	ASSERT_EQ(lab_plan(&c.devices, &disk, &words, &why), 0);
+	ASSERT_STR(disk, "nvme:size=2G,queues=2,virtio,nvme,scsi_debug");
+	ASSERT_STR(words, " --device \"$LAB_DISK_NVME\" --device \"$LAB_DISK_VIRTIO\" --device \"$LAB_DISK_NVME2\""
+			  " --device \"$LAB_DISK_SCSI_DEBUG\"");
+	ASSERT_EQ(lab_arguments(&c, &arguments), 0);
+	ASSERT_STR(arguments, " '--arms' 'block' '--arm' 'a=it'\\''s $HOME' '--quick'");
+	opt_list_free(&c.devices);
+}
+
+TEST(the_lab_is_used_in_real_time)
+{
+	_cleanup_free_ char *disk = NULL, *words = NULL;
+	struct run_config c = { 0 };
+	struct why why = { 0 };
+
+	ASSERT_EQ(opt_list_split(&c.devices, "lab:nvme"), 0);
+	setenv("MODE", "virtual", 1);
+	ASSERT_EQ(lab_plan(&c.devices, &disk, &words, &why), -EINVAL);
+	unsetenv("MODE");
+	ASSERT_TRUE(strstr(why.text, "MODE=virtual: a run is about real time") != NULL);
+	opt_list_free(&c.devices);
+}
+
+TEST_MAIN("bench-lab", T(the_lab_runs_it_in_there_and_brings_its_results_back), T(a_run_in_the_lab_ends_with_its_own_code),
+	  T(a_guest_that_leaves_no_results_is_told), T(a_run_in_the_lab_goes_into_the_history), T(a_signal_ends_the_lab_too),
+	  T(a_program_without_its_tree_has_no_lab), T(the_lab_gets_its_disks_and_arguments), T(the_lab_is_used_in_real_time))
