@@ -10,7 +10,12 @@
 
 #include "bench/file.h"
 #include "bench/inputs.h"
+#include "bench/stop.h"
 #include "tracer/base/cleanup.h"
+#include "tracer/base/parse.h"
+
+#define DELAY_NS (2 * NS_PER_S)
+#define DELAY_MAX_NS (600 * NS_PER_S)
 
 /* A row of a histogram of bcc or bpftrace that is not empty. */
 #define HISTOGRAM_ROW "^ +[0-9]+ -> [0-9]+ +: [1-9]"
@@ -103,6 +108,7 @@ static int add(struct arm_list *l, const struct arm *a, struct why *why)
 	if (l->nr == ARM_MAX)
 		return why_fail(why, EXIT_USAGE, -E2BIG, "more than %d arms", ARM_MAX);
 	l->v[l->nr] = *a;
+	l->v[l->nr].delay_ns = DELAY_NS;
 	l->v[l->nr++].stop_signal = SIGINT;
 	return 0;
 }
@@ -119,11 +125,11 @@ void arm_guess_kind(struct arm *a)
 	a->kind = b ? builtin_kind(b) : ARM_COMMAND;
 }
 
-static int add_builtin(struct arm_list *l, const char *name, uint64_t delay_ns, struct why *why)
+static int add_builtin(struct arm_list *l, const char *name, struct why *why)
 {
 	size_t len = strcspn(name, ":");
 	const struct builtin *b = find_builtin(name, len);
-	struct arm a = { .delay_ns = delay_ns, .floor = name[len] };
+	struct arm a = { .floor = name[len] };
 
 	if (!b || (name[len] && (strcmp(name + len, ":empty") || !b->tier)))
 		return why_fail(why, EXIT_USAGE, -EINVAL,
@@ -138,10 +144,10 @@ static int add_builtin(struct arm_list *l, const char *name, uint64_t delay_ns, 
 	return add(l, &a, why);
 }
 
-static int add_command(struct arm_list *l, const char *text, uint64_t delay_ns, struct why *why)
+static int add_command(struct arm_list *l, const char *text, struct why *why)
 {
 	size_t len = strcspn(text, "=");
-	struct arm a = { .kind = ARM_COMMAND, .delay_ns = delay_ns };
+	struct arm a = { .kind = ARM_COMMAND };
 
 	if (!len || !text[len] || !text[len + 1])
 		return why_fail(why, EXIT_USAGE, -EINVAL, "--arm %s: not NAME=COMMAND", text);
@@ -199,6 +205,20 @@ static int set_stop(struct arm_list *l, const char *text, struct why *why)
 	return 0;
 }
 
+static int set_delay(struct arm_list *l, const char *text, struct why *why)
+{
+	const char *value;
+	int one = arm_meant(l, text, &value);
+	uint64_t ns;
+
+	if (parse_duration_ns(value, &ns) || ns > DELAY_MAX_NS)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "--arm-delay %s: not a duration up to 10m (a number with ms, s or m)", value);
+	for (unsigned int i = 0; i < l->nr; i++)
+		if (l->v[i].kind == ARM_COMMAND && (one < 0 || (unsigned int)one == i))
+			l->v[i].delay_ns = ns;
+	return 0;
+}
+
 static bool names_a_command(const struct opt_list *commands, const char *name)
 {
 	size_t len = strlen(name);
@@ -220,20 +240,22 @@ int arm_list_parse(const struct arm_words *w, struct arm_list *ret, struct why *
 		twin |= !strcmp(w->names->v[i], "off2");
 	}
 	if (!off)
-		err = add_builtin(&l, "off", 0, why);
+		err = add_builtin(&l, "off", why);
 	if (!err && !twin)
-		err = add_builtin(&l, "off2", 0, why);
+		err = add_builtin(&l, "off2", why);
 	for (size_t i = 0; i < w->names->nr && !err; i++)
 		if (!names_a_command(w->commands, w->names->v[i]))
-			err = add_builtin(&l, w->names->v[i], w->delay_ns, why);
+			err = add_builtin(&l, w->names->v[i], why);
 	for (size_t i = 0; i < w->commands->nr && !err; i++)
-		err = add_command(&l, w->commands->v[i], w->delay_ns, why);
+		err = add_command(&l, w->commands->v[i], why);
 	for (size_t i = 0; i < w->ready->nr && !err; i++)
 		err = set_regex(&l, w->ready->v[i], "--arm-ready", offsetof(struct arm, ready), why);
 	for (size_t i = 0; i < w->proof->nr && !err; i++)
 		err = set_regex(&l, w->proof->v[i], "--arm-proof", offsetof(struct arm, proof), why);
 	for (size_t i = 0; i < w->stop->nr && !err; i++)
 		err = set_stop(&l, w->stop->v[i], why);
+	for (size_t i = 0; i < w->delay->nr && !err; i++)
+		err = set_delay(&l, w->delay->v[i], why);
 	if (err)
 		return err;
 	l.off = (unsigned int)find_arm(&l, "off", 3);

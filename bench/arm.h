@@ -48,7 +48,7 @@ struct arm_words {
 	const struct opt_list *commands;	/* NAME=COMMAND of --arm, which also join the list */
 	const struct opt_list *ready, *proof;	/* [NAME=]REGEX of --arm-ready, --arm-proof */
 	const struct opt_list *stop;		/* [NAME=]SIGNAL of --arm-stop */
-	uint64_t delay_ns;
+	const struct opt_list *delay;		/* [NAME=]DUR of --arm-delay */
 };
 
 int arm_list_parse(const struct arm_words *w, struct arm_list *ret, struct why *why);

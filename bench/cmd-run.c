@@ -83,8 +83,8 @@ static const struct opt run_opts[] = {
 	  0, 0, NULL },
 	{ "arm-stop", 0, OPT_APPEND, AT(stop), "[NAME=]SIGNAL",
 	  "what asks it to end: INT (default), TERM, HUP, QUIT, USR1, USR2", 0, 0, NULL },
-	{ "arm-delay", 0, OPT_DURATION, AT(arm_delay_ns), "DUR",
-	  "how long it takes to attach, without --arm-ready (default 2s)", 0, 600e9, NULL },
+	{ "arm-delay", 0, OPT_APPEND, AT(delay), "[NAME=]DUR",
+	  "how long it takes to attach, without --arm-ready (default 2s, at most 10m)", 0, 0, NULL },
 	{ "workload", 0, OPT_LIST, AT(workloads), "NAME",
 	  "shipped workload, FILE.fio, FILE.sysbench, FILE.uring, or all (default three of them; one with --quick)", 0, 0,
 	  NULL },
@@ -164,14 +164,13 @@ const struct run_config run_config_default = {
 	.fio = "fio",
 	.sysbench = "sysbench",
 	.state_dir = "/run/iopath-bench",
-	.arm_delay_ns = 2 * NS_PER_S,
 	.span_bytes = 1ull << 30,
 };
 
 void run_config_free(struct run_config *c)
 {
-	struct opt_list *lists[] = { &c->arms, &c->commands, &c->ready, &c->proof, &c->workloads,
-				     &c->workload_commands, &c->devices, &c->schedulers, &c->overwrite };
+	struct opt_list *lists[] = { &c->arms, &c->commands, &c->ready, &c->proof, &c->stop, &c->delay,
+				     &c->workloads, &c->workload_commands, &c->devices, &c->schedulers, &c->overwrite };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		opt_list_free(lists[i]);

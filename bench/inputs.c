@@ -354,7 +354,7 @@ static int choose_out(const struct run_config *c, struct inputs *in)
 
 int inputs_check(const struct run_config *c, struct inputs *ret, struct why *why)
 {
-	const struct arm_words words = { &c->arms, &c->commands, &c->ready, &c->proof, &c->stop, c->arm_delay_ns };
+	const struct arm_words words = { &c->arms, &c->commands, &c->ready, &c->proof, &c->stop, &c->delay };
 	struct inputs *in = ret;
 	int err;
 

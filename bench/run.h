@@ -14,7 +14,7 @@
 #define SHARDS_MAX 1000
 
 struct run_config {
-	struct opt_list arms, commands, ready, proof, stop, workloads, workload_commands, devices, schedulers, overwrite;
+	struct opt_list arms, commands, ready, proof, stop, delay, workloads, workload_commands, devices, schedulers, overwrite;
 	struct rounds rounds;
 	bool rounds_set;
 	double budget, max_steal_pct;
@@ -28,7 +28,7 @@ struct run_config {
 	} shard;
 	uint64_t seed;		/* 0: made up */
 	const struct past *past;	/* of the run to be resumed, whose directory @out is; or NULL */
-	uint64_t arm_delay_ns, time_limit_ns, window_ns, span_bytes;
+	uint64_t time_limit_ns, window_ns, span_bytes;
 	int argc;
 	char **argv;
 };

@@ -95,7 +95,15 @@ static int arms_that_stop(char **names, char **commands, char **ready, char **st
 	struct opt_list n = list(names), c = list(commands), r = list(ready), s = list(stop), none = { 0 };
 
 	*why = (struct why){ 0 };
-	return arm_list_parse(&(struct arm_words){ &n, &c, &r, &none, &s, 7 }, ret, why);
+	return arm_list_parse(&(struct arm_words){ &n, &c, &r, &none, &s, &none }, ret, why);
+}
+
+static int arms_that_take(char **names, char **commands, char **delay, struct arm_list *ret, struct why *why)
+{
+	struct opt_list n = list(names), c = list(commands), d = list(delay), none = { 0 };
+
+	*why = (struct why){ 0 };
+	return arm_list_parse(&(struct arm_words){ &n, &c, &none, &none, &none, &d }, ret, why);
 }
 
 static int arms(char **names, char **commands, char **ready, struct arm_list *ret, struct why *why)
@@ -132,7 +140,6 @@ TEST(arms_of_others)
 	ASSERT_EQ(l.nr, 4);
 	ASSERT_STR(l.v[2].command, "biosnoop -d {disk} a=b");
 	ASSERT_STR(l.v[2].ready, "^Tracing");
-	ASSERT_EQ(l.v[2].delay_ns, 7);
 	ASSERT_EQ(arm_expand("a {disk} {dev} {x} {disk}", &d, "/d", &text), 0);
 	ASSERT_STR(text, "a loop7 /dev/loop7 {x} loop7");
 }
@@ -151,6 +158,24 @@ TEST(arms_are_asked_to_end_as_they_want)
 	ASSERT_TRUE(l.v[2].stop_signal == SIGINT && l.v[3].stop_signal == SIGTERM && l.v[4].stop_signal == SIGUSR1);
 	ASSERT_EQ(arms_that_stop(names, commands, NULL, bad, &l, &why), -EINVAL);
 	ASSERT_TRUE(why.code == EXIT_USAGE && strstr(why.text, "--arm-stop KILL: not INT, TERM"));
+}
+
+TEST(arms_are_given_the_time_that_they_take)
+{
+	char *names[] = { "blktrace", NULL }, *commands[] = { "a=x", "b=y", NULL };
+	char *delay[] = { "300ms", "b=10m", "blktrace=5s", NULL };
+	char *bad[][2] = { { "b=soon", NULL }, { "b=601s", NULL }, { "c=1s", NULL } };
+	struct arm_list l;
+	struct why why;
+
+	ASSERT_EQ(arms_that_take(names, commands, NULL, &l, &why), 0);
+	ASSERT_TRUE(l.v[2].delay_ns == 2000000000 && l.v[3].delay_ns == 2000000000 && l.v[4].delay_ns == 2000000000);
+	ASSERT_EQ(arms_that_take(names, commands, delay, &l, &why), 0);
+	ASSERT_TRUE(l.v[2].delay_ns == 5000000000 && l.v[3].delay_ns == 300000000 && l.v[4].delay_ns == 600000000000);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		ASSERT_EQ(arms_that_take(names, commands, bad[i], &l, &why), -EINVAL);
+		ASSERT_TRUE(why.code == EXIT_USAGE && strstr(why.text, "not a duration up to 10m"));
+	}
 }
 
 TEST(arms_that_are_none)
@@ -324,4 +349,5 @@ TEST_MAIN("test-bench-arm", T(summary_is_the_last_line_and_counts_our_device),
 	  T(a_workload_in_the_page_cache_has_nothing_for_the_device),
 	  T(an_output_with_events_is_told_from_one_without), T(no_ready_made_arm_is_left_out),
 	  T(a_tracer_of_others_that_shows_too_few_is_a_fault), T(only_the_disk_under_test_proves_anything),
-	  T(arms_of_others), T(arms_are_asked_to_end_as_they_want), T(arms_that_are_none))
+	  T(arms_of_others), T(arms_are_asked_to_end_as_they_want), T(arms_are_given_the_time_that_they_take),
+	  T(arms_that_are_none))

@@ -122,6 +122,32 @@ TEST(an_arm_that_shows_no_event_is_invalid)
 	run_free(&r);
 }
 
+/* More than a pipe or the kept head holds, and on both streams; a wait is that of the arm, and of no other. */
+TEST(what_a_tracer_prints_is_counted_and_the_time_it_takes_waited)
+{
+	_cleanup_free_ char *begun = NULL, *ended = NULL;
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	r = run_new("--workload randread-4k-qd1 --quick --rounds 1:1 --window 200ms --arm-ready loud=^on --arm-delay 1ms --arm-delay slow=5s --arm");
+	add(&r, "loud=trap 'yes 1234567 | head -c 1000000; exit' INT; echo on; echo off >&2; while :; do sleep .05; done");
+	add(&r, "--arm");
+	add(&r, fmt("slow=trap 'echo end; cat /proc/uptime >%s/ended; exit' INT; cat /proc/uptime >%s/begun; while :; do sleep .05; done",
+		    base, base));
+	run_fake(&r);
+	run_start(&r);
+	run_end(&r);
+	/* 3 and 4 bytes for "on" and "off" */
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"output_bytes\":1000007,") >= 1);
+	ASSERT_EQ(file_read(fmt("%s/begun", base), &begun), 0);
+	ASSERT_EQ(file_read(fmt("%s/ended", base), &ended), 0);
+	ASSERT_TRUE(begun && ended && atof(ended) - atof(begun) >= 4.9);
+	if (r.status == EXIT_ENVIRONMENT || r.status == EXIT_USAGE)
+		show(&r);
+	check_files("summary");
+	run_free(&r);
+}
+
 /* An arm that changes what it is measured under: no round counts, whatever its figures are. */
 TEST(an_arm_that_switches_the_scheduler_is_invalid)
 {
@@ -267,5 +293,6 @@ TEST(statistics_of_bpf_are_on_in_the_attribution_alone)
 }
 
 TEST_MAIN("test-bench-tracers", T(events_of_every_hook_are_counted), T(an_arm_that_shows_no_event_is_invalid),
+	  T(what_a_tracer_prints_is_counted_and_the_time_it_takes_waited),
 	  T(an_arm_that_switches_the_scheduler_is_invalid), T(a_tracer_that_does_not_trace_is_invalid),
 	  T(statistics_of_bpf_are_on_in_the_attribution_alone))
