@@ -72,7 +72,7 @@ static int all_passes(struct pass_env *e, const struct arm *arm, const struct ce
 	err = pass_run(e, rates->pace, rates->iops, t, &c->fixed, why);
 	if (err)
 		return err;
-	set_fault(c, false, c->fixed.fault);
+	set_fault(c, arm->kind != ARM_OFF && c->fixed.flags & PASS_TOO_FAST, c->fixed.fault);
 	/* an arm that cannot keep the rate has overhead; an empty machine that cannot is broken */
 	if (arm->kind == ARM_OFF && c->fixed.flags & PASS_RATE_MISSED)
 		set_fault(c, false, "without a tracer the fixed rate was not reached");

@@ -56,7 +56,7 @@ static void ended_early(struct pass_env *e, struct load_run *run, const struct c
 	if (unseen) /* it has done its I/O, and none of it showed */
 		e->unseen_start |= !r->fault[0];
 	pass_fault(r, "%s ended before the window did", load_of(e->workload)->name);
-	if (!end->status && e->slack_ns < START_SLOWEST_NS)
+	if (!end->status && !(r->flags & PASS_TOO_FAST) && e->slack_ns < START_SLOWEST_NS)
 		e->slack_ns = 2 * e->slack_ns + NS_PER_S / 2;
 }
 

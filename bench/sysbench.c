@@ -52,6 +52,11 @@ static void find_version(const char *text, struct sysbench_result *r)
 		snprintf(r->version, sizeof(r->version), "sysbench");
 }
 
+bool sysbench_gave_up(const char *text)
+{
+	return strstr(text, "FATAL: The event queue is full") != NULL;
+}
+
 int sysbench_parse(const char *text, struct sysbench_result *ret, struct why *why)
 {
 	struct sysbench_result r = { 0 };

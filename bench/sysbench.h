@@ -8,6 +8,8 @@
 #ifndef BENCH_SYSBENCH_H
 #define BENCH_SYSBENCH_H
 
+#include <stdbool.h>
+
 #include "bench/why.h"
 
 struct sysbench_result {
@@ -15,6 +17,8 @@ struct sysbench_result {
 	double reads_s, writes_s;
 };
 
+/* More than 100000 events wait that came at a rate: 1.0 then ends without a figure, 1.1 with those so far. */
+bool sysbench_gave_up(const char *text);
 /* -EPROTO with *why: not what it prints at its end, or nothing done. */
 int sysbench_parse(const char *text, struct sysbench_result *ret, struct why *why);
 

@@ -12,7 +12,8 @@
 
 /*
  * 1140 events a second, or the rate; it notes its steps. Of a mix 640 are fsyncs. It prints what
- * 1.1 does. SYSBENCH_MODE: dies (killed in the middle of a run), full (of any rate half: its queue is full).
+ * 1.1 does. SYSBENCH_MODE: dies (killed in the middle of a run), half (of any rate), full (from 300/s
+ * on, and at any rate beside the slow arm, it ends as 1.0.20 does when its queue is full).
  */
 static const char program[] =
 	"#!/bin/sh\n"
@@ -22,7 +23,7 @@ static const char program[] =
 	"	--version) echo 'sysbench 1.1.0'; exit ;;\n"
 	"	help) exit ;;\n"
 	"	--time=*) time=${w#*=} ;;\n"
-	"	--rate=*) rate=${w#*=}; [ \"$SYSBENCH_MODE\" != full ] || rate=$((rate / 2)) ;;\n"
+	"	--rate=*) rate=${w#*=}; [ \"$SYSBENCH_MODE\" != half ] || rate=$((rate / 2)) ;;\n"
 	"	--file-test-mode=rndrw) of=500 ;;\n"
 	"	prepare | run | cleanup) step=$w ;;\n"
 	"	esac\n"
@@ -30,12 +31,15 @@ static const char program[] =
 	"echo \"$step $*\" >>\"$SYSBENCH_LOG\"\n"
 	"[ $step = run ] || exit 0\n"
 	"[ \"$SYSBENCH_MODE\" != dies ] || { sleep .3; kill -9 $$; }\n"
+	"case $SYSBENCH_MODE$* in full*--rate=*)\n"
+	"	[ $rate -lt 300 ] && [ ! -e \"$FAKE_FIO_FLAG\" ] || { sleep .3; echo 'FATAL: The event queue is full. This means' >&2; exit 1; }\n"
+	"esac\n"
 	"sleep $time\n"
 	"awk -v r=$rate -v o=$of 'BEGIN { f = \"IOPS=%.2f 1.00 MiB/s (1.05 MB/s)\\n\";\n"
 	"	printf \"sysbench 1.1.0\\n\\nThroughput:\\n         read:  \" f \"         write: \" f \"         fsync: IOPS=%.2f\\n\",\n"
 	"		r * o / 1140 * .6, r * o / 1140 * .4, r - r * o / 1140 }'\n";
 
-static struct bench_run run_sysbench(const char *mode, const char *workload)
+static struct bench_run run_sysbench(const char *mode, const char *workload, const char *arm)
 {
 	struct bench_run r = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --max-steal 100 --workload");
 
@@ -46,6 +50,10 @@ static struct bench_run run_sysbench(const char *mode, const char *workload)
 	setenv("SYSBENCH_MODE", mode, 1);
 	add(&r, workload);
 	add_words(&r, fmt("--sysbench %s/sysbench", base));
+	if (arm) {
+		add_words(&r, "--arm-ready ^on --arm");
+		add(&r, arm);
+	}
 	run_start(&r);
 	run_end(&r);
 	return r;
@@ -64,7 +72,7 @@ TEST(it_is_told_what_to_do_and_a_rate_that_it_does_not_hold_is_lowered)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	r = run_sysbench("full", "sysbench-rndrd");
+	r = run_sysbench("half", "sysbench-rndrd", NULL);
 	if (!strstr(r.text, "no fixed rate"))
 		show(&r);
 	ASSERT_TRUE(r.status == EXIT_INCONCLUSIVE || r.status == EXIT_ENVIRONMENT);
@@ -108,7 +116,7 @@ TEST(its_ios_are_reads_and_writes_and_its_rate_is_of_events)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	r = run_sysbench("", "sysbench-rndrw");
+	r = run_sysbench("", "sysbench-rndrw", NULL);
 	ASSERT_EQ(file_read(fmt("%s/steps", base), &steps), 0);
 	ASSERT_EQ(file_read(fmt("%s/out/results.jsonl", base), &results), 0);
 	capacity = number_behind(results, "\"capacity_iops\":");
@@ -125,13 +133,38 @@ TEST(its_ios_are_reads_and_writes_and_its_rate_is_of_events)
 	expect_clean();
 }
 
+/* 798/s of 1140, then 399, then 199; an arm that cannot keep up with that is named by it. */
+TEST(a_full_queue_is_a_rate_that_was_too_high)
+{
+	struct bench_run r;
+	json_t *v;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	r = run_sysbench("full", "sysbench-rndrd", "dear=" SLOW_ARM);
+	if (!strstr(r.text, "gave up"))
+		show(&r);
+	ASSERT_TRUE(strstr(r.text, "no fixed rate") == NULL);
+	ASSERT_EQ(count_in(fmt("%s/steps", base), "--rate=7"), 1);
+	ASSERT_EQ(count_in(fmt("%s/steps", base), "--rate=3"), 1);
+	ASSERT_TRUE(count_in(fmt("%s/steps", base), "--rate=19") >= 3);
+	v = verdict();
+	ASSERT_STR(cell_verdict(v, "dear", "throughput_loss_pct"), "INVALID");
+	/* its own reason, not that of a round */
+	ASSERT_TRUE(strstr(r.text, "core (sysbench gave up on 19") != NULL);
+	json_decref(v);
+	check_files("summary");
+	run_free(&r);
+	expect_clean();
+}
+
 TEST(one_that_dies_in_the_middle_is_named)
 {
 	struct bench_run r;
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	r = run_sysbench("dies", "sysbench-rndrd");
+	r = run_sysbench("dies", "sysbench-rndrd", NULL);
 	if (!strstr(r.text, "137"))
 		show(&r);
 	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
@@ -144,4 +177,4 @@ TEST(one_that_dies_in_the_middle_is_named)
 
 TEST_MAIN("test-bench-sysbench", T(it_is_told_what_to_do_and_a_rate_that_it_does_not_hold_is_lowered),
 	  T(its_ios_are_reads_and_writes_and_its_rate_is_of_events),
-	  T(one_that_dies_in_the_middle_is_named))
+	  T(a_full_queue_is_a_rate_that_was_too_high), T(one_that_dies_in_the_middle_is_named))
