@@ -145,7 +145,7 @@ static json_t *scsi_host(const char *disk)
 json_t *device_fingerprint(const struct device *d)
 {
 	char model[128];
-	json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:b}", "name", d->name, "disk", d->disk,
+	json_t *null_blk, *o = json_pack("{s:s, s:s, s:s, s:I, s:b}", "name", d->name, "disk", d->disk,
 			      "driver", d->driver, "size_bytes", (json_int_t)d->size_bytes,
 			      "scratch", (int)d->scratch);
 
@@ -156,6 +156,9 @@ json_t *device_fingerprint(const struct device *d)
 	json_object_set_new(o, "nr_hw_queues", hw_queues(d->disk));
 	json_object_set_new(o, "scsi_host", scsi_host(d->disk));
 	json_object_set_new(o, "queue", settings_snapshot("/sys", d->disk));
+	null_blk = null_blk_snapshot("", d->disk);
+	if (null_blk)
+		json_object_set_new(o, "null_blk", null_blk);
 	return o;
 }
 

@@ -8,6 +8,7 @@
 
 #include "bench/cell.h"
 #include "bench/restore.h"
+#include "bench/setting.h"
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
 
@@ -44,13 +45,13 @@ static json_t *cell_json(const struct set_state *s, const struct phase *p, const
 {
 	const struct set_key *k = s->key;
 
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:s, s:b, s:I, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:b, s:s, s:b, s:I, s:o, s:o, s:o, s:o, s:o}",
 			 "type", "cell", "set", (int)k->index, "workload", k->workload->name,
 			 "device", k->device->name, "scheduler", k->scheduler, "arm",
 			 s->c->arms->v[arm].name, "phase", p->name, "round", (int)p->table.nr_rounds,
 			 "attempt", (int)p->redone, "position", (int)position, "valid",
 			 (int)!c->fault[0], "fault", c->fault, "arm_fault", (int)c->tracer_fault,
-			 "took_ns", (json_int_t)c->took_ns,
+			 "took_ns", (json_int_t)c->took_ns, "queue", settings_snapshot("/sys", k->device->disk),
 			 "saturation", c->saturation.window_s > 0 || c->saturation.fault[0] ?
 					       pass_json(&c->saturation) : json_null(),
 			 "fixed_rate", c->fixed.window_s > 0 || c->fixed.fault[0] ?

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "setting.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -112,6 +114,49 @@ json_t *settings_snapshot(const char *sysfs, const char *disk)
 		json_object_set_new(o, names[i],
 				    setting_read(path, value, sizeof(value)) ? json_null() :
 									       json_string(value));
+	}
+	return o;
+}
+
+/* Of a disk that configfs made, or -ENOENT: the directory's name is the disk's, or its index is in it. */
+static int find_in_configfs(const char *root, const char *disk, char *buf, size_t len)
+{
+	char dir[PATH_MAX], path[PATH_MAX + 320], index[SETTING_MAX];
+	int err = -ENOENT;
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "%s/sys/kernel/config/nullb", root);
+	d = opendir(dir);
+	while (d && err && (e = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%s/index", dir, e->d_name);
+		if (e->d_name[0] == '.' || setting_read(path, index, sizeof(index)))
+			continue;
+		if (strcmp(e->d_name, disk) && (strncmp(disk, "nullb", 5) || strcmp(disk + 5, index)))
+			continue;
+		err = (size_t)snprintf(buf, len, "%s/%s", dir, e->d_name) < len ? 0 : -ENAMETOOLONG;
+	}
+	if (d)
+		closedir(d);
+	return err;
+}
+
+json_t *null_blk_snapshot(const char *root, const char *disk)
+{
+	static const char *const names[] = { "queue_mode", "irqmode", "submit_queues", "hw_queue_depth", "completion_nsec",
+					     "memory_backed" };
+	char dir[PATH_MAX], path[PATH_MAX + 64], value[SETTING_MAX];
+	json_t *o;
+
+	if (find_in_configfs(root, disk, dir, sizeof(dir))) {
+		if (strncmp(disk, "nullb", 5))
+			return NULL;
+		snprintf(dir, sizeof(dir), "%s/sys/module/null_blk/parameters", root);
+	}
+	o = json_object();
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		json_object_set_new(o, names[i], setting_read(path, value, sizeof(value)) ? json_null() : json_string(value));
 	}
 	return o;
 }

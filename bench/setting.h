@@ -31,6 +31,12 @@ bool scheduler_offered(const char *list, const char *name);
 /* All recorded settings of @disk below @sysfs, null where a file is missing. */
 json_t *settings_snapshot(const char *sysfs, const char *disk);
 
+/*
+ * How the null_blk disk @disk of the machine below @root ("": this one) was made: by configfs, or by the
+ * module's parameters; null where the kernel tells no such thing. NULL: it is no null_blk.
+ */
+json_t *null_blk_snapshot(const char *root, const char *disk);
+
 /* The settings that switching the scheduler changes on the side. */
 extern const char *const setting_side_effects[];
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "bench/file.h"
+#include "bench/setting.h"
 #include "bench/stop.h"
 #include "bench/tests/bench-run.h"
 #include "bench/why.h"
@@ -259,6 +260,10 @@ TEST(null_blk_is_made_and_removed)
 		TEST_SKIP("this kernel has no null_blk");
 	expect_measured("--device null_blk:size=64M,irqmode=timer,completion=20us", "randread-4k-qd1");
 	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"driver\":\"null_blk\"") >= 1);
+	/* what was asked for, and what the kernel or we choose */
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"irqmode\":\"2\",") >= 1);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"completion_nsec\":\"20000\",\"memory_backed\":\"1\"") >= 1);
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"queue_mode\":null"), 0);
 	ASSERT_TRUE(system("ls /sys/kernel/config/nullb/iopath* >/dev/null 2>&1") != 0);
 }
 
@@ -269,7 +274,44 @@ TEST(scsi_debug_is_made_and_removed)
 		TEST_SKIP("this kernel has no scsi_debug");
 	expect_measured("--device scsi_debug:size=64M,completion=20us", "randread-4k-qd1");
 	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"driver\":\"scsi_debug\"") >= 1);
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"model\":\"scsi_debug\""), 1);
 	ASSERT_TRUE(system("grep -q ^scsi_debug /proc/modules") != 0);
+}
+
+static void put(const char *path, const char *value)
+{
+	ASSERT_EQ(system(fmt("mkdir -p \"$(dirname %s/root%s)\"", base, path)), 0);
+	ASSERT_EQ(file_replace(fmt("%s/root%s", base, path), value), 0);
+}
+
+static void expect_null_blk(const char *disk, const char *wanted)
+{
+	json_t *o = null_blk_snapshot(fmt("%s/root", base), disk);
+	char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+	ASSERT_STR(text ? text : "none", wanted);
+	free(text);
+	json_decref(o);
+}
+
+/* Ours by its directory, another's by its index, else what the module was loaded with; a default is told like what was asked for. */
+TEST(how_a_null_blk_was_made_is_told)
+{
+	setup();
+	put("/sys/module/null_blk/parameters/queue_mode", "2\n");
+	put("/sys/module/null_blk/parameters/irqmode", "1\n");
+	put("/sys/module/null_blk/parameters/submit_queues", "4\n");
+	expect_null_blk("nullb0", "{\"completion_nsec\":null,\"hw_queue_depth\":null,\"irqmode\":\"1\",\"memory_backed\":null,"
+			"\"queue_mode\":\"2\",\"submit_queues\":\"4\"}");
+	put("/sys/kernel/config/nullb/iopath7/index", "1\n");
+	put("/sys/kernel/config/nullb/iopath7/irqmode", "2\n");
+	put("/sys/kernel/config/nullb/iopath7/completion_nsec", "20000\n");
+	put("/sys/kernel/config/nullb/iopath7/hw_queue_depth", "64\n");
+	put("/sys/kernel/config/nullb/iopath7/memory_backed", "1\n");
+	for (size_t i = 0; i < 2; i++)
+		expect_null_blk(i ? "iopath7" : "nullb1", "{\"completion_nsec\":\"20000\",\"hw_queue_depth\":\"64\",\"irqmode\":\"2\","
+				"\"memory_backed\":\"1\",\"queue_mode\":null,\"submit_queues\":null}");
+	expect_null_blk("nvme0n1", "none");
 }
 
 /* The one device here with queues to poll: a completion that no interrupt tells of. */
@@ -288,5 +330,5 @@ TEST_MAIN("bench-device", T(a_partition_that_is_mounted_keeps_the_whole_disk), T
 	  T(a_member_of_a_dm_device_is_refused), T(a_device_that_is_read_only_is_refused),
 	  T(a_device_that_vanishes_ends_the_run), T(a_directory_is_used_and_left_as_it_was), T(many_files_do_not_fit_into_one),
 	  T(a_place_without_a_block_device_is_refused), T(what_this_kernel_cannot_make_is_skipped),
-	  T(null_blk_is_made_and_removed), T(scsi_debug_is_made_and_removed),
+	  T(null_blk_is_made_and_removed), T(scsi_debug_is_made_and_removed), T(how_a_null_blk_was_made_is_told),
 	  T(polled_completions_are_measured_where_a_device_has_them))

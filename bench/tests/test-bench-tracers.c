@@ -55,6 +55,36 @@ static void expect_invalid(const struct bench_run *r, const struct invalid *t, s
 	json_decref(v);
 }
 
+/* Of each cell: what its disk was set to by then, and whether devices came, went or changed in a window. */
+TEST(what_goes_on_beside_is_in_the_cell)
+{
+	_cleanup_free_ char *text = NULL;
+	char *save = NULL;
+	struct bench_run r;
+	int cells = 0;
+
+	NEEDS_ROOT_AND_LOOP();
+	r = run_new("--workload randread-4k-qd1 --quick --rounds 1:1 --window 200ms --arm-ready ^on --arm");
+	add(&r, "churn=trap 'echo 5 events; exit' INT; echo 77 >/sys/block/{disk}/queue/read_ahead_kb; echo on; "
+		"while :; do echo change >/sys/block/{disk}/uevent; sleep .02; done");
+	run_fake(&r);
+	run_start(&r);
+	run_end(&r);
+	ASSERT_EQ(file_read(fmt("%s/out/results.jsonl", base), &text), 0);
+	for (char *l = text ? strtok_r(text, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
+		if (!strstr(l, "\"type\":\"cell\"") || !strstr(l, "\"arm\":\"churn\""))
+			continue;
+		cells++;
+		if (strstr(l, "\"fixed_rate\":{"))
+			ASSERT_TRUE(strstr(l, "\"uevents\"") != NULL);
+		ASSERT_TRUE(strstr(l, "\"read_ahead_kb\":\"77\"") || strstr(l, "\"read_ahead_kb\":\"76\""));
+	}
+	ASSERT_TRUE(cells >= 1);
+	check_files("summary");
+	run_free(&r);
+	expect_clean();
+}
+
 TEST(a_tracer_that_does_not_trace_is_invalid)
 {
 	static const struct invalid t[] = {
@@ -294,5 +324,5 @@ TEST(statistics_of_bpf_are_on_in_the_attribution_alone)
 
 TEST_MAIN("test-bench-tracers", T(events_of_every_hook_are_counted), T(an_arm_that_shows_no_event_is_invalid),
 	  T(what_a_tracer_prints_is_counted_and_the_time_it_takes_waited),
-	  T(an_arm_that_switches_the_scheduler_is_invalid), T(a_tracer_that_does_not_trace_is_invalid),
+	  T(what_goes_on_beside_is_in_the_cell), T(an_arm_that_switches_the_scheduler_is_invalid), T(a_tracer_that_does_not_trace_is_invalid),
 	  T(statistics_of_bpf_are_on_in_the_attribution_alone))
