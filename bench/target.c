@@ -116,8 +116,8 @@ int target_open(const struct device *d, const struct workload *w, uint64_t span_
 	if (!w->on_ext4) {
 		snprintf(t.filename, sizeof(t.filename), "%s", d->path);
 		t.size_bytes = d->size_bytes < span_bytes ? d->size_bytes : span_bytes;
-		/* a scratch device is allocated already */
-		err = d->scratch ? 0 : device_fill(d, t.size_bytes, why);
+		/* a scratch loop device is allocated already */
+		err = d->scratch && !strcmp(d->driver, "loop") ? 0 : device_fill(d, t.size_bytes, why);
 		if (!err)
 			err = claim(d, &t, why);
 		if (!err)

@@ -124,6 +124,8 @@ static void expect_device_told(void)
 	ASSERT_EQ(json_integer_value(json_object_get(device, "size_bytes")), 64 << 20);
 	ASSERT_STR(json_string_value(json_object_get(device, "driver")) ?: "none", "loop");
 	ASSERT_TRUE(json_integer_value(json_object_get(device, "nr_hw_queues")) >= 1);
+	/* said, and that there is none: a loop device has no maker */
+	ASSERT_TRUE(json_is_null(json_object_get(device, "model")));
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		const char *told = json_string_value(json_object_get(queue, known[i]));
 		char now[SETTING_MAX];
@@ -159,6 +161,42 @@ TEST(nobody_mounts_it_while_it_is_measured)
 	run_end(&r);
 	err = mount(dev, "/mnt", "ext4", 0, NULL) ? errno : 0;
 	ASSERT_EQ(err, EINVAL); /* it may be mounted again, if there were anything on it */
+	run_free(&r);
+	expect_clean();
+	end_disk(dev);
+}
+
+/* ---- its content ---- */
+
+static unsigned int count_blank_blocks(const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	char block[4096], blank[4096] = { 0 };
+	unsigned int n = 0;
+
+	while (f && fread(block, sizeof(block), 1, f) == 1)
+		n += !memcmp(block, blank, sizeof(blank));
+	return n;
+}
+
+/* Blocks that were never written are read from nowhere: before the first load begins the span has been, and no more. */
+TEST(what_is_read_was_written_before)
+{
+	char line[64] = "";
+	struct bench_run r;
+
+	NEEDS_DISK(dev, 64);
+	ASSERT_EQ(file_replace(fmt("%s/fio", base), fmt("#!/bin/sh\n[ \"$1\" = --version ] || stat -c %%b %s/disk >>%s/blocks\n"
+							"exec %s/fake-fio \"$@\"\n", base, base, build_dir)), 0);
+	ASSERT_EQ(system(fmt("chmod +x %s/fio", base)), 0);
+	r = run_new(fmt("--device %s --arms off,off2 --quick --rounds 1:1 --window 200ms --span 32M --workload randread-4k-qd1 "
+			"--max-steal 100 --fio %s/fio", dev, base));
+	run_start(&r);
+	run_end(&r);
+	ASSERT_TRUE(ends_measured(&r));
+	ASSERT_EQ(file_read_line(fmt("%s/blocks", base), line, sizeof(line)), 0);
+	ASSERT_TRUE(atol(line) * 512 >= 32 << 20 && atol(line) * 512 < 34 << 20);
+	ASSERT_EQ(count_blank_blocks(fmt("%s/disk", base)), (32 << 20) / 4096);
 	run_free(&r);
 	expect_clean();
 	end_disk(dev);
@@ -276,5 +314,6 @@ TEST(a_disk_that_is_too_small_is_refused)
 }
 
 TEST_MAIN("test-bench-own", T(a_file_system_of_the_run_is_not_taken_for_data), T(the_file_system_of_another_stays),
-	  T(nobody_mounts_it_while_it_is_measured), T(however_a_run_ends_its_scheduler_and_queue_are_as_they_were),
+	  T(nobody_mounts_it_while_it_is_measured), T(what_is_read_was_written_before),
+	  T(however_a_run_ends_its_scheduler_and_queue_are_as_they_were),
 	  T(a_disk_that_is_too_small_is_refused))
