@@ -97,7 +97,7 @@ BENCH_LIB := \
 	bench/workload-settings.c \
 	bench/workload.c \
 	# EOL
-BENCH_LIBS := -ljansson -lsqlite3 -lm -lpthread
+BENCH_LIBS := -ljansson -lsqlite3 -lz -lm -lpthread
 
 iopath-bench_SRC := bench/main.c $(BENCH_LIB) $(BASE_SRC)
 iopath-bench_LIBS := $(BENCH_LIBS)

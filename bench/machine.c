@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "bench/file.h"
 #include "bench/setting.h"
@@ -74,12 +75,36 @@ static void set_key(json_t *o)
 	json_object_set_new(o, "key", json_string(hex));
 }
 
+int machine_kernel_option(const char *root, const char *release, const char *name)
+{
+	static const char *const places[] = { "%s/proc/config.gz", "%s/boot/config-%s", "%s/lib/modules/%s/config" };
+	size_t len = strlen(name);
+	char path[PATH_MAX], line[256];
+	bool found = false, on = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places) && !found; i++) {
+		gzFile f; /* reads what is not packed as well */
+
+		snprintf(path, sizeof(path), places[i], root, release);
+		f = gzopen(path, "rbe");
+		while (f && gzgets(f, line, sizeof(line))) {
+			found = true;
+			on |= !strncmp(line, "CONFIG_", 7) && !strncmp(line + 7, name, len) && !strncmp(line + 7 + len, "=y", 2);
+		}
+		if (f)
+			gzclose(f);
+	}
+	return found ? on : -ENOENT;
+}
+
 json_t *machine_fingerprint(const struct load_versions *v)
 {
 	struct utsname uts = { 0 };
+	int irq_time;
 	json_t *o;
 
 	uname(&uts);
+	irq_time = machine_kernel_option("", uts.release, "IRQ_TIME_ACCOUNTING");
 	o = json_pack("{s:s, s:s, s:s, s:o, s:i, s:I, s:s, s:s}", "kernel", uts.release,
 		      "kernel_build", uts.version, "arch", uts.machine, "cpu_model", cpu_model(),
 		      "nr_cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes",
@@ -95,6 +120,7 @@ json_t *machine_fingerprint(const struct load_versions *v)
 	json_object_set_new(o, "preempt", choice_or_null("/sys/kernel/debug/sched/preempt"));
 	json_object_set_new(o, "pmu", json_boolean(!access("/sys/bus/event_source/devices/cpu", F_OK)));
 	json_object_set_new(o, "bpf_stats", line_or_null("/proc/sys/kernel/bpf_stats_enabled"));
+	json_object_set_new(o, "irq_time_accounting", irq_time < 0 ? json_null() : json_boolean(irq_time));
 	if (v->sysbench[0])
 		json_object_set_new(o, "sysbench", json_string(v->sysbench));
 	if (v->uring[0])

@@ -15,6 +15,8 @@ struct load_versions {
 	char fio[64], sysbench[64], uring[64], iopath[128];
 };
 
+/* CONFIG_@name of the kernel @release of the machine below @root ("": this one): 1, 0, or -ENOENT, not told. */
+int machine_kernel_option(const char *root, const char *release, const char *name);
 /* Field "key" is a hash of what must be equal for a comparison. */
 json_t *machine_fingerprint(const struct load_versions *v);
 /* "6.1" in a guest of the VM lab, which is gone when its command ends; NULL elsewhere. */

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "bench/file.h"
+#include "bench/machine.h"
 #include "bench/preflight.h"
 #include "bench/setting.h"
 #include "bench/stop.h"
@@ -158,6 +159,36 @@ TEST(what_a_machine_does_not_have_is_absent_not_wrong)
 		ASSERT_EQ(find(&c, absent[i])->state, CHECK_ABSENT);
 	preflight_notes(&c, &notes);
 	ASSERT_EQ(notes.nr, 0);
+	end();
+}
+
+/* Whether a task pays for the interrupts that it did not ask for: where a kernel tells, packed or not. */
+TEST(how_the_kernel_keeps_time_is_told)
+{
+	static const struct {
+		const char *text;
+		int wanted;
+	} t[] = {
+		{ "CONFIG_X=y\nCONFIG_IRQ_TIME_ACCOUNTING=y\n", 1 },
+		{ "# CONFIG_IRQ_TIME_ACCOUNTING is not set\nCONFIG_HAVE_IRQ_TIME_ACCOUNTING=y\n", 0 },
+		{ "CONFIG_IRQ_TIME_ACCOUNTING_X=y\n", 0 },
+	};
+	struct load_versions none_used = { 0 };
+	json_t *o = machine_fingerprint(&none_used);
+	char command[128];
+
+	begin();
+	ASSERT_EQ(machine_kernel_option(root, "6.1", "IRQ_TIME_ACCOUNTING"), -ENOENT);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		put("boot/config-6.1", t[i].text);
+		ASSERT_EQ(machine_kernel_option(root, "6.1", "IRQ_TIME_ACCOUNTING"), t[i].wanted);
+	}
+	put("proc/config", t[0].text);
+	snprintf(command, sizeof(command), "gzip %s/proc/config", root);
+	ASSERT_EQ(system(command), 0);
+	ASSERT_EQ(machine_kernel_option(root, "6.1", "IRQ_TIME_ACCOUNTING"), 1);
+	ASSERT_TRUE(json_object_get(o, "irq_time_accounting") != NULL);
+	json_decref(o);
 	end();
 }
 
@@ -410,7 +441,7 @@ TEST(however_a_run_ends_the_machine_is_as_it_was)
 }
 
 TEST_MAIN("bench-tune", T(a_machine_out_of_the_box_is_doubtful), T(a_machine_made_ready_is_not),
-	  T(what_a_machine_does_not_have_is_absent_not_wrong),
+	  T(what_a_machine_does_not_have_is_absent_not_wrong), T(how_the_kernel_keeps_time_is_told),
 	  T(preflight_says_by_its_status_whether_the_machine_is_ready), T(tuning_changes_what_is_there_and_puts_it_back),
 	  T(a_crash_is_put_right_by_the_next_run), T(a_refusal_is_said_and_the_rest_goes_on),
 	  T(irqbalance_stands_still_and_goes_on), T(interrupts_of_the_disk_go_to_one_core),
