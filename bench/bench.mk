@@ -179,8 +179,9 @@ bench-burn_SRC := bench/tests/burn.c
 bench-burn_LIBS := -lpthread
 fake-fio_SRC := bench/tests/fake-fio.c
 
-test-programs: $(O)/step-clock.so
-$(O)/step-clock.so: bench/tests/step-clock.c
+BENCH_PRELOADS := $(O)/step-clock.so $(O)/refuse-write.so
+test-programs: $(BENCH_PRELOADS)
+$(BENCH_PRELOADS): $(O)/%.so: bench/tests/%.c
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu17 -Wall -Wextra -Werror $(CFLAGS) -fPIC -shared -o $@ $<

@@ -244,6 +244,36 @@ static struct bench_run start_under(const char *scheduler)
 	return r;
 }
 
+/* Its module may be gone, or refuse the disk: skipped with the reason, and what others measure stands. */
+TEST(a_scheduler_that_is_listed_and_refused_is_skipped)
+{
+	char list[256];
+	struct bench_run r;
+
+	NEEDS_DISK(dev, 64);
+	if (file_read_line(fmt("/sys/block/%s/queue/scheduler", dev + 5), list, sizeof(list)) || !strstr(list, "mq-deadline")) {
+		end_disk(dev);
+		TEST_SKIP("this kernel has no other scheduler");
+	}
+	setenv("LD_PRELOAD", fmt("%s/refuse-write.so", build_dir), 1);
+	setenv("REFUSE_WRITE", "mq-deadline", 1);
+	r = run_new(fmt("--device %s --scheduler none,mq-deadline --arms off,off2 --quick --rounds 1:1 --window 200ms "
+			"--workload randread-4k-qd1", dev));
+	run_fake(&r);
+	run_start(&r);
+	run_end(&r);
+	unsetenv("LD_PRELOAD");
+	unsetenv("REFUSE_WRITE");
+	ASSERT_TRUE(ends_measured(&r));
+	ASSERT_TRUE(strstr(r.text, "the kernel refuses this scheduler for the device") != NULL);
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"scheduler\":\"mq-deadline\",\"reason\":\"the kernel refuses"), 1);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"scheduler\":\"none\",\"arm\":\"off\"") >= 1);
+	check_files("summary");
+	run_free(&r);
+	expect_clean();
+	end_disk(dev);
+}
+
 TEST(however_a_run_ends_its_scheduler_and_queue_are_as_they_were)
 {
 	static const int signals[] = { SIGTERM, SIGKILL };
@@ -316,4 +346,4 @@ TEST(a_disk_that_is_too_small_is_refused)
 TEST_MAIN("test-bench-own", T(a_file_system_of_the_run_is_not_taken_for_data), T(the_file_system_of_another_stays),
 	  T(nobody_mounts_it_while_it_is_measured), T(what_is_read_was_written_before),
 	  T(however_a_run_ends_its_scheduler_and_queue_are_as_they_were),
-	  T(a_disk_that_is_too_small_is_refused))
+	  T(a_scheduler_that_is_listed_and_refused_is_skipped), T(a_disk_that_is_too_small_is_refused))
