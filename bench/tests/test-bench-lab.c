@@ -200,6 +200,86 @@ TEST(a_program_without_its_tree_has_no_lab)
 	ASSERT_TRUE(said && strstr(said, "is part of the source tree"));
 }
 
+/* ---- two kernels ---- */
+
+/* What was asked of it, and the results that are there for the kernel, where the command says. */
+static const char kernels_lab[] =
+	"#!/bin/sh\n"
+	"tree=$PWD\n"
+	"echo \"KERNEL=$KERNEL DISK=$DISK TIMEOUT=$TIMEOUT\" >>lab.txt\n"
+	"export LAB_DISK_NVME=/dev/nvme0n1 LAB_DISK_SCSI=/dev/sda\n"
+	"eval \"set -- $1\"\n"
+	"printf '[%s]' \"$@\" >words-$KERNEL.txt\n"
+	"while [ \"$1\" != --out ]; do [ \"$1\" != --seed ] || echo \"$2\" >>seeds.txt; shift; done\n"
+	"[ -d of/$KERNEL ] || exit 124\n"
+	"mkdir -p \"$2\" && cp of/$KERNEL/* \"$2\"\n"
+	"exit 3\n";
+
+static void put_kernel(const char *line, const char *release, double loss_pct, bool whole)
+{
+	struct canned c = canned_default();
+
+	c.kernel = release;
+	c.key = release;
+	c.loss_pct[2] = loss_pct;
+	ASSERT_EQ(sh(fmt("mkdir -p of/%s", line)), 0);
+	ASSERT_EQ(canned_write(&c, fmt("%s/tree/of/%s/results.jsonl", base, line)), 0);
+	put(fmt("of/%s/verdict.json", line), whole ? "{\"complete\": true}\n" : "{\"complete\": false}\n");
+}
+
+static void make_kernels(void)
+{
+	make_tree("exit 0");
+	ASSERT_EQ(sh("mkdir bench"), 0);
+	ASSERT_EQ(system(fmt("cp bench/bench-kernels %s/tree/bench/", base)), 0);
+	put("ci/lab/run", kernels_lab);
+	ASSERT_EQ(sh("chmod +x ci/lab/run"), 0);
+	put_kernel("6.1", "6.1.0", 1, true);
+	put_kernel("6.12", "6.12.9", 12, true);
+}
+
+/* Each in the lab with the same seed, disk and words, then compared, and the status is the comparison's. */
+TEST(two_kernels_run_alike_and_are_compared)
+{
+	_cleanup_free_ char *lab = NULL, *words = NULL, *said = NULL;
+
+	make_kernels();
+	ASSERT_EQ(sh("DISK=scsi:size=2G bench/bench-kernels '6.1 6.12' full --quick --scheduler none >said 2>&1"), 1);
+	ASSERT_EQ(file_read(fmt("%s/tree/lab.txt", base), &lab), 0);
+	ASSERT_STR(lab, "KERNEL=6.1 DISK=scsi:size=2G TIMEOUT=1800\nKERNEL=6.12 DISK=scsi:size=2G TIMEOUT=1800\n");
+	ASSERT_EQ(file_read(fmt("%s/tree/words-6.12.txt", base), &words), 0);
+	ASSERT_TRUE(words && strstr(words, "[build/iopath-bench][run][--workload-dir][workloads][--arms][off,off2,full]"));
+	ASSERT_TRUE(words && strstr(words, "[--out][build/kernels/6.12][--quick][--scheduler][none][--device][/dev/sda]"));
+	ASSERT_EQ(sh("test $(wc -l <seeds.txt) = 2 && test $(sort -u seeds.txt | wc -l) = 1"), 0);
+	ASSERT_EQ(file_read(fmt("%s/tree/said", base), &said), 0);
+	ASSERT_TRUE(said && strstr(said, "verdict: worse") != NULL);
+	/* the other way round it costs less */
+	ASSERT_EQ(sh("bench/bench-kernels '6.12 6.1' >/dev/null 2>&1"), 0);
+}
+
+TEST(a_kernel_without_a_whole_run_is_no_answer)
+{
+	static const struct {
+		const char *set;
+		int plain, bisect;
+	} t[] = {
+		{ "rm -r of/6.12", 124, 125 },	/* the lab's own: it did not boot */
+		{ "cp of/partial/* of/6.12", 3, 125 },
+		{ "rm of/6.12/verdict.json", 3, 125 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		make_kernels();
+		put_kernel("partial", "6.12.9", 12, false);
+		ASSERT_EQ(sh(t[i].set), 0);
+		ASSERT_EQ(sh("bench/bench-kernels '6.1 6.12' full >/dev/null 2>said"), t[i].plain);
+		ASSERT_EQ(sh("grep -q 'kernel 6.12: no complete run' said"), 0);
+		/* a run of before does not stand in for it */
+		ASSERT_EQ(sh("mkdir -p build/kernels/6.12 && echo '{\"complete\": true}' >build/kernels/6.12/verdict.json"), 0);
+		ASSERT_EQ(sh("BISECT=1 bench/bench-kernels '6.1 6.12' full >/dev/null 2>&1"), t[i].bisect);
+	}
+}
+
 /* ---- what it is given ---- */
 
 TEST(the_lab_gets_its_disks_and_arguments)
@@ -236,4 +316,5 @@ TEST(the_lab_is_used_in_real_time)
 
 TEST_MAIN("bench-lab", T(the_lab_runs_it_in_there_and_brings_its_results_back), T(a_run_in_the_lab_ends_with_its_own_code),
 	  T(a_guest_that_leaves_no_results_is_told), T(a_run_in_the_lab_goes_into_the_history), T(a_signal_ends_the_lab_too),
-	  T(a_program_without_its_tree_has_no_lab), T(the_lab_gets_its_disks_and_arguments), T(the_lab_is_used_in_real_time))
+	  T(a_program_without_its_tree_has_no_lab), T(two_kernels_run_alike_and_are_compared),
+	  T(a_kernel_without_a_whole_run_is_no_answer), T(the_lab_gets_its_disks_and_arguments), T(the_lab_is_used_in_real_time))
