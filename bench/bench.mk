@@ -187,13 +187,13 @@ $(BENCH_PRELOADS): $(O)/%.so: bench/tests/%.c
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu17 -Wall -Wextra -Werror $(CFLAGS) -fPIC -shared -o $@ $<
 
 BENCH_TESTS := test-bench-arm test-bench-browser test-bench-cell test-bench-clock test-bench-compare test-bench-cpu test-bench-device test-bench-fuzz test-bench-history test-bench-lab test-bench-make test-bench-merge test-bench-own test-bench-past test-bench-rate test-bench-readers test-bench-tune test-bench-report test-bench-resume test-bench-run test-bench-scripts test-bench-stat test-bench-stop test-bench-sysbench test-bench-tracers test-bench-turns \
-	test-bench-fio test-bench-guard test-bench-input test-bench-proc test-bench-spec test-bench-uring test-bench-verdict test-bench-view test-bench-write \
+	test-bench-fio test-bench-guard test-bench-input test-bench-proc test-bench-publish test-bench-spec test-bench-uring test-bench-verdict test-bench-view test-bench-write \
 	test-bench-workload
 TESTS += $(BENCH_TESTS)
 # Their runs are of a fio that only waits; what they set on the machine is set by none of the others.
 TESTS_BESIDE := test-bench-own test-bench-scripts test-bench-sysbench test-bench-stop test-bench-tune
 test-bench-fuzz_EXTRA := bench/fuzz/target.c
-BENCH_RUN_TESTS := test-bench-clock test-bench-input test-bench-lab test-bench-make test-bench-tune test-bench-device test-bench-own test-bench-rate test-bench-run test-bench-scripts test-bench-stop test-bench-sysbench test-bench-tracers test-bench-uring test-bench-write
+BENCH_RUN_TESTS := test-bench-clock test-bench-input test-bench-lab test-bench-make test-bench-tune test-bench-device test-bench-own test-bench-publish test-bench-rate test-bench-run test-bench-scripts test-bench-stop test-bench-sysbench test-bench-tracers test-bench-uring test-bench-write
 $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/canned.c bench/tests/schema.c $(value $(t)_EXTRA) \
 	$(if $(filter $(t),$(BENCH_RUN_TESTS)),bench/tests/bench-run.c) $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))

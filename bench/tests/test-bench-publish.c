@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The pages that are published, of runs that never were: each that is asked for stands in them, with its figures. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/file.h"
+#include "bench/tests/bench-run.h"
+#include "bench/tests/canned.h"
+#include "bench/why.h"
+#include "tracer/base/cleanup.h"
+#include "tracer/base/test.h"
+
+/* Its runs are canned ones, under the --out that it is given; its reports are real. */
+static const char program[] =
+	"#!/bin/sh\n"
+	"[ $1 = run ] || exec %s/iopath-bench \"$@\"\n"
+	"echo \"$KERNEL $*\" >>runs.txt\n"
+	"while [ $1 != --out ]; do shift; done\n"
+	"[ ! -e broken ] || exit 4\n"
+	"mkdir -p $2 && cp of/* $2\n"
+	"exit 3\n";
+
+/* ci/gate/run of one scheduler, whose figures tell it from the others. */
+static const char gate[] =
+	"#!/bin/sh\n"
+	"echo \"gate $GATE_SCHEDULER $1\" >>runs.txt\n"
+	"n=$(expr length $GATE_SCHEDULER)\n"
+	"row() { printf '{\"arm\":\"%s\",\"workload\":\"%s\",\"loss_pct\":%s.04,\"extra_ns_per_io\":%s,\"base_iops\":%s}' $1 $2 $n $3 $4; }\n"
+	"printf '{\"arms\":[%s,%s,%s,%s]}\\n' \"$(row block W1 510.4 1000)\" \"$(row full W1 900 1001)\" "
+	"\"$(row block W2 700 2000)\" \"$(row full W2 1100 2000)\" >$GATE_OUT/gate.json\n"
+	"exit 1\n";
+
+/* What bench/disks-guest prints. */
+static const char lab[] =
+	"#!/bin/sh\n"
+	"echo \"lab $MODE $KERNEL $DISK $1\" >>runs.txt\n"
+	"for disk in nvme virtio scsi; do for arm in block full; do\n"
+	"	printf '{\"disk\":\"%s\",\"arm\":\"%s\",\"ios\":2000,\"runs\":%s,\"ns\":%s}\\n' $disk $arm 8000 ${#arm}00000\n"
+	"done; done\n";
+
+static int sh(const char *command)
+{
+	int status = system(fmt("cd %s/tree && %s", base, command));
+
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void put(const char *name, const char *text)
+{
+	ASSERT_EQ(file_replace(fmt("%s/tree/%s", base, name), text), 0);
+}
+
+static bool make_tree(void)
+{
+	struct canned c = canned_default();
+	char text[sizeof(program) + PATH_MAX];
+
+	setup();
+	if (system("jq --version >/dev/null 2>&1") ||
+	    system(fmt("rm -rf %s/tree && mkdir -p %s/tree/of && cd %s/tree && mkdir -p bench bin ci/lab ci/gate build/lab/kernel/6.1 "
+		       "build/lab/kernel/6.12", base, base, base)) ||
+	    system(fmt("cp bench/bench-publish %s/tree/bench/", base)))
+		return false;
+	c.second_scheduler = "bfq";
+	ASSERT_EQ(canned_write(&c, fmt("%s/tree/of/results.jsonl", base)), 0);
+	snprintf(text, sizeof(text), program, build_dir);
+	put("build/iopath-bench", text);
+	put("of/verdict.json", "{\"complete\": true}\n");
+	put("ci/gate/run", gate);
+	put("ci/lab/run", lab);
+	put("bin/qemu-system-x86_64", "#!/bin/sh\necho QEMU of a test\n");
+	put("bin/fio", "#!/bin/sh\necho fio-of-a-test\n");
+	put("build/lab/kernel/6.1/release", "6.1.0-test\n");
+	put("build/lab/kernel/6.12/release", "6.12.0-test\n");
+	ASSERT_EQ(sh("chmod +x build/iopath-bench ci/*/run bin/*"), 0);
+	return true;
+}
+
+static int publish(const char *what)
+{
+	return sh(fmt("PATH=$PWD/bin:$PATH O=build KERNEL= ARGS=--quick bench/bench-publish %s %s.md >said 2>&1", what, what));
+}
+
+static void expect_in(const char *page, const char *const *wanted, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		if (!strstr(page, wanted[i]))
+			printf("    not in the page: %s\n", wanted[i]);
+		ASSERT_TRUE(strstr(page, wanted[i]) != NULL);
+	}
+}
+
+static char *page_of(const char *what)
+{
+	char *page = NULL;
+
+	ASSERT_EQ(publish(what), 0);
+	ASSERT_EQ(file_read(fmt("%s/tree/%s.md", base, what), &page), 0);
+	return page;
+}
+
+TEST(schedulers_are_published)
+{
+	static const char *const wanted[] = {
+		"<!-- made by bench/bench-publish schedulers: do not edit -->\n",
+		"\n# What tracing costs under each, in virtual time\n",
+		"| none | 1001 | 4 % (+510) | 4 % (+900) | 2000 | 4 % (+700) | 4 % (+1100) |\n",
+		"| mq-deadline | 1001 | 11 % (+510) |",
+		"| bfq | 1001 | 3 % (+510) |",
+		"| kyber | 1001 | 5 % (+510) |",
+		"\nMade with: Linux 6.1.0-test under one emulated processor; fio-of-a-test; QEMU of a test; ",
+		"\n# Loop device on memory\n", "\n# The lab: nvme\n", "\n# The lab: virtio\n", "\n# The lab: scsi\n",
+		"\n### randread-4k-qd1 on loop", "\nOf iopath unknown",
+	};
+	_cleanup_free_ char *page = NULL, *again = NULL;
+
+	if (!make_tree())
+		TEST_SKIP("needs jq");
+	page = page_of("schedulers");
+	expect_in(page, wanted, ARRAY_SIZE(wanted));
+	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "gate "), 4);
+	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), " run --workload-dir workloads --workload uring-randread-qd1 --out build/publish/schedulers-"), 4);
+	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "--device lab:scsi --scheduler none,mq-deadline,bfq,kyber --arms off,off2,full --quick\n"), 1);
+	/* what is there is not done again; a run that is not whole is */
+	ASSERT_EQ(sh("rm runs.txt build/publish/schedulers-cost/bfq/gate.json && "
+		     "echo '{\"complete\": false}' >build/publish/schedulers-virtio/verdict.json"), 0);
+	again = page_of("schedulers");
+	ASSERT_TRUE(page && again && !strcmp(page, again));
+	ASSERT_EQ(sh("test $(wc -l <runs.txt) = 2 && grep -q 'gate bfq decide' runs.txt && grep -q lab:virtio runs.txt"), 0);
+}
+
+TEST(disks_are_published)
+{
+	static const char *const wanted[] = {
+		"<!-- made by bench/bench-publish disks: do not edit -->\n",
+		"2000 random reads of 4 KiB each",
+		"\n| arm | nvme | scsi | virtio |\n|---|---:|---:|---:|\n| `full` | 200 ns (4) | 200 ns (4) | 200 ns (4) |\n",
+		"\n| `block` | 250 ns (4) | 250 ns (4) | 250 ns (4) |\n",
+		"\n# Our tiers on nvme\n", "\n# Our tiers on virtio\n", "\n# Our tiers on scsi\n",
+		"\n# Ours and others, through ext4 on nvme\n",
+		"| full |",
+	};
+	_cleanup_free_ char *page = NULL;
+
+	if (!make_tree())
+		TEST_SKIP("needs jq");
+	page = page_of("disks");
+	expect_in(page, wanted, ARRAY_SIZE(wanted));
+	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "lab virtual 6.1 nvme,virtio,scsi bench/disks-guest 2000\n"), 1);
+	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "6.12 run --workload-dir workloads --workload randrw-16k-fsync --out build/publish/disks-arms "), 1);
+	ASSERT_EQ(sh("rm runs.txt"), 0);
+	ASSERT_EQ(publish("disks"), 0);
+	ASSERT_TRUE(sh("test -e runs.txt") != 0);
+}
+
+/* Half a page is none: the one that was published stays. */
+TEST(a_run_that_fails_publishes_nothing)
+{
+	if (!make_tree())
+		TEST_SKIP("needs jq");
+	put("disks.md", "the page of before\n");
+	ASSERT_EQ(sh("touch broken"), 0);
+	ASSERT_EQ(publish("disks"), EXIT_ENVIRONMENT);
+	ASSERT_EQ(sh("grep -q 'disks-tiers-nvme did not come to its end (status 4)' said && test \"$(cat disks.md)\" = 'the page of before'"), 0);
+	ASSERT_EQ(publish("nothing"), EXIT_USAGE);
+}
+
+TEST_MAIN("bench-publish", T(schedulers_are_published), T(disks_are_published), T(a_run_that_fails_publishes_nothing))
