@@ -119,7 +119,8 @@ static const struct opt run_opts[] = {
 	  "begin no round that would end after it; behind the first look of each set it goes to those that are undecided",
 	  1e9, 0x1p62, NULL },
 	{ "tune", 0, OPT_FLAG, AT(tune), NULL,
-	  "governor performance, turbo and huge pages off, irqbalance stopped, the disk's interrupts on one core; all is put back",
+	  "governor performance, turbo and huge pages off, irqbalance stopped, the disk's interrupts on the last core; all is put back. "
+	  "Loads are pinned by their own cpus=, tracers never",
 	  0, 0, NULL },
 	{ "time-limit", 0, OPT_DURATION, AT(time_limit_ns), "DUR", "the same as --time", 1e9, 0x1p62, NULL },
 	{ "shard", 0, OPT_PARSE, AT(shard), "I/N",

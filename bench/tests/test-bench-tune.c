@@ -440,9 +440,39 @@ TEST(however_a_run_ends_the_machine_is_as_it_was)
 	}
 }
 
+/* The cores of a load are its own word, those of a tracer are all: tuned or not, it is the same measurement. */
+TEST(what_is_pinned_is_so_without_tuning_too)
+{
+	char core[16], status[256];
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	machine_last_cpus(1, core, sizeof(core));
+	for (int tuned = 0; tuned < 2; tuned++) {
+		struct bench_run r = run_new(tuned ? "--tune" : "");
+		char seen[SETTING_MAX] = "";
+
+		add_words(&r, "--arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1,randread-4k-jobs2 --arm-ready ^on --arm");
+		add(&r, fmt("who=trap 'echo 5 events; exit' INT; grep Cpus_allowed_list /proc/self/status >%s/seen; echo on; "
+			    "while :; do sleep .05; done", base));
+		run_fake(&r);
+		run_start(&r);
+		run_end(&r);
+		/* of the one that says cpus=1, and of the one that says nothing */
+		ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), fmt("\"scheduler\":\"none\",\"cpus\":\"%s\",", core)), 1);
+		ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"scheduler\":\"none\",\"cpus\":null,"), 1);
+		ASSERT_EQ(file_read_line(fmt("%s/seen", base), seen, sizeof(seen)), 0);
+		snprintf(status, sizeof(status), "grep -qxF '%s' /proc/self/status", seen);
+		ASSERT_EQ(system(status), 0);
+		check_files("summary");
+		run_free(&r);
+	}
+	expect_clean();
+}
+
 TEST_MAIN("bench-tune", T(a_machine_out_of_the_box_is_doubtful), T(a_machine_made_ready_is_not),
 	  T(what_a_machine_does_not_have_is_absent_not_wrong), T(how_the_kernel_keeps_time_is_told),
 	  T(preflight_says_by_its_status_whether_the_machine_is_ready), T(tuning_changes_what_is_there_and_puts_it_back),
 	  T(a_crash_is_put_right_by_the_next_run), T(a_refusal_is_said_and_the_rest_goes_on),
 	  T(irqbalance_stands_still_and_goes_on), T(interrupts_of_the_disk_go_to_one_core),
-	  T(however_a_run_ends_the_machine_is_as_it_was))
+	  T(however_a_run_ends_the_machine_is_as_it_was), T(what_is_pinned_is_so_without_tuning_too))
