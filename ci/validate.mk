@@ -33,6 +33,7 @@ validate-merge:
 
 # Devices that only a kernel with modules can make: those tests of the harness skip on many hosts.
 SMOKE_DEVICES := a_partition_that_is_mounted_keeps_the_whole_disk a_member_of_a_dm_device_is_refused \
+	swap_is_refused a_device_that_vanishes_ends_the_run a_disk_that_is_pulled_ends_the_run \
 	null_blk_is_made_and_removed scsi_debug_is_made_and_removed polled_completions_are_measured_where_a_device_has_them
 lab-smoke:
 	$(Q)$(MAKE) $(if $(Q),-s) $(addprefix $(O)/,iopath-bench iopath-uring fake-fio test-bench-device)

@@ -145,21 +145,14 @@ TEST(a_device_that_is_read_only_is_refused)
 	end_disk(dev);
 }
 
-/* The medium goes away under a run with real I/O: an error that names it, and nothing is left. */
-TEST(a_device_that_vanishes_ends_the_run)
+static void expect_end_without(const char *dev, const char *command, const char *says)
 {
-	struct bench_run r;
-	char dev[64];
+	_cleanup_free_ char *go = strdup(command); /* fmt() has few buffers */
 	bool begun = false;
+	struct bench_run r;
 	json_t *v;
 
-	NEEDS_DISK(dev, 64);
-	ASSERT_EQ(system(fmt("truncate -s 0 %s/disk", base)), 0);
-	if (!system(fmt("dd if=%s of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null", dev))) {
-		end_disk(dev);
-		TEST_SKIP("this kernel reads zeroes where a loop device's file has ended");
-	}
-	ASSERT_EQ(system(fmt("truncate -s 64M %s/disk", base)), 0);
+	unlink(fmt("%s/out/results.jsonl", base));
 	r = run_new(fmt("--device %s --arms off,off2 --rounds 8:8 --window 300ms --max-steal 100 --workload uring-randread-qd1",
 			dev));
 	run_start(&r);
@@ -168,17 +161,53 @@ TEST(a_device_that_vanishes_ends_the_run)
 		begun = count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"cell\"") > 0;
 	}
 	ASSERT_TRUE(begun);
-	ASSERT_EQ(system(fmt("truncate -s 0 %s/disk", base)), 0);
+	ASSERT_EQ(system(go), 0);
 	run_end(&r);
-	if (!strstr(r.text, "failed with EIO"))
+	if (!strstr(r.text, says))
 		show(&r);
 	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
-	ASSERT_TRUE(strstr(r.text, "I/Os failed with EIO") != NULL);
+	ASSERT_TRUE(strstr(r.text, says) != NULL);
 	v = verdict();
 	ASSERT_STR(verdict_text(v), "INVALID");
 	json_decref(v);
 	run_free(&r);
+}
+
+/* The medium goes away under a run with real I/O: an error that names it, and nothing is left. */
+TEST(a_device_that_vanishes_ends_the_run)
+{
+	char dev[64];
+
+	NEEDS_DISK(dev, 64);
+	ASSERT_EQ(system(fmt("truncate -s 0 %s/disk", base)), 0);
+	if (!system(fmt("dd if=%s of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null", dev))) {
+		end_disk(dev);
+		TEST_SKIP("this kernel reads zeroes where a loop device's file has ended");
+	}
+	ASSERT_EQ(system(fmt("truncate -s 64M %s/disk", base)), 0);
+	expect_end_without(dev, fmt("truncate -s 0 %s/disk", base), "I/Os failed with EIO");
 	end_disk(dev);
+	expect_clean();
+}
+
+/* And the disk itself, as one that is pulled: its node and its files in sysfs are gone as well. */
+TEST(a_disk_that_is_pulled_ends_the_run)
+{
+	_cleanup_free_ char *out = NULL;
+	char dev[64];
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	if (system("modprobe -n scsi_debug >/dev/null 2>&1"))
+		TEST_SKIP("this kernel has no scsi_debug");
+	ASSERT_EQ(system("modprobe sd_mod; modprobe scsi_debug dev_size_mb=64 delay=0"), 0);
+	ASSERT_EQ(system(fmt("for i in $(seq 100); do d=$(grep -ls ^scsi_debug /sys/block/sd*/device/model) && [ -b /dev/$(echo $d | cut -d/ -f4) ] "
+			     "&& break; sleep .1; done; echo $d | cut -d/ -f4 >%s/name", base)), 0);
+	ASSERT_EQ(file_read(fmt("%s/name", base), &out), 0);
+	snprintf(dev, sizeof(dev), "/dev/%.*s", (int)strcspn(out, "\n"), out);
+	expect_end_without(dev, fmt("echo 1 >/sys/block/%s/device/delete", dev + 5), ": No such file or directory");
+	ASSERT_EQ(access(dev, F_OK), -1);
+	ASSERT_EQ(system("rmmod scsi_debug"), 0);
 	expect_clean();
 }
 
@@ -328,7 +357,7 @@ TEST(polled_completions_are_measured_where_a_device_has_them)
 
 TEST_MAIN("bench-device", T(a_partition_that_is_mounted_keeps_the_whole_disk), T(swap_is_refused),
 	  T(a_member_of_a_dm_device_is_refused), T(a_device_that_is_read_only_is_refused),
-	  T(a_device_that_vanishes_ends_the_run), T(a_directory_is_used_and_left_as_it_was), T(many_files_do_not_fit_into_one),
+	  T(a_device_that_vanishes_ends_the_run), T(a_disk_that_is_pulled_ends_the_run), T(a_directory_is_used_and_left_as_it_was), T(many_files_do_not_fit_into_one),
 	  T(a_place_without_a_block_device_is_refused), T(what_this_kernel_cannot_make_is_skipped),
 	  T(null_blk_is_made_and_removed), T(scsi_debug_is_made_and_removed), T(how_a_null_blk_was_made_is_told),
 	  T(polled_completions_are_measured_where_a_device_has_them))
