@@ -107,8 +107,12 @@ deps:
 	apt-get update -qq && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 
+# LONG=1: with the fuzzers, first, as the last line is the tests' total; and for the tests' own make it means another thing.
 test: deps
-	$(Q)$(MAKE) run-tests
+ifneq ($(filter-out 0,$(LONG)),)
+	$(Q)$(MAKE) fuzz
+endif
+	$(Q)$(MAKE) run-tests LONG=
 
 run-tests: test-programs
 	$(Q)ci/run-tests $(addprefix $(O)/,$(filter-out $(TESTS_BESIDE),$(TESTS))) -- $(addprefix $(O)/,$(TESTS_BESIDE))
@@ -142,7 +146,7 @@ clean:
 help:
 	@echo 'Targets'
 	@echo '  make               build build/iopath and build/iopath-bench'
-	@echo '  make test          build and run all tests (the kernel part needs root, else it is skipped)'
+	@echo '  make test          build and run all tests (the kernel part needs root, else it is skipped); LONG=1: make fuzz before them'
 	@$(foreach h,$(HELP_TARGETS),echo '  $(subst _, ,$(h))';)
 	@echo '  make deps          install the Debian packages that are missing (as root), else print the line to run'
 	@echo '  make install       into $$(DESTDIR)$$(PREFIX)'

@@ -131,6 +131,26 @@ TEST(programs_are_made_again_for_another_revision_alone)
 	ASSERT_STR(other, "#define IOPATH_REVISION \" (73fbbeb-dirty)\"\n");
 }
 
-TEST_MAIN("test-bench-make", T(arguments_of_the_user_come_once), T(a_smoke_run_that_came_to_its_end_is_what_was_asked_for),
+/* And only when asked; `make test` ends with the total of the tests. */
+TEST(the_long_tests_fuzz_first)
+{
+	static const struct {
+		const char *words, *wanted;
+	} t[] = {
+		{ "", "tests\n" }, { "LONG=0", "tests\n" }, { "LONG=1 FUZZ_TIME=77", "fuzz 77\ntests\n" },
+	};
+
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *text = NULL;
+
+		ASSERT_EQ(system(fmt("MAKEFLAGS= MAKELEVEL= LONG= make -n test %s 2>/dev/null | sed -n -e 's|^bench/fuzz/fuzz [^ ]* \\([0-9]*\\) .*|fuzz \\1|p' "
+				     "-e 's|^ci/run-tests .*|tests|p' >%s/order", t[i].words, base)), 0);
+		ASSERT_EQ(file_read(fmt("%s/order", base), &text), 0);
+		ASSERT_STR(text ? text : "", t[i].wanted);
+	}
+}
+
+TEST_MAIN("test-bench-make", T(the_long_tests_fuzz_first), T(arguments_of_the_user_come_once), T(a_smoke_run_that_came_to_its_end_is_what_was_asked_for),
 	  T(a_run_that_gates_hands_its_exit_code_on), T(a_revision_is_that_of_the_tree_itself),
 	  T(programs_are_made_again_for_another_revision_alone))
