@@ -46,7 +46,7 @@ static void print_workload(const struct report *r, unsigned int first, FILE *f)
 			duration(table_median(t, COLUMN_P50_NS, r->arms->off), a, sizeof(a)),
 			duration(table_median(t, COLUMN_P99_NS, r->arms->off), b, sizeof(b)),
 			duration(table_median(t, COLUMN_P999_NS, r->arms->off), c, sizeof(c)),
-			duration(table_median(t, COLUMN_NS_PER_IO, r->arms->off), d, sizeof(d)));
+			duration(table_median(t, COLUMN_NS_PER_IO_FULL, r->arms->off), d, sizeof(d)));
 	}
 }
 

@@ -95,7 +95,7 @@ static void put_cell(const struct canned *c, unsigned int set, const char *sched
 		"\"phase\":\"%s\",\"round\":%u,\"attempt\":0,\"position\":%u,\"valid\":true,\"fault\":\"\",\"arm_fault\":false,"
 		"\"took_ns\":1000000,",
 		set, c->workload, scheduler, c->arm[arm], confirm ? "confirm" : "main", round, arm);
-	put_pass(c, r, noisy(c, r, 10000 * (1 - loss)), 20000, false, f);
+	put_pass(c, r, noisy(c, r, 10000 * (1 - loss)), 15000, false, f);
 	fputc(',', f);
 	put_pass(c, r, 7000, noisy(c, r, 20000 * (1 + loss)), true, f);
 	if (arm < 2)

@@ -375,6 +375,17 @@ TEST(a_cell_of_a_markdown_table_does_not_break_it)
 	ASSERT_EQ(verdict_rows, 2 * (2 + 3));
 }
 
+TEST(schedulers_are_compared_at_saturation)
+{
+	struct canned c = canned_default();
+	_cleanup_free_ char *text = NULL;
+
+	c.noise_pct = 0;
+	text = render(&c, "schedulers");
+	/* 15 us there, 20 us at the fixed rate */
+	ASSERT_TRUE(strstr(text, "| none | 10000 | 11.0us | 30.0us | 90.0us | 15.0us |\n") != NULL);
+}
+
 /* ---- the CPU behind it ---- */
 
 TEST(whose_the_cpu_time_was_is_in_every_report_for_people)
@@ -439,5 +450,6 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_i
 	  T(junit_is_valid_and_counts_right), T(a_partial_run_is_an_error_in_junit),
 	  T(html_is_well_formed_and_needs_nothing_from_elsewhere), T(csv_has_a_row_per_arm_and_metric),
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
-	  T(a_cell_of_a_markdown_table_does_not_break_it), T(whose_the_cpu_time_was_is_in_every_report_for_people),
+	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation),
+	  T(whose_the_cpu_time_was_is_in_every_report_for_people),
 	  T(cpu_figures_are_null_where_nothing_was_measured), T(formats_are_named_once))
