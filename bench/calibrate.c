@@ -214,7 +214,12 @@ void calibration_scale(const struct calibration *c, const struct workload *w, do
 
 void calibration_low(const struct calibration *c, const struct workload *w, struct calibration *ret)
 {
-	calibration_scale(c, w, LOW_SHARE / RATE_SHARE, ret);
+	double low_iops = LOW_SHARE * c->capacity_iops;
+
+	if (c->rate_iops > low_iops)
+		calibration_scale(c, w, low_iops / c->rate_iops, ret);
+	else
+		*ret = (struct calibration){ .nr_cores = c->nr_cores, .capacity_iops = c->capacity_iops };
 }
 
 void calibration_put(const struct calibration *c, json_t *o)

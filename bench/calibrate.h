@@ -30,7 +30,7 @@ double calibration_target(const struct calibration *c);
 /* The same at @share of its rate; ret->rate_iops 0: it has none. */
 void calibration_scale(const struct calibration *c, const struct workload *w, double share, struct calibration *ret);
 
-/* The rate for a look at light load, LOW_SHARE of the capacity if the fixed rate is 70 % of it. */
+/* The rate for a look at light load, LOW_SHARE of the capacity; none where the fixed rate is no higher than that. */
 #define LOW_SHARE .30
 void calibration_low(const struct calibration *c, const struct workload *w, struct calibration *ret);
 

@@ -244,6 +244,8 @@ static int one_cell(struct set_state *s, struct phase *p, const struct past_cell
 		add_figures(s, arm, &cell);
 		add_steal(s, &cell.saturation);
 		add_steal(s, &cell.fixed);
+		if (cell.low.target_iops > 0)
+			s->out.low_iops = cell.low.target_iops;
 	} else {
 		snprintf(s->last_fault, sizeof(s->last_fault), "%.60s: %.180s",
 			 s->c->arms->v[arm].name, cell.fault);

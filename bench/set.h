@@ -79,7 +79,7 @@ struct set_outcome {
 	char reason[ARM_MAX][256];		/* why an arm has no figures, or "" */
 	struct arm_figures figures[ARM_MAX];
 	unsigned int rounds, confirm_rounds, redone;
-	double capacity_iops, rate_iops;
+	double capacity_iops, rate_iops, low_iops;	/* low_iops 0: no pass at it */
 	char no_rate[256];	/* why no fixed rate was kept, or "" */
 	char fault[256];	/* why the set could not be decided, or "" */
 	bool complete;		/* false: stopped before its last look */

@@ -13,13 +13,13 @@
 #define OTHERS COLUMN_NR
 
 static const struct cpu_column {
-	const char *title, *key;
+	const char *title, *key;	/* no title: that of its load */
 	unsigned int column;
 	double unit;		/* 0: a duration in ns */
 	const char *none;	/* not measured */
 } columns[] = {
-	{ "30% load", "cpu_ns_per_io_low", COLUMN_NS_PER_IO_LOW, 0, "-" },
-	{ "70% load", "cpu_ns_per_io_fixed", COLUMN_NS_PER_IO, 0, "-" },
+	{ NULL, "cpu_ns_per_io_low", COLUMN_NS_PER_IO_LOW, 0, "-" },
+	{ NULL, "cpu_ns_per_io_fixed", COLUMN_NS_PER_IO, 0, "-" },
 	{ "saturated", "cpu_ns_per_io_saturation", COLUMN_NS_PER_IO_FULL, 0, "-" },
 	{ "workload user", "workload_user_ns_per_io", COLUMN_WORKLOAD_USER_NS, 0, "-" },
 	{ "system", "workload_system_ns_per_io", COLUMN_WORKLOAD_SYSTEM_NS, 0, "-" },
@@ -63,13 +63,38 @@ static bool has_rounds(const struct report_set *s, unsigned int arm)
 	return s->outcome.table.nr_rounds && !isnan(table_median(&s->outcome.table, COLUMN_NS_PER_IO, arm));
 }
 
-static struct grid per_io(const struct report *r, const struct report_set *s)
+/* What the rates of a set come to, for titles. */
+struct loads {
+	char low[24], fixed[24], by_kind[40];
+};
+
+static double fixed_iops(const struct set_outcome *o)
+{
+	return o->no_rate[0] ? 0 : o->rate_iops;
+}
+
+static struct loads name_loads(const struct set_outcome *o)
+{
+	struct loads l;
+
+	view_load(o, o->low_iops, "low rate", l.low, sizeof(l.low));
+	view_load(o, fixed_iops(o), "fixed rate", l.fixed, sizeof(l.fixed));
+	snprintf(l.by_kind, sizeof(l.by_kind), "CPU %% at %s", o->no_rate[0] ? "saturation" : l.fixed);
+	return l;
+}
+
+static const char *column_title(const struct cpu_column *c, const struct loads *l)
+{
+	return c->title ? c->title : c->column == COLUMN_NS_PER_IO ? l->fixed : l->low;
+}
+
+static struct grid per_io(const struct report *r, const struct report_set *s, const struct loads *l)
 {
 	struct grid g = { .caption = "CPU per I/O" };
 
 	grid_column(&g, "arm");
 	for (size_t c = 0; c < NR_COLUMNS; c++)
-		grid_column(&g, columns[c].title);
+		grid_column(&g, column_title(&columns[c], l));
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
 		if (!has_rounds(s, a))
 			continue;
@@ -101,10 +126,10 @@ static void kind_row(struct grid *g, const struct table *t, unsigned int arm, in
 	}
 }
 
-static struct grid by_kind(const struct report *r, const struct report_set *s, bool cores)
+static struct grid by_kind(const struct report *r, const struct report_set *s, bool cores, const struct loads *l)
 {
 	const struct table *t = &s->outcome.table;
-	struct grid g = { .caption = s->outcome.no_rate[0] ? "CPU % at saturation" : "CPU % at 70% load" };
+	struct grid g = { .caption = l->by_kind };
 
 	grid_column(&g, "arm");
 	for (int k = 0; k < KIND_NR; k++)
@@ -175,7 +200,8 @@ static struct grid processes(const struct report *r, const struct report_set *s)
 static void show(const struct report *r, const struct report_set *s, bool cores, void (*print)(const struct grid *, FILE *),
 		 FILE *f)
 {
-	struct grid all[] = { per_io(r, s), by_kind(r, s, cores), processes(r, s), programs(r, s) };
+	struct loads l = name_loads(&s->outcome);
+	struct grid all[] = { per_io(r, s, &l), by_kind(r, s, cores, &l), processes(r, s), programs(r, s) };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i].nr_cells)
@@ -202,6 +228,11 @@ void view_cpu_html(const struct report *r, const struct report_set *s, FILE *f)
 static json_t *number_or_null(double v)
 {
 	return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *load_json(const struct set_outcome *o, double iops)
+{
+	return iops > 0 && o->capacity_iops > 0 ? json_real(100 * iops / o->capacity_iops) : json_null();
 }
 
 static json_t *kinds_json(const struct table *t, unsigned int arm)
@@ -252,6 +283,8 @@ json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsign
 		return NULL;
 	o = json_pack("{s:s, s:s, s:s, s:s}", "workload", s->workload, "device", s->device, "scheduler", s->scheduler,
 		      "arm", r->arms->v[arm].name);
+	json_object_set_new(o, "low_load_pct", load_json(&s->outcome, s->outcome.low_iops));
+	json_object_set_new(o, "fixed_load_pct", load_json(&s->outcome, fixed_iops(&s->outcome)));
 	for (size_t c = 0; c < NR_COLUMNS; c++)
 		json_object_set_new(o, columns[c].key, number_or_null(value(t, &columns[c], arm)));
 	json_object_set_new(o, "cores", kinds_json(t, arm));

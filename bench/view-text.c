@@ -81,7 +81,7 @@ static void print_legend(const struct report *r, FILE *f)
 {
 	fprintf(f,
 		"\nthr-loss   throughput lost at saturation; cpu/IO: CPU time of the whole machine per I/O at a fixed\n"
-		"           rate (70%% of what the machine does without a tracer, if it holds that); both against the off cell of the same round\n"
+		"           rate (70%% of what the machine does without a tracer, or less; the head says); both against the off cell of the same round\n"
 		"[bounds]   one-sided, error %.3g each: PASS needs the upper one under the margin, FAIL the lower one over it\n"
 		"sys pp     system + irq + softirq time, percentage points of the machine; worst core: busy time of one core\n"
 		"ns/IO      CPU time added per I/O; p99: latency at saturation; lost: I/Os the\n"

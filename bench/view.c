@@ -89,7 +89,16 @@ void view_rate(const struct set_outcome *o, char *buf, size_t len)
 	if (o->no_rate[0])
 		snprintf(buf, len, "no fixed rate, CPU at saturation (%s)", o->no_rate);
 	else
-		snprintf(buf, len, "fixed rate %.0f", o->rate_iops);
+		snprintf(buf, len, "fixed rate %.0f (%.0f%%)", o->rate_iops, 100 * o->rate_iops / o->capacity_iops);
+}
+
+const char *view_load(const struct set_outcome *o, double iops, const char *none, char *buf, size_t len)
+{
+	if (iops > 0 && o->capacity_iops > 0)
+		snprintf(buf, len, "%.0f%% load", 100 * iops / o->capacity_iops);
+	else
+		snprintf(buf, len, "%s", none);
+	return buf;
 }
 
 void view_value(const struct decision *d, char *buf, size_t len)

@@ -34,8 +34,10 @@ void csv_text(const char *s, FILE *f);
 
 /* "+0.9 [+0.2,+1.7]", "-" without rounds */
 void view_interval(const struct decision *d, char *buf, size_t len);
-/* "fixed rate 12345", or that there was none and why */
+/* "fixed rate 12345 (70%)", or that there was none and why */
 void view_rate(const struct set_outcome *o, char *buf, size_t len);
+/* "70% load": @iops as a share of what the machine does without a tracer; @none where there was no such rate. */
+const char *view_load(const struct set_outcome *o, double iops, const char *none, char *buf, size_t len);
 /* "+0.9", "cpu1 +0.9" */
 void view_value(const struct decision *d, char *buf, size_t len);
 /* "FAIL cpu/IO; undecided thr, needs ~40 rounds" */
@@ -63,8 +65,8 @@ void md_text(const char *s, FILE *f);
 
 /* For a printf() format. */
 #define VIEW_CPU_LEGEND                                                                                    \
-	"CPU per I/O is that of the whole machine at 30 %% and 70 %% of what it does without a tracer, and at saturation; "  \
-	"whose it was, at 70 %%. Programs: in a pass of their own with the kernel's statistics on, which cost some 50 ns a run."
+	"CPU per I/O is that of the whole machine at a low rate and at the fixed one, as shares of what it does without a "  \
+	"tracer, and at saturation; whose it was, at the fixed one. Programs: in a pass of their own with the kernel's statistics on, which cost some 50 ns a run."
 
 /* The tables of view-cpu.c, each as its view has it; what was not measured is not there. */
 void view_cpu_text(const struct report *r, const struct report_set *s, FILE *f);

@@ -19,6 +19,7 @@ struct canned canned_default(void)
 		.max_rounds = 8,
 		.smoke = true,
 		.noise_pct = .5,
+		.rate_iops = 7000,
 		.seed = 1,
 		.budget = 5,
 		.kernel = "6.12.9",
@@ -60,17 +61,22 @@ static double noisy(const struct canned *c, struct rng *r, double v)
 	return v * (1 + (rng_uniform(r) - .5) / 100 * c->noise_pct);
 }
 
-static void put_pass(const struct canned *c, struct rng *r, double iops, double ns_per_io, bool fixed, FILE *f)
+/* @target_iops 0: saturation */
+static void put_pass(const struct canned *c, struct rng *r, const char *name, double iops, double ns_per_io,
+		     double target_iops, FILE *f)
 {
 	double busy = noisy(c, r, iops * ns_per_io);
+	char target[16] = "null";
 
+	if (target_iops > 0)
+		snprintf(target, sizeof(target), "%.1f", target_iops);
 	fprintf(f,
 		"\"%s\":{\"start_ms\":1000,\"end_ms\":2000,\"window_s\":1.0,\"ios\":%.0f,\"bytes\":%.0f,\"iops\":%.9f,"
 		"\"target_iops\":%s,\"cpu_ns_per_io\":%.6f,\"disk_ios\":12000,\"latency\":{\"read\":{\"count\":10000,"
 		"\"mean_ns\":12000.5,\"p50_ns\":11000,\"p90_ns\":15000,\"p99_ns\":30000,\"p999_ns\":90000,\"max_ns\":1000000},"
 		"\"write\":null,\"sync\":null},\"cpu\":{\"busy_source\":\"timer_list\",\"window_ns\":1000000000,\"busy_ns\":%.0f,"
 		"\"steal_ns\":0,\"system_pct\":%.6f,\"cores\":[",
-		fixed ? "fixed_rate" : "saturation", iops, iops * 4096, iops, fixed ? "7000.0" : "null", ns_per_io,
+		name, iops, iops * 4096, iops, target, ns_per_io,
 		busy, busy / 4e7);
 	for (int i = 0; i < 2; i++)
 		fprintf(f,
@@ -95,9 +101,13 @@ static void put_cell(const struct canned *c, unsigned int set, const char *sched
 		"\"phase\":\"%s\",\"round\":%u,\"attempt\":0,\"position\":%u,\"valid\":true,\"fault\":\"\",\"arm_fault\":false,"
 		"\"took_ns\":1000000,",
 		set, c->workload, scheduler, c->arm[arm], confirm ? "confirm" : "main", round, arm);
-	put_pass(c, r, noisy(c, r, 10000 * (1 - loss)), 15000, false, f);
+	put_pass(c, r, "saturation", noisy(c, r, 10000 * (1 - loss)), 15000, 0, f);
 	fputc(',', f);
-	put_pass(c, r, 7000, noisy(c, r, 20000 * (1 + loss)), true, f);
+	put_pass(c, r, "fixed_rate", c->rate_iops, noisy(c, r, 20000 * (1 + loss)), c->rate_iops, f);
+	if (c->low_iops > 0) {
+		fputc(',', f);
+		put_pass(c, r, "low_rate", c->low_iops, noisy(c, r, 25000), c->low_iops, f);
+	}
 	if (arm < 2)
 		fputs(",\"tracer\":null}\n", f);
 	else

@@ -14,6 +14,7 @@ struct canned {
 	bool smoke;
 	unsigned int cpus;		/* of the machine; 0: two */
 	double noise_pct;		/* half a width */
+	double rate_iops, low_iops;	/* that the cells kept, of 10000; low_iops 0: no such pass */
 	unsigned int seed;
 	double budget;
 	const char *kernel, *key, *workload, *scheduler, *second_scheduler;

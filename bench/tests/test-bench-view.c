@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/calibrate.h"
 #include "bench/child.h"
 #include "bench/file.h"
 #include "bench/replay.h"
@@ -410,6 +411,50 @@ TEST(whose_the_cpu_time_was_is_in_every_report_for_people)
 	}
 }
 
+/* Lowered behind the calibration, which had planned 70 %. */
+TEST(loads_are_named_by_what_they_came_to)
+{
+	static const char *const formats[] = { "text", "md", "html" };
+	struct canned c = canned_default();
+	_cleanup_free_ char *json = NULL;
+	json_t *doc, *off;
+
+	c.rate_iops = 5000;
+	c.low_iops = 2100;
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		_cleanup_free_ char *text = render(&c, formats[i]);
+
+		ASSERT_TRUE(strstr(text, "fixed rate 5000 (50%)") != NULL);
+		ASSERT_TRUE(strstr(text, "CPU % at 50% load") && strstr(text, "21% load"));
+		ASSERT_TRUE(!strstr(text, "70% load") && !strstr(text, "30% load"));
+	}
+	json = render(&c, "json");
+	doc = json_loads(json, 0, NULL);
+	off = json_array_get(json_object_get(doc, "cpu"), 0);
+	ASSERT_TRUE(fabs(json_number_value(json_object_get(off, "low_load_pct")) - 21) < .01);
+	ASSERT_TRUE(fabs(json_number_value(json_object_get(off, "fixed_load_pct")) - 50) < .01);
+	json_decref(doc);
+}
+
+/* 30 % of the capacity, whatever the fixed rate was lowered to; none where that is no higher. */
+TEST(the_low_rate_is_a_share_of_the_capacity)
+{
+	static const struct {
+		double fixed, low;
+	} t[] = { { 7000, 3000 }, { 4000, 3000 }, { 3000, 0 }, { 1000, 0 } };
+	struct workload uring = { .kind = WORKLOAD_URING }, fio = { .kind = WORKLOAD_FIO };
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct calibration c = { .capacity_iops = 10000, .rate_iops = t[i].fixed }, low;
+
+		calibration_low(&c, &uring, &low);
+		ASSERT_TRUE(fabs(low.rate_iops - t[i].low) < 2);
+		c.pace = (struct pace){ .nr = 1, .pacer_iops = 50, .weight = { (unsigned int)t[i].fixed / 50 }, .clones = { 1 } };
+		calibration_low(&c, &fio, &low);
+		ASSERT_TRUE(fabs(low.rate_iops - t[i].low) < 50);
+	}
+}
+
 TEST(cpu_figures_are_null_where_nothing_was_measured)
 {
 	struct canned c = canned_default();
@@ -420,6 +465,7 @@ TEST(cpu_figures_are_null_where_nothing_was_measured)
 	ASSERT_STR(json_string_value(json_object_get(off, "arm")), "off");
 	ASSERT_TRUE(json_is_null(json_object_get(off, "cycles_per_io")));
 	ASSERT_TRUE(json_is_null(json_object_get(off, "cpu_ns_per_io_low")));
+	ASSERT_TRUE(json_is_null(json_object_get(off, "low_load_pct")));
 	ASSERT_TRUE(json_is_null(json_object_get(off, "programs")));
 	ASSERT_TRUE(fabs(json_real_value(json_object_get(off, "energy_nj_per_io")) - 3000) < 1);
 	ASSERT_TRUE(fabs(json_real_value(json_object_get(off, "kthreads_ns_per_io")) - 2500) < 50);
@@ -452,4 +498,5 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_i
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
 	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation),
 	  T(whose_the_cpu_time_was_is_in_every_report_for_people),
+	  T(loads_are_named_by_what_they_came_to), T(the_low_rate_is_a_share_of_the_capacity),
 	  T(cpu_figures_are_null_where_nothing_was_measured), T(formats_are_named_once))
