@@ -71,11 +71,22 @@ static double tracer_cpu_pct(const struct pass_result *p)
 	return p->window_s > 0 ? 100 * ns / (p->window_s * NS_PER_S) : 0;
 }
 
+static void add_flags(struct arm_figures *f, const struct cell *c)
+{
+	unsigned int flags = c->saturation.flags | c->fixed.flags;
+
+	f->nr_cells++;
+	f->nr_unsteady += (flags & PASS_UNSTEADY) != 0;
+	f->nr_uevents += (flags & PASS_UEVENTS) != 0;
+	f->nr_rate_missed += (flags & PASS_RATE_MISSED) != 0;
+}
+
 static void add_figures(struct set_state *s, unsigned int arm, const struct cell *c)
 {
 	struct arm_figures *f = &s->out.figures[arm];
 
 	f->took_ns += c->took_ns;
+	add_flags(f, c);
 	if (!c->has_tracer)
 		return;
 	f->nr_traced++;

@@ -60,6 +60,8 @@ struct set_key {
 /* Figures of one arm that are reported and not judged. */
 struct arm_figures {
 	uint64_t took_ns;	/* of its cells that count */
+	unsigned int nr_cells;	/* they, and how many of them have a flag in a pass that is judged */
+	unsigned int nr_unsteady, nr_uevents, nr_rate_missed;
 	double cpu_ns_per_io;		/* median difference from off */
 	double p99_ns;			/* median of the saturation pass, its busiest operation */
 	uint64_t lost;
@@ -77,6 +79,7 @@ struct set_outcome {
 	struct decision decision[ARM_MAX][METRIC_NR];
 	bool confirmed[ARM_MAX][METRIC_NR];	/* a FAIL that fresh rounds repeated */
 	char reason[ARM_MAX][256];		/* why an arm has no figures, or "" */
+	char missed[ARM_MAX][80];		/* that it did not keep the fixed rate, or "" */
 	struct arm_figures figures[ARM_MAX];
 	unsigned int rounds, confirm_rounds, redone;
 	double capacity_iops, rate_iops, low_iops;	/* low_iops 0: no pass at it */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The CPU behind the figures of a set: per I/O at three loads, whose it was, by
- * kind and core, and which BPF program took it. Reported, not judged.
+ * What is behind the figures of a set: cells that were not quite as they should
+ * be; the CPU, per I/O at three loads, whose it was, by kind and core, and which
+ * BPF program took it. Reported, not judged.
  */
 #include <math.h>
 
@@ -197,11 +198,35 @@ static struct grid processes(const struct report *r, const struct report_set *s)
 	return g;
 }
 
+/* Only the arms that have some. */
+static struct grid doubts(const struct report *r, const struct report_set *s)
+{
+	struct grid g = { .caption = "Doubtful cells" };
+
+	grid_column(&g, "arm");
+	grid_column(&g, "cells");
+	grid_column(&g, "rate missed");
+	grid_column(&g, "unsteady");
+	grid_column(&g, "udev at work");
+	for (unsigned int a = 0; a < r->arms->nr; a++) {
+		const struct arm_figures *f = &s->outcome.figures[a];
+
+		if (!(f->nr_rate_missed + f->nr_unsteady + f->nr_uevents))
+			continue;
+		grid_add(&g, "%s", r->arms->v[a].name);
+		grid_add(&g, "%u", f->nr_cells);
+		grid_add(&g, "%u", f->nr_rate_missed);
+		grid_add(&g, "%u", f->nr_unsteady);
+		grid_add(&g, "%u", f->nr_uevents);
+	}
+	return g;
+}
+
 static void show(const struct report *r, const struct report_set *s, bool cores, void (*print)(const struct grid *, FILE *),
 		 FILE *f)
 {
 	struct loads l = name_loads(&s->outcome);
-	struct grid all[] = { per_io(r, s, &l), by_kind(r, s, cores, &l), processes(r, s), programs(r, s) };
+	struct grid all[] = { doubts(r, s), per_io(r, s, &l), by_kind(r, s, cores, &l), processes(r, s), programs(r, s) };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i].nr_cells)
@@ -287,6 +312,9 @@ json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsign
 	json_object_set_new(o, "fixed_load_pct", load_json(&s->outcome, fixed_iops(&s->outcome)));
 	for (size_t c = 0; c < NR_COLUMNS; c++)
 		json_object_set_new(o, columns[c].key, number_or_null(value(t, &columns[c], arm)));
+	json_object_set_new(o, "doubts", json_pack("{s:i, s:i, s:i, s:i}", "cells", (int)f->nr_cells, "rate_missed",
+						   (int)f->nr_rate_missed, "unsteady", (int)f->nr_unsteady, "uevents",
+						   (int)f->nr_uevents));
 	json_object_set_new(o, "cores", kinds_json(t, arm));
 	json_object_set_new(o, "tracer", process_json(f));
 	json_object_set_new(o, "programs", programs_json(s->outcome.attribution[arm]));

@@ -45,6 +45,7 @@ static void csv_row(const struct report *r, const struct report_set *s, unsigned
 		    FILE *f)
 {
 	const struct decision *d = &s->outcome.decision[arm][m];
+	const struct arm_figures *fig = &s->outcome.figures[arm];
 
 	csv_key(s, f);
 	csv_text(r->arms->v[arm].name, f);
@@ -59,12 +60,13 @@ static void csv_row(const struct report *r, const struct report_set *s, unsigned
 		fprintf(f, "%d", d->core);
 	fputc(',', f);
 	csv_text(d->reason ? d->reason : "", f);
-	fputs("\r\n", f);
+	fprintf(f, ",%u,%u,%u,%u\r\n", fig->nr_cells, fig->nr_rate_missed, fig->nr_unsteady, fig->nr_uevents);
 }
 
 void view_csv(const struct report *r, FILE *f)
 {
-	fputs("workload,device,scheduler,arm,metric,estimate,lower,upper,margin,rounds,verdict,confirmed,core,reason\r\n",
+	fputs("workload,device,scheduler,arm,metric,estimate,lower,upper,margin,rounds,verdict,confirmed,core,reason,"
+	      "cells,rate_missed,unsteady,uevents\r\n",
 	      f);
 	for (unsigned int i = 0; i < r->nr_sets; i++) {
 		const struct report_set *s = &r->set[i];
@@ -73,7 +75,7 @@ void view_csv(const struct report *r, FILE *f)
 			csv_key(s, f);
 			fprintf(f, ",,,,,%g,0,%s,0,,", r->budget, s->failed ? "INVALID" : "SKIPPED");
 			csv_text(s->skipped, f);
-			fputs("\r\n", f);
+			fputs(",,,,\r\n", f);
 			continue;
 		}
 		for (unsigned int a = 0; a < r->arms->nr; a++)

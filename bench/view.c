@@ -155,8 +155,11 @@ void view_verdict(const struct report *r, const struct set_outcome *o, unsigned 
 	for (int m = 0; m < METRIC_NR; m++)
 		worst = verdict_worse(worst, o->decision[arm][m].verdict);
 	fprintf(f, "%s", worst == VERDICT_UNDECIDED ? "INCONCLUSIVE" : verdict_name(worst));
-	if (worst == VERDICT_PASS)
+	if (worst == VERDICT_PASS) {
+		if (o->missed[arm][0])
+			fprintf(f, " (%s)", o->missed[arm]);
 		return;
+	}
 	name_metrics(o, arm, worst, names, sizeof(names));
 	fprintf(f, " %s", names);
 	if (worst == VERDICT_FAIL && r->smoke)
@@ -167,6 +170,8 @@ void view_verdict(const struct report *r, const struct set_outcome *o, unsigned 
 	if (n)
 		fprintf(f, ", needs %s%u rounds", n > 999 ? "over " : "~", n > 999 ? 999 : n);
 	reason = first_reason(o, arm, worst);
+	if (!reason && o->missed[arm][0])
+		reason = o->missed[arm];
 	if (reason)
 		fprintf(f, " (%s)", reason);
 }
