@@ -79,6 +79,7 @@ static void add_flags(struct arm_figures *f, const struct cell *c)
 	f->nr_unsteady += (flags & PASS_UNSTEADY) != 0;
 	f->nr_uevents += (flags & PASS_UEVENTS) != 0;
 	f->nr_rate_missed += (flags & PASS_RATE_MISSED) != 0;
+	f->nr_stamped += c->fixed.cpu.exact;
 }
 
 static void add_figures(struct set_state *s, unsigned int arm, const struct cell *c)

@@ -170,6 +170,21 @@ double table_kind(const struct table *t, enum core_kind k, unsigned int arm, int
 	return nr ? sum / nr : NAN;
 }
 
+double table_busy(const struct table *t, unsigned int arm, int core)
+{
+	double sum = 0;
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < t->nr_rounds; i++)
+		for (unsigned int c = 0; c < t->nr_cores; c++) {
+			if (isnan(table_value(t, COLUMN_NS_PER_IO, i, arm)) || (core >= 0 && (unsigned int)core != c))
+				continue;
+			sum += t->core_pct[((size_t)i * t->nr_arms + arm) * t->nr_cores + c];
+			nr++;
+		}
+	return nr ? sum / nr : NAN;
+}
+
 void table_free(struct table *t)
 {
 	free(t->response);

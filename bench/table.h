@@ -52,6 +52,8 @@ double table_median(const struct table *t, enum column c, unsigned int arm);
 double table_difference(const struct table *t, enum column c, unsigned int arm, unsigned int off);
 /* The arm's mean over its rounds, percent of @core; -1: of the machine. NAN without rounds. */
 double table_kind(const struct table *t, enum core_kind k, unsigned int arm, int core);
+/* Busy time alike: that which is judged. */
+double table_busy(const struct table *t, unsigned int arm, int core);
 void table_free(struct table *t);
 
 #endif

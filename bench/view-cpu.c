@@ -115,16 +115,31 @@ static struct grid per_io(const struct report *r, const struct report_set *s, co
 	return g;
 }
 
-static void kind_row(struct grid *g, const struct table *t, unsigned int arm, int core)
+static void add_percent(struct grid *g, double v)
 {
-	for (int k = 0; k < KIND_NR; k++) {
-		double v = table_kind(t, k, arm, core);
+	if (isnan(v))
+		grid_add(g, "-");
+	else
+		grid_add(g, "%.1f", v);
+}
 
-		if (isnan(v))
-			grid_add(g, "-");
-		else
-			grid_add(g, "%.1f", v);
-	}
+static bool is_stamped(const struct arm_figures *f)
+{
+	return f->nr_cells && f->nr_stamped == f->nr_cells;
+}
+
+/* By idle stamps, where all cells had them, and by ticks: two ways to one figure. */
+static void kind_row(struct grid *g, const struct report_set *s, unsigned int arm, int core)
+{
+	const struct table *t = &s->outcome.table;
+	double ticks = 0;
+
+	for (int k = 0; k < KIND_NR; k++)
+		ticks += table_kind(t, k, arm, core);
+	add_percent(g, is_stamped(&s->outcome.figures[arm]) ? table_busy(t, arm, core) : NAN);
+	add_percent(g, ticks);
+	for (int k = 0; k < KIND_NR; k++)
+		add_percent(g, table_kind(t, k, arm, core));
 }
 
 static struct grid by_kind(const struct report *r, const struct report_set *s, bool cores, const struct loads *l)
@@ -133,16 +148,18 @@ static struct grid by_kind(const struct report *r, const struct report_set *s, b
 	struct grid g = { .caption = l->by_kind };
 
 	grid_column(&g, "arm");
+	grid_column(&g, "busy");
+	grid_column(&g, "busy by ticks");
 	for (int k = 0; k < KIND_NR; k++)
 		grid_column(&g, kinds[k].title);
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
 		if (!has_rounds(s, a))
 			continue;
 		grid_add(&g, "%s", r->arms->v[a].name);
-		kind_row(&g, t, a, -1);
+		kind_row(&g, s, a, -1);
 		for (unsigned int c = 0; c < t->nr_cores && cores; c++) {
 			grid_add(&g, "%s, core %u", r->arms->v[a].name, c);
-			kind_row(&g, t, a, (int)c);
+			kind_row(&g, s, a, (int)c);
 		}
 	}
 	return g;
@@ -265,7 +282,8 @@ static json_t *kinds_json(const struct table *t, unsigned int arm)
 	json_t *cores = json_array();
 
 	for (int core = -1; core < (int)t->nr_cores; core++) {
-		json_t *o = json_pack("{s:o}", "core", core < 0 ? json_null() : json_integer(core));
+		json_t *o = json_pack("{s:o, s:o}", "core", core < 0 ? json_null() : json_integer(core), "busy_pct",
+				      number_or_null(table_busy(t, arm, core)));
 
 		for (int k = 0; k < KIND_NR; k++)
 			json_object_set_new(o, kinds[k].key, number_or_null(table_kind(t, k, arm, core)));
@@ -315,6 +333,7 @@ json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsign
 	json_object_set_new(o, "doubts", json_pack("{s:i, s:i, s:i, s:i}", "cells", (int)f->nr_cells, "rate_missed",
 						   (int)f->nr_rate_missed, "unsteady", (int)f->nr_unsteady, "uevents",
 						   (int)f->nr_uevents));
+	json_object_set_new(o, "busy_source", json_string(is_stamped(f) ? "timer_list" : "stat"));
 	json_object_set_new(o, "cores", kinds_json(t, arm));
 	json_object_set_new(o, "tracer", process_json(f));
 	json_object_set_new(o, "programs", programs_json(s->outcome.attribution[arm]));

@@ -66,7 +66,8 @@ void md_text(const char *s, FILE *f);
 /* For a printf() format. */
 #define VIEW_CPU_LEGEND                                                                                    \
 	"CPU per I/O is that of the whole machine at a low rate and at the fixed one, as shares of what it does without a "  \
-	"tracer, and at saturation; whose it was, at the fixed one. Programs: in a pass of their own with the kernel's statistics on, which cost some 50 ns a run."
+	"tracer, and at saturation; whose it was, at the fixed one. Busy: by the kernel's idle stamps (- where there were "  \
+	"none), as it is judged; what ticks say is beside it. Programs: in a pass of their own with the kernel's statistics on, which cost some 50 ns a run."
 
 /* The tables of view-cpu.c, each as its view has it; what was not measured is not there. */
 void view_cpu_text(const struct report *r, const struct report_set *s, FILE *f);

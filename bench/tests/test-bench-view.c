@@ -54,14 +54,14 @@ static struct canned all_kinds(void)
 	return c;
 }
 
-static char *render(const struct canned *c, const char *format)
+static char *render_text(const char *results, const char *format)
 {
 	struct why why = { 0 };
 	struct replay r;
 	char *text = NULL;
 
 	setup();
-	ASSERT_EQ(canned_write(c, path), 0);
+	ASSERT_EQ(file_replace(path, results), 0);
 	if (replay_load(path, &r, &why)) {
 		printf("    %s\n", why.text);
 		abort();
@@ -69,6 +69,13 @@ static char *render(const struct canned *c, const char *format)
 	ASSERT_EQ(view_render(view_find(format), &r.report, &text), 0);
 	replay_free(&r);
 	return text;
+}
+
+static char *render(const struct canned *c, const char *format)
+{
+	_cleanup_free_ char *results = canned_text(c);
+
+	return render_text(results, format);
 }
 
 /* ---- JSON ---- */
@@ -459,16 +466,13 @@ TEST(the_low_rate_is_a_share_of_the_capacity)
 static char *doubtful(const char *format)
 {
 	struct canned c = canned_default();
-	_cleanup_free_ char *text = canned_text(&c);
+	_cleanup_free_ char *text = canned_text(&c), *shown = NULL;
 	static const char *const flags[] = { "\"rate_missed\",\"unsteady\"", "\"rate_missed\",\"uevents\"", "\"rate_missed\"",
 					     "\"uevents\"" };
-	char *shown = NULL, *p = text;
-	struct why why = { 0 };
-	struct replay r;
+	char *p = text;
 	size_t len;
 	FILE *f = open_memstream(&shown, &len);
 
-	setup();
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
 		char *at = strstr(strstr(strstr(p, "\"arm\":\"full\""), "\"fixed_rate\""), "\"flags\":[");
 
@@ -478,15 +482,7 @@ static char *doubtful(const char *format)
 	}
 	fputs(p, f);
 	fclose(f);
-	ASSERT_EQ(file_replace(path, shown), 0);
-	free(shown);
-	if (replay_load(path, &r, &why)) {
-		printf("    %s\n", why.text);
-		abort();
-	}
-	ASSERT_EQ(view_render(view_find(format), &r.report, &shown), 0);
-	replay_free(&r);
-	return shown;
+	return render_text(shown, format);
 }
 
 TEST(doubtful_cells_are_counted_in_every_report)
@@ -512,6 +508,33 @@ TEST(doubtful_cells_are_counted_in_every_report)
 			ASSERT_TRUE(strstr(text, t[i].says[k]) != NULL);
 		}
 		ASSERT_TRUE(!strstr(plain, "missed the fixed rate") && !strstr(plain, "Doubtful"));
+	}
+}
+
+/* 3.5 % busy by the kernel's stamps, where ticks saw half of it; without stamps only theirs is left. */
+TEST(busy_time_stands_beside_what_ticks_say)
+{
+	static const struct {
+		const char *format, *both, *ticks;
+	} t[] = {
+		{ "text", "full                7.0            3.5 ", "full                  -            3.5 " },
+		{ "md", "| full | 7.0 | 3.5 | 0.0 |", "| full | - | 3.5 | 0.0 |" },
+		{ "html", "<td>full</td><td>7.0</td><td>3.5</td><td>0.0</td>", "<td>full</td><td>-</td><td>3.5</td><td>0.0</td>" },
+		{ "json", "\"busy_source\": \"timer_list\"", "\"busy_source\": \"stat\"" },
+	};
+	struct canned c = canned_default();
+
+	c.noise_pct = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *text = render(&c, t[i].format), *plain = canned_text(&c), *coarse = NULL;
+
+		coarse = canned_edit(plain, "\"timer_list\"", "\"stat\"");
+		ASSERT_TRUE(strstr(text, t[i].both) && !strstr(text, t[i].ticks));
+		free(text);
+		text = render_text(coarse, t[i].format);
+		if (!strstr(text, t[i].ticks))
+			printf("    %s: %s\n", t[i].format, text);
+		ASSERT_TRUE(strstr(text, t[i].ticks) && !strstr(text, t[i].both));
 	}
 }
 
@@ -559,5 +582,5 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_i
 	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation),
 	  T(whose_the_cpu_time_was_is_in_every_report_for_people),
 	  T(loads_are_named_by_what_they_came_to), T(the_low_rate_is_a_share_of_the_capacity),
-	  T(doubtful_cells_are_counted_in_every_report),
+	  T(doubtful_cells_are_counted_in_every_report), T(busy_time_stands_beside_what_ticks_say),
 	  T(cpu_figures_are_null_where_nothing_was_measured), T(formats_are_named_once))
