@@ -186,9 +186,13 @@ $(BENCH_PRELOADS): $(O)/%.so: bench/tests/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu17 -Wall -Wextra -Werror $(CFLAGS) -fPIC -shared -o $@ $<
 
-BENCH_TESTS := test-bench-arm test-bench-browser test-bench-cell test-bench-clock test-bench-compare test-bench-cpu test-bench-device test-bench-fuzz test-bench-history test-bench-lab test-bench-make test-bench-merge test-bench-own test-bench-past test-bench-rate test-bench-readers test-bench-tune test-bench-report test-bench-resume test-bench-run test-bench-scripts test-bench-stat test-bench-stop test-bench-sysbench test-bench-tracers test-bench-turns \
-	test-bench-fio test-bench-guard test-bench-input test-bench-proc test-bench-publish test-bench-spec test-bench-uring test-bench-verdict test-bench-view test-bench-write \
-	test-bench-workload
+BENCH_TESTS := test-bench-arm test-bench-browser test-bench-cell test-bench-clock test-bench-compare test-bench-cpu \
+	test-bench-device test-bench-fio test-bench-fuzz test-bench-guard test-bench-history test-bench-input \
+	test-bench-lab test-bench-make test-bench-merge test-bench-own test-bench-past test-bench-plot test-bench-proc \
+	test-bench-publish test-bench-rate test-bench-readers test-bench-report test-bench-resume test-bench-run \
+	test-bench-scripts test-bench-spec test-bench-stat test-bench-stop test-bench-sysbench test-bench-tracers \
+	test-bench-tune test-bench-turns test-bench-uring test-bench-verdict test-bench-view test-bench-workload \
+	test-bench-write
 TESTS += $(BENCH_TESTS)
 # Their runs are of a fio that only waits; what they set on the machine is set by none of the others.
 TESTS_BESIDE := test-bench-own test-bench-scripts test-bench-sysbench test-bench-stop test-bench-tune

@@ -63,7 +63,7 @@ static double noisy(const struct canned *c, struct rng *r, double v)
 
 /* @target_iops 0: saturation */
 static void put_pass(const struct canned *c, struct rng *r, const char *name, double iops, double ns_per_io,
-		     double target_iops, FILE *f)
+		     double target_iops, double slower, FILE *f)
 {
 	double busy = noisy(c, r, iops * ns_per_io);
 	char target[16] = "null";
@@ -73,16 +73,17 @@ static void put_pass(const struct canned *c, struct rng *r, const char *name, do
 	fprintf(f,
 		"\"%s\":{\"start_ms\":1000,\"end_ms\":2000,\"window_s\":1.0,\"ios\":%.0f,\"bytes\":%.0f,\"iops\":%.9f,"
 		"\"target_iops\":%s,\"cpu_ns_per_io\":%.6f,\"disk_ios\":12000,\"latency\":{\"read\":{\"count\":10000,"
-		"\"mean_ns\":12000.5,\"p50_ns\":11000,\"p90_ns\":15000,\"p99_ns\":30000,\"p999_ns\":90000,\"max_ns\":1000000},"
+		"\"mean_ns\":%.1f,\"p50_ns\":%.0f,\"p90_ns\":%.0f,\"p99_ns\":%.0f,\"p999_ns\":%.0f,\"max_ns\":%.0f},"
 		"\"write\":null,\"sync\":null},\"cpu\":{\"busy_source\":\"timer_list\",\"window_ns\":1000000000,\"busy_ns\":%.0f,"
 		"\"steal_ns\":0,\"system_pct\":%.6f,\"cores\":[",
 		name, iops, iops * 4096, iops, target, ns_per_io,
+		12000.5 * slower, 11000 * slower, 15000 * slower, 30000 * slower, 90000 * slower, 1000000 * slower,
 		busy, busy / 4e7);
 	for (int i = 0; i < 2; i++)
 		fprintf(f,
 			"%s{\"cpu\":%d,\"busy_ns\":%.0f,\"user_ns\":0,\"system_ns\":%.0f,\"irq_ns\":0,\"softirq_ns\":0,"
 			"\"idle_ns\":1,\"iowait_ns\":0,\"steal_ns\":0}",
-			i ? "," : "", i, noisy(c, r, busy / 2), busy / 4);
+			i ? "," : "", i, noisy(c, r, i ? busy / 4 : busy * 3 / 4), busy / 4);
 	fprintf(f, "]},\"usage\":{\"source\":\"cgroup\",\"workload\":{\"user_ns\":%.0f,\"system_ns\":%.0f},\"tracer\":null,"
 		   "\"kthreads_ns\":%.0f,\"cycles\":null,\"instructions\":null,\"energy_uj\":%.0f},", busy / 8, busy / 4,
 		busy / 8, iops * 3);
@@ -94,19 +95,20 @@ static void put_pass(const struct canned *c, struct rng *r, const char *name, do
 static void put_cell(const struct canned *c, unsigned int set, const char *scheduler, bool confirm,
 		     unsigned int round, unsigned int arm, struct rng *r, FILE *f)
 {
-	double loss = confirm && c->not_confirmed ? 0 : c->loss_pct[arm] / 100;
+	double more = set && c->loss_pct[arm] > 0 ? c->second_loss_pct : 0;
+	double loss = confirm && c->not_confirmed ? 0 : (c->loss_pct[arm] + more) / 100;
 
 	fprintf(f,
 		"{\"type\":\"cell\",\"set\":%u,\"workload\":\"%s\",\"device\":\"loop0\",\"scheduler\":\"%s\",\"arm\":\"%s\","
 		"\"phase\":\"%s\",\"round\":%u,\"attempt\":0,\"position\":%u,\"valid\":true,\"fault\":\"\",\"arm_fault\":false,"
 		"\"took_ns\":1000000,",
 		set, c->workload, scheduler, c->arm[arm], confirm ? "confirm" : "main", round, arm);
-	put_pass(c, r, "saturation", noisy(c, r, 10000 * (1 - loss)), 15000, 0, f);
+	put_pass(c, r, "saturation", noisy(c, r, 10000 * (1 - loss)), 15000, 0, 1 + loss, f);
 	fputc(',', f);
-	put_pass(c, r, "fixed_rate", c->rate_iops, noisy(c, r, 20000 * (1 + loss)), c->rate_iops, f);
+	put_pass(c, r, "fixed_rate", c->rate_iops, noisy(c, r, 20000 * (1 + loss)), c->rate_iops, 1, f);
 	if (c->low_iops > 0) {
 		fputc(',', f);
-		put_pass(c, r, "low_rate", c->low_iops, noisy(c, r, 25000), c->low_iops, f);
+		put_pass(c, r, "low_rate", c->low_iops, noisy(c, r, 25000), c->low_iops, 1, f);
 	}
 	if (arm < 2)
 		fputs(",\"tracer\":null}\n", f);
