@@ -43,6 +43,7 @@ BENCH_LIB := \
 	bench/job-check.c \
 	bench/kmsg.c \
 	bench/lab.c \
+	bench/latency.c \
 	bench/load-command.c \
 	bench/load-fio.c \
 	bench/load-sysbench.c \
@@ -188,11 +189,11 @@ $(BENCH_PRELOADS): $(O)/%.so: bench/tests/%.c
 
 BENCH_TESTS := test-bench-arm test-bench-browser test-bench-cell test-bench-clock test-bench-compare test-bench-cpu \
 	test-bench-device test-bench-fio test-bench-fuzz test-bench-guard test-bench-history test-bench-input \
-	test-bench-lab test-bench-make test-bench-merge test-bench-own test-bench-past test-bench-plot test-bench-proc \
-	test-bench-publish test-bench-rate test-bench-readers test-bench-report test-bench-resume test-bench-run \
-	test-bench-scripts test-bench-spec test-bench-stat test-bench-stop test-bench-sysbench test-bench-tracers \
-	test-bench-tune test-bench-turns test-bench-uring test-bench-verdict test-bench-view test-bench-workload \
-	test-bench-write
+	test-bench-lab test-bench-latency test-bench-make test-bench-merge test-bench-own test-bench-past \
+	test-bench-plot test-bench-proc test-bench-publish test-bench-rate test-bench-readers test-bench-report \
+	test-bench-resume test-bench-run test-bench-scripts test-bench-spec test-bench-stat test-bench-stop \
+	test-bench-sysbench test-bench-tracers test-bench-tune test-bench-turns test-bench-uring test-bench-verdict \
+	test-bench-view test-bench-workload test-bench-write
 TESTS += $(BENCH_TESTS)
 # Their runs are of a fio that only waits; what they set on the machine is set by none of the others.
 TESTS_BESIDE := test-bench-own test-bench-scripts test-bench-sysbench test-bench-stop test-bench-tune

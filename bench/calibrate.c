@@ -78,6 +78,7 @@ static int measure_capacity(struct pass_env *e, struct calibration *c, struct fi
 			c->capacity_iops = pass_iops(&r);
 			c->nr_cores = r.cpu.nr;
 			*ret = r.fio;
+			memset(ret->latency, 0, sizeof(ret->latency)); /* goes with the pass */
 		}
 		if (r.fio.error) /* it will not get better */
 			i = TRIES;

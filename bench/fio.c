@@ -10,6 +10,7 @@
 
 #include "bench/file.h"
 #include "tracer/base/cleanup.h"
+#include "tracer/base/parse.h"
 
 #define BUCKET_MS 100
 #define LAST_MS (1ull << 42)	/* in the year 2109: what is later is no time */
@@ -60,13 +61,33 @@ static void merge_max(uint64_t *into, uint64_t v)
 		*into = v;
 }
 
-static void add_latency(struct fio_latency *l, const json_t *op, const char *key, bool *odd)
+/* Of --output-format=json+. */
+static int add_bins(struct fio_latency *l, json_t *bins, bool *odd)
+{
+	const char *key;
+	json_t *v;
+	int err = 0;
+
+	json_object_foreach(bins, key, v) {
+		uint64_t ns, n = get_u64(bins, key, odd);
+
+		if (parse_u64(key, &ns) || ns > INT64_MAX)
+			*odd = true;
+		else if (n)
+			err = latency_bins_add(&l->bins, ns, n);
+		if (err)
+			break;
+	}
+	return err;
+}
+
+static int add_latency(struct fio_latency *l, const json_t *op, const char *key, bool *odd)
 {
 	const json_t *lat = json_object_get(op, key), *pct = json_object_get(lat, "percentile");
 	uint64_t n = get_u64(lat, "N", odd);
 
 	if (!n)
-		return;
+		return 0;
 	l->mean_ns = (l->mean_ns * (double)l->count + get_real(lat, "mean", odd) * (double)n) /
 		     (double)(l->count + n);
 	l->count += n;
@@ -75,6 +96,26 @@ static void add_latency(struct fio_latency *l, const json_t *op, const char *key
 	merge_max(&l->p99_ns, get_u64(pct, "99.000000", odd));
 	merge_max(&l->p999_ns, get_u64(pct, "99.900000", odd));
 	merge_max(&l->max_ns, get_u64(lat, "max", odd));
+	return add_bins(l, json_object_get(lat, "bins"), odd);
+}
+
+/* What all jobs have together, where each of them has its bins. */
+static void merge_percentiles(struct fio_latency *l)
+{
+	if (!l->bins.nr || latency_bins_count(&l->bins) != l->count) {
+		latency_bins_free(&l->bins);
+		return;
+	}
+	l->p50_ns = latency_bins_quantile(&l->bins, .5);
+	l->p90_ns = latency_bins_quantile(&l->bins, .9);
+	l->p99_ns = latency_bins_quantile(&l->bins, .99);
+	l->p999_ns = latency_bins_quantile(&l->bins, .999);
+}
+
+void fio_result_free(struct fio_result *r)
+{
+	for (int i = 0; i < FIO_OP_NR; i++)
+		latency_bins_free(&r->latency[i].bins);
 }
 
 static int add_job(const json_t *job, struct fio_result *r, struct why *why)
@@ -84,7 +125,7 @@ static int add_job(const json_t *job, struct fio_result *r, struct why *why)
 	const json_t *sync = json_object_get(job, "sync");
 	struct fio_job *j = &r->job[r->nr_jobs];
 	bool strange = false, *odd = &strange;
-	int error = (int)fmin(get_real(job, "error", odd), INT_MAX);
+	int error = (int)fmin(get_real(job, "error", odd), INT_MAX), err;
 
 	if (!name || !json_is_object(read) || !json_is_object(write))
 		return why_fail(why, EXIT_HARNESS, -EPROTO, "fio's JSON has a job without figures");
@@ -103,9 +144,13 @@ static int add_job(const json_t *job, struct fio_result *r, struct why *why)
 	j->runtime_s = get_real(job, "job_runtime", odd) / 1000;
 	r->ios += j->ios;
 	r->bytes += get_u64(read, "io_bytes", odd) + get_u64(write, "io_bytes", odd);
-	add_latency(&r->latency[FIO_READ], read, "clat_ns", odd);
-	add_latency(&r->latency[FIO_WRITE], write, "clat_ns", odd);
-	add_latency(&r->latency[FIO_SYNC], sync, "lat_ns", odd);
+	err = add_latency(&r->latency[FIO_READ], read, "clat_ns", odd);
+	if (!err)
+		err = add_latency(&r->latency[FIO_WRITE], write, "clat_ns", odd);
+	if (!err)
+		err = add_latency(&r->latency[FIO_SYNC], sync, "lat_ns", odd);
+	if (err)
+		return why_fail(why, EXIT_HARNESS, err, "fio's JSON: no memory");
 	if (strange)
 		return why_fail(why, EXIT_HARNESS, -EPROTO, "fio's JSON has a number of job %.63s that nothing can have", name);
 	return 0;
@@ -150,9 +195,14 @@ int fio_parse(const char *text, struct fio_result *ret, struct why *why)
 			err = add_job(job, &r, why);
 	}
 	json_decref(root);
-	if (!err)
-		*ret = r;
-	return err;
+	if (err) {
+		fio_result_free(&r);
+		return err;
+	}
+	for (int op = 0; op < FIO_OP_NR; op++)
+		merge_percentiles(&r.latency[op]);
+	*ret = r;
+	return 0;
 }
 
 json_t *fio_latency_json(const struct fio_result *r)
@@ -162,15 +212,17 @@ json_t *fio_latency_json(const struct fio_result *r)
 	for (int i = 0; i < FIO_OP_NR; i++) {
 		const struct fio_latency *l = &r->latency[i];
 
-		json_object_set_new(
-			o, op_names[i],
-			!l->count ? json_null() :
+		json_t *v = !l->count ? json_null() :
 				    json_pack("{s:I, s:f, s:I, s:I, s:I, s:I, s:I}", "count",
 					      (json_int_t)l->count, "mean_ns", l->mean_ns, "p50_ns",
 					      (json_int_t)l->p50_ns, "p90_ns", (json_int_t)l->p90_ns,
 					      "p99_ns", (json_int_t)l->p99_ns, "p999_ns",
 					      (json_int_t)l->p999_ns, "max_ns",
-					      (json_int_t)l->max_ns));
+					      (json_int_t)l->max_ns);
+
+		if (l->bins.nr)
+			json_object_set_new(v, "bins", latency_bins_json(&l->bins));
+		json_object_set_new(o, op_names[i], v);
 	}
 	return o;
 }
@@ -192,6 +244,7 @@ void fio_latency_get(struct reader *r, const json_t *o, const char *key, const c
 		.p999_ns = rd_has(v, p999) ? rd_count(r, v, p999) : 0,
 		.max_ns = rd_count(r, v, "max_ns"),
 	};
+	latency_bins_get(r, v, l->count, &l->bins);
 }
 
 int fio_series_put(struct fio_series *s, struct fio_bucket b)

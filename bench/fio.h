@@ -11,17 +11,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench/latency.h"
 #include "bench/reader.h"
 #include "bench/why.h"
 #include "bench/workload.h"
 
 enum fio_op { FIO_READ, FIO_WRITE, FIO_SYNC, FIO_OP_NR };
 
-/* Of a whole fio run; with several jobs, percentiles are the worst job's. */
+/*
+ * Of a whole fio run. Percentiles are those of all jobs together by their bins;
+ * without bins those of the worst job.
+ */
 struct fio_latency {
 	uint64_t count;
 	double mean_ns;
 	uint64_t p50_ns, p90_ns, p99_ns, p999_ns, max_ns;	/* 0 where count is 0 */
+	struct latency_bins bins;	/* of all of them, or none */
 };
 
 struct fio_job {
@@ -43,6 +48,7 @@ struct fio_result {
 
 /* -EPROTO: no JSON in it, or not fio's; *why says which. */
 int fio_parse(const char *text, struct fio_result *ret, struct why *why);
+void fio_result_free(struct fio_result *r);
 json_t *fio_latency_json(const struct fio_result *r);
 /* That of one operation back from member @key of @o; untouched where there is none. @p999: what the file calls it. */
 void fio_latency_get(struct reader *r, const json_t *o, const char *key, const char *p999, struct fio_latency *l);

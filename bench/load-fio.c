@@ -67,7 +67,7 @@ static int start(struct pass_env *e, const struct job_params *params, double rat
 {
 	struct job_params p = *params;
 	char path[320], output[340];
-	char *argv[] = { (char *)e->fio, "--output-format=json", output, run->job, NULL };
+	char *argv[] = { (char *)e->fio, "--output-format=json+", output, run->job, NULL };
 	int err;
 
 	(void)rate; /* the pace is the rate */

@@ -97,7 +97,7 @@ static int count(struct pass_env *e, const struct load_run *run, struct pass_res
 {
 	_cleanup_free_ char *text = NULL;
 	struct fio_series s = { 0 };
-	struct fio_result all;
+	struct fio_result all = { 0 };
 	struct why why = { 0 };
 	char path[320];
 	int err;
@@ -109,6 +109,7 @@ static int count(struct pass_env *e, const struct load_run *run, struct pass_res
 	if (!err && !r->fault[0])
 		load_count_series(e, run, &s, r);
 	fio_series_free(&s);
+	fio_result_free(&all);
 	return err;
 }
 

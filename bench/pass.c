@@ -303,6 +303,7 @@ int pass_run(struct pass_env *e, const struct pace *pace, double target_iops,
 void pass_result_free(struct pass_result *r)
 {
 	cpu_usage_free(&r->cpu);
+	fio_result_free(&r->fio);
 	*r = (struct pass_result){ 0 };
 }
 

@@ -82,14 +82,17 @@ static void add_flags(struct arm_figures *f, const struct cell *c)
 	f->nr_stamped += c->fixed.cpu.exact;
 }
 
-static void add_figures(struct set_state *s, unsigned int arm, const struct cell *c)
+static int add_figures(struct set_state *s, unsigned int arm, const struct cell *c)
 {
 	struct arm_figures *f = &s->out.figures[arm];
+	int err = latency_bins_merge(&f->read, &c->saturation.fio.latency[FIO_READ].bins);
 
+	if (!err)
+		err = latency_bins_merge(&f->write, &c->saturation.fio.latency[FIO_WRITE].bins);
 	f->took_ns += c->took_ns;
 	add_flags(f, c);
-	if (!c->has_tracer)
-		return;
+	if (err || !c->has_tracer)
+		return err;
 	f->nr_traced++;
 	f->is_traced = c->tracer.has_summary;
 	f->lost += c->tracer.lost;
@@ -100,6 +103,7 @@ static void add_figures(struct set_state *s, unsigned int arm, const struct cell
 	f->tracer_cpu_pct = fmax(f->tracer_cpu_pct, tracer_cpu_pct(&c->fixed));
 	if (c->tracer.peak_rss_bytes > f->tracer_rss_bytes)
 		f->tracer_rss_bytes = c->tracer.peak_rss_bytes;
+	return 0;
 }
 
 static void add_steal(struct set_state *s, const struct pass_result *r)
@@ -253,7 +257,7 @@ static int one_cell(struct set_state *s, struct phase *p, const struct past_cell
 	s->cells++;
 	if (*ret_valid) {
 		table_put(&p->table, arm, &cell);
-		add_figures(s, arm, &cell);
+		err = add_figures(s, arm, &cell);
 		add_steal(s, &cell.saturation);
 		add_steal(s, &cell.fixed);
 		if (cell.low.target_iops > 0)

@@ -183,8 +183,8 @@ static double legend_height(const struct report *r)
 	return height;
 }
 
-/* A line through the points that there are, and a dot on each. */
-static void curve(const char *class, const double *x, const double *y, unsigned int n, FILE *f)
+/* A line through the points that there are, and a dot on each of a few. */
+static void curve(const char *class, const double *x, const double *y, unsigned int n, bool dots, FILE *f)
 {
 	unsigned int drawn = 0;
 
@@ -193,7 +193,7 @@ static void curve(const char *class, const double *x, const double *y, unsigned 
 		if (isfinite(y[i]))
 			fprintf(f, "%s%.1f %.1f", drawn++ ? " L" : "M", x[i], y[i]);
 	fputs(drawn ? "\"/>\n" : "M0 0\"/>\n", f);
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n && dots; i++)
 		if (isfinite(y[i]))
 			fprintf(f, "<circle class=\"p %s\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.6\"/>\n", class, x[i],
 				y[i]);
@@ -201,48 +201,108 @@ static void curve(const char *class, const double *x, const double *y, unsigned 
 
 /* ---- latency ---- */
 
+/*
+ * What share of the I/Os took no longer than that: along x in powers of ten of
+ * the rest, so that the tail has its room. From the histograms of all rounds;
+ * where a file has none, through the percentiles that it has.
+ */
+#define DEEPEST 6.	/* 99.9999 % */
+#define CURVE_MAX 2048
+
 static const struct {
 	enum column column;
-	const char *name;
+	double share;
 } points[] = {
-	{ COLUMN_P50_NS, "p50" },   { COLUMN_P90_NS, "p90" }, { COLUMN_P99_NS, "p99" },
-	{ COLUMN_P999_NS, "p99.9" }, { COLUMN_MAX_NS, "max" },
+	{ COLUMN_P50_NS, .5 }, { COLUMN_P90_NS, .9 }, { COLUMN_P99_NS, .99 }, { COLUMN_P999_NS, .999 },
 };
+
+struct curve {
+	unsigned int nr;
+	double depth[CURVE_MAX], ns[CURVE_MAX];
+};
+
+static double depth(double share)
+{
+	return -log10(1 - share);
+}
+
+/* Of the operation that there is more of without a tracer. */
+static const struct latency_bins *arm_bins(const struct report *r, const struct report_set *s, unsigned int arm)
+{
+	const struct arm_figures *f = s->outcome.figures, *off = &f[r->arms->off];
+
+	return latency_bins_count(&off->write) > latency_bins_count(&off->read) ? &f[arm].write : &f[arm].read;
+}
+
+static void curve_point(struct curve *c, double at, double ns)
+{
+	/* less than half a pixel is not seen */
+	if (c->nr && at - c->depth[c->nr - 1] < DEEPEST / 600 && ns < 1.02 * c->ns[c->nr - 1])
+		return;
+	if (c->nr == CURVE_MAX || at > DEEPEST || !(ns > 0))
+		return;
+	c->depth[c->nr] = at;
+	c->ns[c->nr++] = ns;
+}
+
+static void latency_curve(const struct report *r, const struct report_set *s, unsigned int arm, struct curve *c)
+{
+	const struct latency_bins *b = arm_bins(r, s, arm);
+	double all = (double)latency_bins_count(b), seen = 0;
+
+	c->nr = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(points) && !b->nr; i++)
+		curve_point(c, depth(points[i].share), table_median(&s->outcome.table, points[i].column, arm));
+	for (unsigned int i = 0; i < b->nr; i++) {
+		curve_point(c, depth((seen + .5) / all), (double)b->bin[i].ns);
+		seen += (double)b->bin[i].n;
+		curve_point(c, depth((seen - .5) / all), (double)b->bin[i].ns);
+	}
+}
+
+static void ticks_of_shares(const struct axis *x, double bottom, FILE *f)
+{
+	static const char *const names[] = { "0", "90", "99", "99.9", "99.99", "99.999", "99.9999 %" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names) && (double)i <= x->hi; i++) {
+		svg_line(f, "g", axis_at(x, (double)i), TOP, axis_at(x, (double)i), bottom);
+		svg_text(f, "s", axis_at(x, (double)i), bottom + 14, i + 1 == ARRAY_SIZE(names) ? "end" : "middle", names[i]);
+	}
+}
 
 void plot_latency(const struct report *r, const struct report_set *s, FILE *f)
 {
-	double lo = INFINITY, hi = 0, bottom = TOP + HEIGHT, step = (WIDTH - LEFT - 40) / 4;
-	struct axis y;
+	double lo = INFINITY, hi = 0, deepest = depth(points[ARRAY_SIZE(points) - 1].share), bottom = TOP + HEIGHT;
+	struct axis x = { .from = LEFT + 4, .to = WIDTH - 8 }, y;
+	struct curve c;
 
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
-		for (size_t i = 0; i < ARRAY_SIZE(points) && has_figures(s, a); i++) {
-			double v = table_median(&s->outcome.table, points[i].column, a);
-
-			lo = v > 0 ? fmin(lo, v) : lo;
-			hi = v > 0 ? fmax(hi, v) : hi;
-		}
+		latency_curve(r, s, a, &c);
+		if (!has_figures(s, a) || !c.nr)
+			continue;
+		lo = fmin(lo, c.ns[0]);
+		hi = fmax(hi, c.ns[c.nr - 1]);
+		deepest = fmax(deepest, c.depth[c.nr - 1]);
 	}
 	if (!(hi > 0))
 		return;
+	x.hi = deepest;
 	y = axis_fit(lo, hi, bottom, TOP, true);
-	svg_begin(f, WIDTH, bottom + 22 + legend_height(r), "Latency percentiles at saturation");
-	svg_text(f, "h", 0, 12, "start", "Latency at saturation, log scale");
+	svg_begin(f, WIDTH, bottom + 22 + legend_height(r), "Latency distribution at saturation");
+	svg_text(f, "h", 0, 12, "start", "Latency at saturation: % of the I/Os took no longer");
 	ticks_left(&y, true, f);
-	for (size_t i = 0; i < ARRAY_SIZE(points); i++)
-		svg_text(f, "s", LEFT + 20 + step * (double)i, bottom + 14, "middle", points[i].name);
+	ticks_of_shares(&x, bottom, f);
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
-		double px[ARRAY_SIZE(points)], py[ARRAY_SIZE(points)];
 		char class[8];
 
-		if (!has_figures(s, a))
+		latency_curve(r, s, a, &c);
+		if (!has_figures(s, a) || !c.nr)
 			continue;
-		for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
-			double v = table_median(&s->outcome.table, points[i].column, a);
-
-			px[i] = LEFT + 20 + step * (double)i;
-			py[i] = v > 0 ? axis_at(&y, v) : NAN;
+		for (unsigned int i = 0; i < c.nr; i++) {
+			c.depth[i] = axis_at(&x, c.depth[i]);
+			c.ns[i] = axis_at(&y, c.ns[i]);
 		}
-		curve(plot_arm_class(r, a, class, sizeof(class)), px, py, ARRAY_SIZE(points), f);
+		curve(plot_arm_class(r, a, class, sizeof(class)), c.depth, c.ns, c.nr, c.nr <= ARRAY_SIZE(points), f);
 	}
 	legend(r, s, true, bottom + 34, f);
 	svg_end(f);
@@ -339,7 +399,7 @@ void plot_rounds(const struct report *r, const struct report_set *s, FILE *f)
 			px[i] = axis_at(&x, i + 1);
 			py[i] = axis_at(&y, round_loss(r, t, i, a));
 		}
-		curve(plot_arm_class(r, a, class, sizeof(class)), px, py, t->nr_rounds, f);
+		curve(plot_arm_class(r, a, class, sizeof(class)), px, py, t->nr_rounds, true, f);
 	}
 	legend(r, s, false, bottom + 34, f);
 	svg_end(f);

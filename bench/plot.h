@@ -13,7 +13,7 @@ const char *plot_arm_class(const struct report *r, unsigned int arm, char *buf, 
 
 /* Estimate and bounds of each arm, with the margin. */
 void plot_cost(const struct report *r, const struct report_set *s, enum metric m, FILE *f);
-/* Percentiles of each arm, log scale. */
+/* How long the I/Os took under each arm. */
 void plot_latency(const struct report *r, const struct report_set *s, FILE *f);
 /* Busy time of each core under each arm. */
 void plot_cores(const struct report *r, const struct report_set *s, FILE *f);

@@ -273,6 +273,8 @@ void set_outcome_free(struct set_outcome *o)
 {
 	table_free(&o->table);
 	for (int a = 0; a < ARM_MAX; a++) {
+		latency_bins_free(&o->figures[a].read);
+		latency_bins_free(&o->figures[a].write);
 		free(o->attribution[a]);
 		o->attribution[a] = NULL;
 	}

@@ -65,6 +65,7 @@ struct arm_figures {
 	unsigned int nr_stamped;	/* whose busy time at the fixed rate is by the kernel's idle stamps, not ticks */
 	double cpu_ns_per_io;		/* median difference from off */
 	double p99_ns;			/* median of the saturation pass, its busiest operation */
+	struct latency_bins read, write;	/* of the saturation passes of its cells; empty where they have none */
 	uint64_t lost;
 	double tracer_cpu_pct;		/* of one core, fixed-rate pass */
 	unsigned int nr_traced;		/* cells with a tracer's process */

@@ -90,12 +90,10 @@ void table_put(struct table *t, unsigned int arm, const struct cell *c)
 	const double value[COLUMN_NR] = {
 		[COLUMN_IOPS] = pass_iops(&c->saturation),
 		[COLUMN_NS_PER_IO] = pass_cpu_ns_per_io(&c->fixed),
-		[COLUMN_MEAN_NS] = l->mean_ns,
 		[COLUMN_P50_NS] = (double)l->p50_ns,
 		[COLUMN_P90_NS] = (double)l->p90_ns,
 		[COLUMN_P99_NS] = (double)l->p99_ns,
 		[COLUMN_P999_NS] = (double)l->p999_ns,
-		[COLUMN_MAX_NS] = (double)l->max_ns,
 		[COLUMN_NS_PER_IO_LOW] = per_io(&c->low, !c->low.fault[0], (double)c->low.cpu.busy_ns),
 		[COLUMN_NS_PER_IO_FULL] = per_io(&c->saturation, true, (double)c->saturation.cpu.busy_ns),
 	};

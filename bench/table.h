@@ -10,12 +10,10 @@
 enum column {
 	COLUMN_IOPS,		/* at saturation */
 	COLUMN_NS_PER_IO,	/* CPU time of the machine, at the fixed rate */
-	COLUMN_MEAN_NS,
 	COLUMN_P50_NS,
 	COLUMN_P90_NS,
 	COLUMN_P99_NS,
 	COLUMN_P999_NS,
-	COLUMN_MAX_NS,
 	COLUMN_NS_PER_IO_LOW,	/* CPU time of the machine, at the low rate */
 	COLUMN_NS_PER_IO_FULL,	/* at saturation */
 	/* per I/O at the fixed rate; NAN where it was not measured */

@@ -95,7 +95,9 @@ int uring_parse(const char *text, struct fio_result *ret, struct fio_series *ser
 	if (!err)
 		err = take(&r, root, &result, series);
 	json_decref(root);
-	if (!err)
+	if (err)
+		fio_result_free(&result);
+	else
 		*ret = result;
 	return err;
 }

@@ -14,7 +14,7 @@ static unsigned int bucket_of(uint64_t v)
 	return shift * HIST_SUB + (unsigned int)(v >> shift);
 }
 
-static uint64_t bucket_end(unsigned int i)
+uint64_t hist_bucket_end(unsigned int i)
 {
 	unsigned int shift = i < 2 * HIST_SUB ? 0 : i / HIST_SUB - 1;
 	uint64_t first = (uint64_t)(i - shift * HIST_SUB) << shift;
@@ -60,7 +60,7 @@ uint64_t hist_percentile_ns(const struct hist *h, double share)
 	for (unsigned int i = 0; i < HIST_BUCKETS; i++) {
 		seen += h->bucket[i];
 		if (seen >= rank)
-			return bucket_end(i) < h->max_ns ? bucket_end(i) : h->max_ns;
+			return hist_bucket_end(i) < h->max_ns ? hist_bucket_end(i) : h->max_ns;
 	}
 	return h->max_ns;
 }

@@ -20,6 +20,8 @@ struct hist {
 	uint64_t bucket[HIST_BUCKETS];
 };
 
+/* The largest value of bucket @i. */
+uint64_t hist_bucket_end(unsigned int i);
 void hist_add(struct hist *h, uint64_t ns);
 void hist_merge(struct hist *into, const struct hist *h);
 double hist_mean_ns(const struct hist *h); /* 0 when empty */

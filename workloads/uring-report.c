@@ -17,6 +17,22 @@ static json_t *count(uint64_t n)
 	return json_integer((json_int_t)n);
 }
 
+/* Value and count of each bucket that has any. */
+static json_t *bins_json(const struct hist *h)
+{
+	json_t *a = json_array();
+
+	for (unsigned int i = 0; i < HIST_BUCKETS; i++) {
+		uint64_t end = hist_bucket_end(i);
+
+		if (!h->bucket[i])
+			continue;
+		json_array_append_new(a, count(end < h->max_ns ? end : h->max_ns));
+		json_array_append_new(a, count(h->bucket[i]));
+	}
+	return a;
+}
+
 static json_t *hist_json(const struct hist *h)
 {
 	static const struct { const char *name; double share; } percentiles[] = {
@@ -30,6 +46,7 @@ static json_t *hist_json(const struct hist *h)
 	for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++)
 		json_object_set_new(o, percentiles[i].name, count(hist_percentile_ns(h, percentiles[i].share)));
 	json_object_set_new(o, "max_ns", count(h->max_ns));
+	json_object_set_new(o, "bins", bins_json(h));
 	return o;
 }
 

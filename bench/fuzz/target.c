@@ -97,6 +97,7 @@ static void run_fio(const uint8_t *data, size_t len)
 	latency = fio_latency_json(&r);
 	MUST(json_object_size(latency) == FIO_OP_NR); /* it goes into the result file */
 	json_decref(latency);
+	fio_result_free(&r);
 }
 
 static void run_fio_log(const uint8_t *data, size_t len)
@@ -129,12 +130,13 @@ static void run_uring(const uint8_t *data, size_t len)
 {
 	_cleanup_free_ char *text = text_of(data, len);
 	struct fio_series s = { 0 };
-	struct fio_result r;
+	struct fio_result r = { 0 };
 	struct why why = { 0 };
 
 	if (uring_parse(text, &r, &s, &why))
 		must_say(&why);
 	fio_series_free(&s);
+	fio_result_free(&r);
 }
 
 /* ---- job files ---- */

@@ -66,19 +66,22 @@ static void put_pass(const struct canned *c, struct rng *r, const char *name, do
 		     double target_iops, double slower, FILE *f)
 {
 	double busy = noisy(c, r, iops * ns_per_io);
-	char target[16] = "null";
+	char target[16] = "null", bins[160];
+
+	snprintf(bins, sizeof(bins), ",\"bins\":[%.0f,5000,%.0f,4000,%.0f,900,%.0f,90,%.0f,10]", 11000 * slower, 15000 * slower,
+		 30000 * slower, 90000 * slower, 1000000 * slower);
 
 	if (target_iops > 0)
 		snprintf(target, sizeof(target), "%.1f", target_iops);
 	fprintf(f,
 		"\"%s\":{\"start_ms\":1000,\"end_ms\":2000,\"window_s\":1.0,\"ios\":%.0f,\"bytes\":%.0f,\"iops\":%.9f,"
 		"\"target_iops\":%s,\"cpu_ns_per_io\":%.6f,\"disk_ios\":12000,\"latency\":{\"read\":{\"count\":10000,"
-		"\"mean_ns\":%.1f,\"p50_ns\":%.0f,\"p90_ns\":%.0f,\"p99_ns\":%.0f,\"p999_ns\":%.0f,\"max_ns\":%.0f},"
+		"\"mean_ns\":%.1f,\"p50_ns\":%.0f,\"p90_ns\":%.0f,\"p99_ns\":%.0f,\"p999_ns\":%.0f,\"max_ns\":%.0f%s},"
 		"\"write\":null,\"sync\":null},\"cpu\":{\"busy_source\":\"timer_list\",\"window_ns\":1000000000,\"busy_ns\":%.0f,"
 		"\"steal_ns\":0,\"system_pct\":%.6f,\"cores\":[",
 		name, iops, iops * 4096, iops, target, ns_per_io,
 		12000.5 * slower, 11000 * slower, 15000 * slower, 30000 * slower, 90000 * slower, 1000000 * slower,
-		busy, busy / 4e7);
+		c->bins ? bins : "", busy, busy / 4e7);
 	for (int i = 0; i < 2; i++)
 		fprintf(f,
 			"%s{\"cpu\":%d,\"busy_ns\":%.0f,\"user_ns\":0,\"system_ns\":%.0f,\"irq_ns\":0,\"softirq_ns\":0,"

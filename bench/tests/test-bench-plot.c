@@ -195,5 +195,58 @@ TEST(rounds_have_a_point_of_each_arm_and_of_the_twin)
 	}
 }
 
+/* The height of the step from one value to another, on a log axis of @unit a power of e. */
+static bool is_step(double from_y, double to_y, double ratio, double unit)
+{
+	return near((from_y - to_y) / unit, log(ratio), .01 * log(ratio) + .02);
+}
+
+TEST(latencies_are_a_curve_of_shares_for_each_arm)
+{
+	struct canned c = known();
+	_cleanup_free_ char *results = NULL, *html = NULL, *svg = NULL;
+	struct curve off, full;
+	double unit, width;
+	int at90 = 0, at99 = 0;
+
+	c.bins = true;
+	results = canned_text(&c);
+	html = page(results);
+	svg = plot(html, "Latency distribution at saturation", 0);
+	off = line(svg, "a0");
+	full = line(svg, "a3");
+	ASSERT_EQ(line(svg, "a1").nr, off.nr);
+	ASSERT_TRUE(off.nr == 10 && full.nr == 10); /* 11, 15, 30, 90 and 1000 us: from a share to a share each */
+	if (off.nr != 10 || full.nr != 10)
+		return;
+	at90 = 4;	/* of 90 % and less, 15 us: here 30 us begins */
+	at99 = 6;
+	width = off.x[at99] - off.x[0];
+	ASSERT_TRUE(near((off.x[2] - off.x[0]) / width, log10(2) / 2, .01)); /* half of them: 11 us */
+	ASSERT_TRUE(near((off.x[at90] - off.x[0]) / width, .5, .01));
+	ASSERT_TRUE(near((off.x[8] - off.x[0]) / width, 1.5, .01));
+	unit = (off.y[0] - off.y[9]) / log(1000 / 11.);
+	ASSERT_TRUE(is_step(off.y[0], off.y[2], 15 / 11., unit) && is_step(off.y[0], off.y[at90], 30 / 11., unit) &&
+		    is_step(off.y[0], off.y[at99], 90 / 11., unit));
+	for (int i = 0; i < off.nr; i++) {
+		ASSERT_TRUE(near(full.x[i], off.x[i], .01));
+		ASSERT_TRUE(is_step(off.y[i], full.y[i], 1.2, unit)); /* a fifth slower */
+	}
+}
+
+/* Files of before there were histograms. */
+TEST(without_histograms_the_curve_goes_through_the_percentiles)
+{
+	_cleanup_free_ char *html = known_page(), *svg = plot(html, "Latency distribution at saturation", 0);
+	struct curve off = line(svg, "a0"), full = line(svg, "a3");
+	double unit = (off.y[0] - off.y[3]) / log(90 / 11.);
+
+	ASSERT_TRUE(off.nr == 4 && full.nr == 4);
+	ASSERT_TRUE(near((off.x[2] - off.x[1]) / (off.x[3] - off.x[1]), .5, .01)); /* 90, 99, 99.9 % */
+	ASSERT_TRUE(is_step(off.y[0], off.y[1], 15 / 11., unit) && is_step(off.y[0], off.y[2], 30 / 11., unit));
+	ASSERT_TRUE(is_step(off.y[0], full.y[0], 1.2, unit) && is_step(off.y[3], full.y[3], 1.2, unit));
+}
+
 TEST_MAIN("test-bench-plot", T(costs_stand_where_they_are), T(the_heat_map_has_each_core_of_each_arm),
-	  T(the_matrix_has_each_arm_under_each_scheduler), T(rounds_have_a_point_of_each_arm_and_of_the_twin))
+	  T(the_matrix_has_each_arm_under_each_scheduler), T(rounds_have_a_point_of_each_arm_and_of_the_twin),
+	  T(latencies_are_a_curve_of_shares_for_each_arm), T(without_histograms_the_curve_goes_through_the_percentiles))

@@ -67,7 +67,7 @@ TEST(words_become_an_argv)
 
 /* ---- its report ---- */
 
-#define LATENCY "{\"count\":40,\"mean_ns\":100.5,\"min_ns\":1,\"p50_ns\":90,\"p90_ns\":110,\"p99_ns\":200,\"p99_9_ns\":300,\"p99_99_ns\":350,\"max_ns\":400}"
+#define LATENCY "{\"count\":40,\"mean_ns\":100.5,\"min_ns\":1,\"p50_ns\":90,\"p90_ns\":110,\"p99_ns\":200,\"p99_9_ns\":300,\"p99_99_ns\":350,\"max_ns\":400,\"bins\":[1,1,90,20,110,18,400,1]}"
 #define REPORT(schema, ios, short_ios, errors, intervals)                                                                  \
 	"{\"type\":\"uring\",\"schema\":\"" schema "\",\"version\":\"1.2.3\",\"start_unix_ns\":5000000000,"                 \
 	"\"runtime_ns\":250000000,\"ios\":" ios ",\"bytes\":163840,\"operations\":{\"read\":{\"count\":40,\"bytes\":163840," \
@@ -88,7 +88,10 @@ TEST(a_report_is_taken_over)
 	ASSERT_EQ(r.job[0].syncs, 3);
 	ASSERT_TRUE(r.job[0].runtime_s == .25);
 	ASSERT_EQ(r.latency[FIO_READ].p999_ns, 300);
+	ASSERT_EQ(r.latency[FIO_READ].bins.nr, 4);
+	ASSERT_EQ(latency_bins_count(&r.latency[FIO_READ].bins), 40);
 	ASSERT_EQ(r.latency[FIO_WRITE].count, 0);
+	fio_result_free(&r);
 	ASSERT_EQ(s.nr, 3);
 	ASSERT_EQ(s.first_ms, 5000);
 	ASSERT_EQ(s.last_ms, 5250); /* the last interval ends with the run */

@@ -52,11 +52,34 @@ static int64_t sum_of(json_t *array)
 	return n;
 }
 
+/* The counts of its histogram are all there are. */
+static void check_bins(json_t *o, const char *op)
+{
+	json_t *latency = json_object_get(json_object_get(json_object_get(o, "operations"), op), "latency");
+	json_t *bins = json_object_get(latency, "bins"), *v;
+	int64_t n = 0, last = -1;
+	size_t i;
+
+	json_array_foreach(bins, i, v) {
+		if (i % 2) {
+			n += json_integer_value(v);
+			continue;
+		}
+		check_true("values ascend", json_integer_value(v) > last);
+		last = json_integer_value(v);
+	}
+	check_same("in bins", n, counted(o, op));
+	check_true("the last is the slowest", !json_is_object(latency) ||
+		   last == json_integer_value(json_object_get(latency, "max_ns")));
+}
+
 static void check_run(const struct proc *p, const struct disk_stat *d, int64_t syncs)
 {
 	json_t *o = report(p);
 
 	check_same("reads and writes", counted(o, "read") + counted(o, "write"), N);
+	check_bins(o, "read");
+	check_bins(o, "write");
 	check_same("fsyncs", counted(o, "fsync"), syncs < 0 ? counted(o, "write") / -syncs : 0);
 	check_same("its ios", number_at(o, "ios"), N);
 	check_same("its bytes", number_at(o, "bytes"), N * 4096);
