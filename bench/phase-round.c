@@ -71,17 +71,6 @@ static double tracer_cpu_pct(const struct pass_result *p)
 	return p->window_s > 0 ? 100 * ns / (p->window_s * NS_PER_S) : 0;
 }
 
-static void add_flags(struct arm_figures *f, const struct cell *c)
-{
-	unsigned int flags = c->saturation.flags | c->fixed.flags;
-
-	f->nr_cells++;
-	f->nr_unsteady += (flags & PASS_UNSTEADY) != 0;
-	f->nr_uevents += (flags & PASS_UEVENTS) != 0;
-	f->nr_rate_missed += (flags & PASS_RATE_MISSED) != 0;
-	f->nr_stamped += c->fixed.cpu.exact;
-}
-
 static int add_figures(struct set_state *s, unsigned int arm, const struct cell *c)
 {
 	struct arm_figures *f = &s->out.figures[arm];
@@ -90,7 +79,6 @@ static int add_figures(struct set_state *s, unsigned int arm, const struct cell 
 	if (!err)
 		err = latency_bins_merge(&f->write, &c->saturation.fio.latency[FIO_WRITE].bins);
 	f->took_ns += c->took_ns;
-	add_flags(f, c);
 	if (err || !c->has_tracer)
 		return err;
 	f->nr_traced++;

@@ -38,15 +38,15 @@ static void invalidate(struct set_state *s, const char *reason)
 }
 
 /* CPU time at a lower rate than the other arms had: their verdicts stand, and say so. */
-static void tell_missed(struct set_state *s)
+static void tell_missed(struct set_state *s, const struct table *t)
 {
 	for (unsigned int a = 0; a < s->c->arms->nr; a++) {
-		const struct arm_figures *f = &s->out.figures[a];
+		unsigned int missed = table_count(t, COLUMN_RATE_MISSED, a);
 
-		if (!f->nr_rate_missed)
+		if (!missed)
 			continue;
-		snprintf(s->out.missed[a], sizeof(s->out.missed[a]), "missed the fixed rate in %u of %u cells",
-			 f->nr_rate_missed, f->nr_cells);
+		snprintf(s->out.missed[a], sizeof(s->out.missed[a]), "missed the fixed rate in %u of %u rounds", missed,
+			 table_rounds(t, a));
 		for (int m = METRIC_CPU_PER_IO; m < METRIC_NR; m++)
 			if (s->out.decision[a][m].rounds && !s->out.decision[a][m].reason)
 				s->out.decision[a][m].reason = s->out.missed[a];
@@ -317,7 +317,7 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 		err = end(&s, why);
 	invalidate(&s, err == -EINTR ? "stopped before its first look" :
 		       s.out.fault[0] ? s.out.fault : "no round that counts");
-	tell_missed(&s);
+	tell_missed(&s, &p.table);
 	s.out.complete = !err && !s.out.yielded;
 	s.out.round_ns = s.cells ? s.cell_ns_sum / s.cells * phase_arms(&s, &p) : 0;
 	s.out.table = p.table;

@@ -60,9 +60,6 @@ struct set_key {
 /* Figures of one arm that are reported and not judged. */
 struct arm_figures {
 	uint64_t took_ns;	/* of its cells that count */
-	unsigned int nr_cells;	/* they, and how many of them have a flag in a pass that is judged */
-	unsigned int nr_unsteady, nr_uevents, nr_rate_missed;
-	unsigned int nr_stamped;	/* whose busy time at the fixed rate is by the kernel's idle stamps, not ticks */
 	double cpu_ns_per_io;		/* median difference from off */
 	double p99_ns;			/* median of the saturation pass, its busiest operation */
 	struct latency_bins read, write;	/* of the saturation passes of its cells; empty where they have none */

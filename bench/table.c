@@ -86,6 +86,7 @@ static void put_usage(struct table *t, size_t at, const struct pass_result *p)
 void table_put(struct table *t, unsigned int arm, const struct cell *c)
 {
 	const struct fio_latency *l = busier(&c->saturation.fio);
+	unsigned int flags = c->saturation.flags | c->fixed.flags;
 	size_t at = (size_t)t->nr_rounds * t->nr_arms + arm;
 	const double value[COLUMN_NR] = {
 		[COLUMN_IOPS] = pass_iops(&c->saturation),
@@ -96,6 +97,10 @@ void table_put(struct table *t, unsigned int arm, const struct cell *c)
 		[COLUMN_P999_NS] = (double)l->p999_ns,
 		[COLUMN_NS_PER_IO_LOW] = per_io(&c->low, !c->low.fault[0], (double)c->low.cpu.busy_ns),
 		[COLUMN_NS_PER_IO_FULL] = per_io(&c->saturation, true, (double)c->saturation.cpu.busy_ns),
+		[COLUMN_UNSTEADY] = (flags & PASS_UNSTEADY) != 0,
+		[COLUMN_UEVENTS] = (flags & PASS_UEVENTS) != 0,
+		[COLUMN_RATE_MISSED] = (flags & PASS_RATE_MISSED) != 0,
+		[COLUMN_STAMPED] = c->fixed.cpu.exact,
 	};
 
 	t->response[at] = cell_response(c);
@@ -124,6 +129,24 @@ struct series table_series(struct table *t, unsigned int off, unsigned int twin)
 double table_value(const struct table *t, enum column c, unsigned int round, unsigned int arm)
 {
 	return t->column[c][(size_t)round * t->nr_arms + arm];
+}
+
+unsigned int table_rounds(const struct table *t, unsigned int arm)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < t->nr_rounds; i++)
+		nr += !isnan(table_value(t, COLUMN_IOPS, i, arm));
+	return nr;
+}
+
+unsigned int table_count(const struct table *t, enum column c, unsigned int arm)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < t->nr_rounds; i++)
+		nr += table_value(t, c, i, arm) == 1;
+	return nr;
 }
 
 double table_median(const struct table *t, enum column c, unsigned int arm)

@@ -24,6 +24,11 @@ enum column {
 	COLUMN_CYCLES,
 	COLUMN_INSTRUCTIONS,
 	COLUMN_ENERGY_NJ,
+	/* 1 or 0: flags of the passes that are judged; busy time is by the kernel's idle stamps, not ticks */
+	COLUMN_UNSTEADY,
+	COLUMN_UEVENTS,
+	COLUMN_RATE_MISSED,
+	COLUMN_STAMPED,
 	COLUMN_NR,
 };
 
@@ -45,6 +50,9 @@ void table_put(struct table *t, unsigned int arm, const struct cell *c);
 /* Valid until the table grows. */
 struct series table_series(struct table *t, unsigned int off, unsigned int twin);
 double table_value(const struct table *t, enum column c, unsigned int round, unsigned int arm);
+/* Rounds of the arm; those with a 1. */
+unsigned int table_rounds(const struct table *t, unsigned int arm);
+unsigned int table_count(const struct table *t, enum column c, unsigned int arm);
 /* The arm's median; its Hodges-Lehmann difference from @off. */
 double table_median(const struct table *t, enum column c, unsigned int arm);
 double table_difference(const struct table *t, enum column c, unsigned int arm, unsigned int off);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is behind the figures of a set: cells that were not quite as they should
+ * What is behind the figures of a set: rounds that were not quite as they should
  * be; the CPU, per I/O at three loads, whose it was, by kind and core, and which
  * BPF program took it. Reported, not judged.
  */
@@ -123,12 +123,12 @@ static void add_percent(struct grid *g, double v)
 		grid_add(g, "%.1f", v);
 }
 
-static bool is_stamped(const struct arm_figures *f)
+static bool is_stamped(const struct table *t, unsigned int arm)
 {
-	return f->nr_cells && f->nr_stamped == f->nr_cells;
+	return table_count(t, COLUMN_STAMPED, arm) == table_rounds(t, arm);
 }
 
-/* By idle stamps, where all cells had them, and by ticks: two ways to one figure. */
+/* By idle stamps, where all rounds had them, and by ticks: two ways to one figure. */
 static void kind_row(struct grid *g, const struct report_set *s, unsigned int arm, int core)
 {
 	const struct table *t = &s->outcome.table;
@@ -136,7 +136,7 @@ static void kind_row(struct grid *g, const struct report_set *s, unsigned int ar
 
 	for (int k = 0; k < KIND_NR; k++)
 		ticks += table_kind(t, k, arm, core);
-	add_percent(g, is_stamped(&s->outcome.figures[arm]) ? table_busy(t, arm, core) : NAN);
+	add_percent(g, is_stamped(t, arm) ? table_busy(t, arm, core) : NAN);
 	add_percent(g, ticks);
 	for (int k = 0; k < KIND_NR; k++)
 		add_percent(g, table_kind(t, k, arm, core));
@@ -218,23 +218,25 @@ static struct grid processes(const struct report *r, const struct report_set *s)
 /* Only the arms that have some. */
 static struct grid doubts(const struct report *r, const struct report_set *s)
 {
-	struct grid g = { .caption = "Doubtful cells" };
+	const struct table *t = &s->outcome.table;
+	struct grid g = { .caption = "Doubtful rounds" };
 
 	grid_column(&g, "arm");
-	grid_column(&g, "cells");
+	grid_column(&g, "rounds");
 	grid_column(&g, "rate missed");
 	grid_column(&g, "unsteady");
 	grid_column(&g, "udev at work");
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
-		const struct arm_figures *f = &s->outcome.figures[a];
+		unsigned int missed = table_count(t, COLUMN_RATE_MISSED, a), unsteady = table_count(t, COLUMN_UNSTEADY, a),
+			     uevents = table_count(t, COLUMN_UEVENTS, a);
 
-		if (!(f->nr_rate_missed + f->nr_unsteady + f->nr_uevents))
+		if (!(missed + unsteady + uevents))
 			continue;
 		grid_add(&g, "%s", r->arms->v[a].name);
-		grid_add(&g, "%u", f->nr_cells);
-		grid_add(&g, "%u", f->nr_rate_missed);
-		grid_add(&g, "%u", f->nr_unsteady);
-		grid_add(&g, "%u", f->nr_uevents);
+		grid_add(&g, "%u", table_rounds(t, a));
+		grid_add(&g, "%u", missed);
+		grid_add(&g, "%u", unsteady);
+		grid_add(&g, "%u", uevents);
 	}
 	return g;
 }
@@ -330,10 +332,12 @@ json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsign
 	json_object_set_new(o, "fixed_load_pct", load_json(&s->outcome, fixed_iops(&s->outcome)));
 	for (size_t c = 0; c < NR_COLUMNS; c++)
 		json_object_set_new(o, columns[c].key, number_or_null(value(t, &columns[c], arm)));
-	json_object_set_new(o, "doubts", json_pack("{s:i, s:i, s:i, s:i}", "cells", (int)f->nr_cells, "rate_missed",
-						   (int)f->nr_rate_missed, "unsteady", (int)f->nr_unsteady, "uevents",
-						   (int)f->nr_uevents));
-	json_object_set_new(o, "busy_source", json_string(is_stamped(f) ? "timer_list" : "stat"));
+	json_object_set_new(o, "doubts",
+			    json_pack("{s:i, s:i, s:i, s:i}", "rounds", (int)table_rounds(t, arm), "rate_missed",
+				      (int)table_count(t, COLUMN_RATE_MISSED, arm), "unsteady",
+				      (int)table_count(t, COLUMN_UNSTEADY, arm), "uevents",
+				      (int)table_count(t, COLUMN_UEVENTS, arm)));
+	json_object_set_new(o, "busy_source", json_string(is_stamped(t, arm) ? "timer_list" : "stat"));
 	json_object_set_new(o, "cores", kinds_json(t, arm));
 	json_object_set_new(o, "tracer", process_json(f));
 	json_object_set_new(o, "programs", programs_json(s->outcome.attribution[arm]));

@@ -45,7 +45,7 @@ static void csv_row(const struct report *r, const struct report_set *s, unsigned
 		    FILE *f)
 {
 	const struct decision *d = &s->outcome.decision[arm][m];
-	const struct arm_figures *fig = &s->outcome.figures[arm];
+	const struct table *t = &s->outcome.table;
 
 	csv_key(s, f);
 	csv_text(r->arms->v[arm].name, f);
@@ -60,13 +60,14 @@ static void csv_row(const struct report *r, const struct report_set *s, unsigned
 		fprintf(f, "%d", d->core);
 	fputc(',', f);
 	csv_text(d->reason ? d->reason : "", f);
-	fprintf(f, ",%u,%u,%u,%u\r\n", fig->nr_cells, fig->nr_rate_missed, fig->nr_unsteady, fig->nr_uevents);
+	fprintf(f, ",%u,%u,%u\r\n", table_count(t, COLUMN_RATE_MISSED, arm), table_count(t, COLUMN_UNSTEADY, arm),
+		table_count(t, COLUMN_UEVENTS, arm));
 }
 
 void view_csv(const struct report *r, FILE *f)
 {
 	fputs("workload,device,scheduler,arm,metric,estimate,lower,upper,margin,rounds,verdict,confirmed,core,reason,"
-	      "cells,rate_missed,unsteady,uevents\r\n",
+	      "rate_missed,unsteady,uevents\r\n",
 	      f);
 	for (unsigned int i = 0; i < r->nr_sets; i++) {
 		const struct report_set *s = &r->set[i];
@@ -75,7 +76,7 @@ void view_csv(const struct report *r, FILE *f)
 			csv_key(s, f);
 			fprintf(f, ",,,,,%g,0,%s,0,,", r->budget, s->failed ? "INVALID" : "SKIPPED");
 			csv_text(s->skipped, f);
-			fputs(",,,,\r\n", f);
+			fputs(",,,\r\n", f);
 			continue;
 		}
 		for (unsigned int a = 0; a < r->arms->nr; a++)

@@ -102,7 +102,7 @@ TEST(percentiles_of_several_jobs_are_of_all_their_ios)
 	fio_latency_get(&rd, o, "read", "p999_ns", &again);
 	ASSERT_EQ(rd.err, 0);
 	ASSERT_EQ(again.bins.nr, 3);
-	ASSERT_TRUE(again.bins.bin[1].ns == 20 && again.bins.bin[1].n == 51);
+	ASSERT_TRUE(again.bins.nr == 3 && again.bins.bin[1].ns == 20 && again.bins.bin[1].n == 51);
 	ASSERT_TRUE(!json_object_get(json_object_get(o, "write"), "bins"));
 	latency_bins_free(&again.bins);
 	fio_result_free(&r);
