@@ -57,43 +57,60 @@ __global_fn int merged_done(u64 bio, u32 scratch)
 	return 0;
 }
 
+/* Does a bio of the chain end now? Then its bytes are taken off. */
+static __always_inline bool chain_takes(struct done *d, const struct bio *bio)
+{
+	u32 bytes;
+
+	if (d->left == ALL_BYTES)
+		return true;
+	bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
+	if (bytes > d->left)
+		return false;
+	d->left -= bytes;
+	return true;
+}
+
 __global_fn u64 chain_piece(u64 first, u32 scratch)
 {
 	struct bio *bio = (struct bio *)first;
 	struct done *d = done_at(scratch);
 
 	for (int i = 0; d && i < CHAIN_PIECE && bio; i++) {
-		if (d->left != ALL_BYTES) {
-			u32 bytes = BPF_CORE_READ(bio, bi_iter.bi_size);
-
-			if (bytes > d->left)
-				return 0;
-			d->left -= bytes;
-		}
-		if (d->counting || !cfg.parts)
+		if (!chain_takes(d, bio))
+			return 0;
+		merged_done((u64)bio, scratch);
+		if (!cfg.parts)
 			d->merged++;
-		if (!d->counting)
-			merged_done((u64)bio, scratch);
 		bio = BPF_CORE_READ(bio, bi_next);
 	}
 	return (u64)bio;
 }
 
-static __always_inline u64 chain_pass(u64 first, u32 scratch, struct done *d, u32 bytes, bool counting)
+/* Each that is told says how many there are: so they are counted before. */
+__global_fn int chain_count(u64 first, u32 scratch)
 {
-	d->left = bytes;
-	d->counting = counting;
-	for (int i = 0; i < MAX_CHAIN / CHAIN_PIECE && first; i++)
-		first = chain_piece(first, scratch);
-	return first;
+	struct bio *bio = (struct bio *)first;
+	struct done *d = done_at(scratch);
+
+	for (int i = 0; d && i < MAX_CHAIN && bio && chain_takes(d, bio); i++) {
+		d->merged++;
+		bio = BPF_CORE_READ(bio, bi_next);
+	}
+	return 0;
 }
 
-/* The bios from @first on that have no more than @bytes together. Each tells how many there are: they are counted before. */
+/* The bios from @first on that have no more than @bytes together. */
 static __always_inline void chain_done(u64 first, u32 scratch, struct done *d, u32 bytes)
 {
-	if (cfg.parts)
-		chain_pass(first, scratch, d, bytes, true);
-	if (chain_pass(first, scratch, d, bytes, false))
+	d->left = bytes;
+	if (cfg.parts) {
+		chain_count(first, scratch);
+		d->left = bytes;
+	}
+	for (int i = 0; i < MAX_CHAIN / CHAIN_PIECE && first; i++)
+		first = chain_piece(first, scratch);
+	if (first)
 		lost(LOSS_CHAIN_LONG);
 }
 

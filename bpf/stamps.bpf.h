@@ -20,7 +20,6 @@ struct done {
 	u8 bop;
 	u8 write;	/* WRITE_*, when it is to be told */
 	u8 partials;	/* completions of a part of it, before this one */
-	u8 counting;	/* chain_done() is at its first pass */
 	u32 submitter;
 	u64 rq;		/* when it is to be told */
 	u64 bio;	/* likewise: its first */
