@@ -59,7 +59,8 @@ static bool make_tree(void)
 	if (system("jq --version >/dev/null 2>&1") ||
 	    system(fmt("rm -rf %s/tree && mkdir -p %s/tree/of && cd %s/tree && mkdir -p bench bin ci/lab ci/gate build/lab/kernel/6.1 "
 		       "build/lab/kernel/6.12", base, base, base)) ||
-	    system(fmt("cp bench/bench-publish %s/tree/bench/", base)))
+	    system(fmt("cp bench/bench-publish %s/tree/bench/ && mkdir -p %s/tree/tracer/base && cp tracer/base/revision %s/tree/tracer/base/",
+		       base, base, base)))
 		return false;
 	c.second_scheduler = "bfq";
 	ASSERT_EQ(canned_write(&c, fmt("%s/tree/of/results.jsonl", base)), 0);
@@ -96,7 +97,7 @@ static char *page_of(const char *what)
 
 	ASSERT_EQ(publish(what), 0);
 	ASSERT_EQ(file_read(fmt("%s/tree/%s.md", base, what), &page), 0);
-	return page;
+	return page ? page : strdup("");
 }
 
 TEST(schedulers_are_published)
