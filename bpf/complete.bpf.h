@@ -42,18 +42,22 @@ __global_fn int merged_done(u64 bio, u32 scratch)
 	struct bio_slot *b = bios_find(bio);
 	struct done *d = done_at(scratch);
 	struct rq_stamps *s;
+	u64 op;
 
 	if (!b || !d)
 		return 0;
-	if (TIER(TIER_VFS) && b->op) {
+	op = TIER(TIER_VFS) ? b->op : 0;
+	if (op) {
 		s = &d->of_bio;
 		*s = d->s;
 		if (b->q)
 			s->q = b->q;
 		s->g = b->g ? b->g : s->g > s->q ? s->g : s->q;
-		op_bio_done(b->op, s, d, bio);
 	}
+	/* before what is called below, which has little stack left on 5.10 */
 	bio_slot_release(b);
+	if (op)
+		op_bio_done(op, &d->of_bio, d, bio);
 	return 0;
 }
 

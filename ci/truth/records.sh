@@ -32,7 +32,7 @@ a_level_on_a_partition()
 	mapped truth-part "0 32768 linear /dev/$part 64" || { delpart $LAB_DISK_NVME 1; return 1; }
 	above=$dm
 	trace_opts="--tier full --dev-stack /dev/$above --threshold 1ns"
-	start part || return
+	start part
 	dd if=/dev/$above of=/dev/null bs=4k count=1 skip=5 iflag=direct 2>/dev/null
 	stop part
 	dmsetup remove truth-part
@@ -82,7 +82,7 @@ swapped_pages_are_whose()
 	mkdir -p $group && echo +memory >/sys/fs/cgroup/cgroup.subtree_control && echo 6M >$group/memory.max || return
 	mkswap $dev >/dev/null && swapon $dev || return
 	trace_opts="--tier full --dev $dev --threshold 1ns"
-	start swap || return
+	start swap || { swapoff $dev; return 1; }
 	by $tmp/truth-load swap - 4001
 	stop swap
 	swapoff $dev
@@ -100,7 +100,7 @@ threads_of_the_kernel_are_followed()
 	loop=$(losetup -f --show $mnt/f) || return
 	for trace_opts in "--tier full --dev $dev --threshold 1ns --kernel-io" "--tier full --dev $dev --threshold 1ns"; do
 		echo 3 >/proc/sys/vm/drop_caches
-		start kthread || return
+		start kthread || break
 		dd if=$loop of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null
 		stop kthread
 		case $trace_opts in
@@ -120,7 +120,7 @@ the_journals_flush_is_told()
 	null t0 memory_backed=1 cache_size=16 && filled $dev || return
 	sync -f $mnt/f
 	trace_opts="--tier full --dev $dev --threshold 1ns"
-	start commit || return
+	start commit || { umount $mnt; return 1; }
 	# each makes the file longer
 	$tmp/known-count --target $mnt/longer --contiguous --op write --count 7 --fsync-every 1 >/dev/null
 	stop commit
@@ -160,7 +160,7 @@ files_made_meanwhile_are_of_their_directory()
 {
 	null t0 memory_backed=1 && filled $dev && mkdir $mnt/in $mnt/out || return
 	trace_opts="--tier full --dev $dev --dir $mnt/in --threshold 1ns"
-	start made || return
+	start made || { umount $mnt; return 1; }
 	mkdir $mnt/in/deep
 	for d in in in/deep out; do
 		dd if=/dev/zero of=$mnt/$d/new bs=4k count=5 oflag=direct 2>/dev/null
@@ -172,6 +172,19 @@ files_made_meanwhile_are_of_their_directory()
 	none_lost made
 }
 
-records="the_scheduler_is_named a_level_on_a_partition a_call_says_how_it_failed raw_writeback_is_told swapped_pages_are_whose
+# More than any user wants at once: the verifier of each kernel takes it.
+everything_at_once_loads()
+{
+	local n
+	null t0 memory_backed=1 && filled $dev || return
+	trace_opts="--tier full --dev $dev --threshold 1ns --sample 1/3 --top 3 --hung 5s --kernel-stack --stacks=user --anomalies
+		--by process,file,cgroup,device --kernel-io --cond-resched probe"
+	traced all dd if=$mnt/f of=/dev/null bs=4k count=53 iflag=direct
+	umount $mnt
+	same "reads" "$(operations all read syscall count)" 53
+	same "by file" "$(sum all '[.. | objects | select(.path? == "'$mnt/f'") | .operations.read.count] | add')" 53
+}
+
+records="everything_at_once_loads the_scheduler_is_named a_level_on_a_partition a_call_says_how_it_failed raw_writeback_is_told swapped_pages_are_whose
 	the_journals_flush_is_told two_operations_in_one_request files_made_meanwhile_are_of_their_directory
 	threads_of_the_kernel_are_followed"
