@@ -219,19 +219,23 @@ static int spawn(const char *tree, const char *disk, const char *command)
 	_exit(127);
 }
 
-/* Files of a run, from @dir into @out. -ENOENT: there are none, and @out is as it was. */
-static int bring_back(const char *dir, const char *out)
+/* Files of a run, from @dir into @out. *ret_none: there are none, and @out is as it was. */
+static int bring_back(const char *dir, const char *out, bool *ret_none)
 {
 	static const char *const names[] = { "results.jsonl", "report.md", "verdict.json" };
 	int err = 0;
 
+	*ret_none = false;
 	for (size_t i = 0; i < ARRAY_SIZE(names) && !err; i++) {
 		_cleanup_free_ char *from = NULL, *to = NULL, *text = NULL;
 
 		if (asprintf(&from, "%s/%s", dir, names[i]) < 0 || asprintf(&to, "%s/%s", out, names[i]) < 0)
 			return -ENOMEM;
 		err = file_read(from, &text);
-		if (err == -ENOENT && i) {
+		if (err == -ENOENT) {
+			*ret_none = !i;
+			if (*ret_none)
+				return 0;
 			unlink(to); /* an older run's */
 			err = 0;
 			continue;
@@ -295,6 +299,7 @@ int lab_run(const struct run_config *c, struct why *why)
 	_cleanup_free_ char *disk = NULL, *words = NULL, *arguments = NULL, *command = NULL, *out = NULL, *self = NULL;
 	_cleanup_free_ char *cwd = get_current_dir_name();
 	char tree[PATH_MAX], own[PATH_MAX], dir[PATH_MAX + 32];
+	bool none;
 	int code, err = lab_plan(&c->devices, &disk, &words, why);
 
 	if (!err)
@@ -322,15 +327,15 @@ int lab_run(const struct run_config *c, struct why *why)
 		return why->code ? (int)why->code :
 				   (why_fail(why, EXIT_HARNESS, err, "cannot start the lab: %s", strerror(-err)), EXIT_HARNESS);
 	code = wait_for(err);
-	err = bring_back(dir, out);
+	err = bring_back(dir, out, &none);
+	if (err)
+		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "cannot write to %s: %s; what the lab brought is in %s", out, strerror(-err), dir);
 	remove_files(dir);
 	if (code == 124 || code > 128)
 		code = EXIT_HARNESS;
-	if (err == -ENOENT)
+	if (none)
 		return why_fail(why, EXIT_HARNESS, code <= EXIT_OVER_BUDGET || code == EXIT_INCONCLUSIVE ? EXIT_HARNESS : code,
 				"no results came back from the lab");
-	if (err)
-		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "cannot write to %s: %s", out, strerror(-err));
 	fprintf(stderr, "iopath-bench: results in %s\n", out);
 	if (add_history(c, out))
 		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "cannot add %s to %s", out, c->history);

@@ -162,6 +162,19 @@ TEST(a_guest_that_leaves_no_results_is_told)
 	}
 }
 
+/* Hours of a guest: they stay where they are, and that is said. */
+TEST(results_that_cannot_be_written_are_not_lost)
+{
+	_cleanup_free_ char *said = NULL;
+
+	make_tree("exit 0");
+	put("file", "no directory\n");
+	ASSERT_EQ(run_lab(fmt("--device lab:nvme --out %s/tree/file", base), &said), EXIT_HARNESS);
+	ASSERT_TRUE(said && strstr(said, "what the lab brought is in ") != NULL);
+	ASSERT_TRUE(said && !strstr(said, "no results"));
+	ASSERT_EQ(sh("cmp leave/results.jsonl results/local/.lab.*/results.jsonl"), 0);
+}
+
 TEST(a_run_in_the_lab_goes_into_the_history)
 {
 	make_tree("exit 3");
@@ -315,6 +328,6 @@ TEST(the_lab_is_used_in_real_time)
 }
 
 TEST_MAIN("bench-lab", T(the_lab_runs_it_in_there_and_brings_its_results_back), T(a_run_in_the_lab_ends_with_its_own_code),
-	  T(a_guest_that_leaves_no_results_is_told), T(a_run_in_the_lab_goes_into_the_history), T(a_signal_ends_the_lab_too),
+	  T(a_guest_that_leaves_no_results_is_told), T(results_that_cannot_be_written_are_not_lost), T(a_run_in_the_lab_goes_into_the_history), T(a_signal_ends_the_lab_too),
 	  T(a_program_without_its_tree_has_no_lab), T(two_kernels_run_alike_and_are_compared),
 	  T(a_kernel_without_a_whole_run_is_no_answer), T(the_lab_gets_its_disks_and_arguments), T(the_lab_is_used_in_real_time))
