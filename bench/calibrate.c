@@ -12,7 +12,6 @@
 #define RATE_SHARE .70 /* of the capacity */
 #define TRIES 6
 #define FAULTS_MAX 6 /* of passes that say nothing about a rate */
-#define GAVE_UP .5	/* less than half of the rate came through */
 #define CORES_MAX 8192
 
 /* Clones of one section share its name and its weight: job i of fio belongs to a section. */
@@ -124,7 +123,7 @@ static int try_rate(struct pass_env *e, const struct fio_result *capacity, doubl
 		err = tell_fault(e, &r, why);
 	snprintf(fault, sizeof(r.fault), "%s", r.fault);
 	if (!err)
-		*ret_reached = r.flags & PASS_TOO_FAST ? GAVE_UP : r.fault[0] ? 0 : r.flags & PASS_RATE_MISSED ?
+		*ret_reached = r.flags & PASS_TOO_FAST ? CALIBRATION_GAVE_UP : r.fault[0] ? 0 : r.flags & PASS_RATE_MISSED ?
 						pass_iops(&r) / c->rate_iops : 1;
 	pass_result_free(&r);
 	return err;

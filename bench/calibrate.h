@@ -34,6 +34,9 @@ void calibration_scale(const struct calibration *c, const struct workload *w, do
 #define LOW_SHARE .30
 void calibration_low(const struct calibration *c, const struct workload *w, struct calibration *ret);
 
+/* Reached, of a rate that the load gave up on: less than half of it came through. */
+#define CALIBRATION_GAVE_UP .5
+
 /* A rate of which @reached came through: the share of it to try next. */
 double calibration_next_share(double reached);
 

@@ -228,6 +228,14 @@ static int get_cell(struct set_state *s, struct phase *p, const struct past_cell
 	return err;
 }
 
+/* What came through of a rate that was not held, else @before. */
+static double missed(const struct pass_result *fixed, double before)
+{
+	if (fixed->flags & PASS_TOO_FAST)
+		return CALIBRATION_GAVE_UP;
+	return fixed->flags & PASS_RATE_MISSED ? pass_iops(fixed) / fixed->target_iops : before;
+}
+
 static int one_cell(struct set_state *s, struct phase *p, const struct past_cell *past,
 		    unsigned int arm, unsigned int position, bool *ret_valid, struct why *why)
 {
@@ -239,8 +247,8 @@ static int one_cell(struct set_state *s, struct phase *p, const struct past_cell
 		return err;
 	}
 	*ret_valid = !cell.fault[0];
-	if (s->c->arms->v[arm].kind == ARM_OFF && cell.fixed.flags & PASS_RATE_MISSED)
-		s->missed = pass_iops(&cell.fixed) / cell.fixed.target_iops;
+	if (s->c->arms->v[arm].kind == ARM_OFF)
+		s->missed = missed(&cell.fixed, s->missed);
 	s->cell_ns_sum += cell.took_ns;
 	s->cells++;
 	if (*ret_valid) {

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/workload-settings.h"
+
 /* The number behind @label, which stands at the start of a line but for blanks. */
 static bool find_number(const char *text, const char *label, const char *between, double *ret)
 {
@@ -76,12 +78,12 @@ int sysbench_parse(const char *text, struct sysbench_result *ret, struct why *wh
 /* The value of the last line NAME=VALUE of @text, or NULL; it ends with the line. */
 static const char *find_setting(const char *text, const char *name)
 {
-	size_t len = strlen(name);
 	const char *found = NULL;
 
 	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
-		p += strspn(p, " \t");
-		if (!strncmp(p, name, len) && p[len] == '=')
+		size_t len = strcspn(p += strspn(p, " \t"), "=\n");
+
+		if (p[len] == '=' && workload_setting_is(p, len, name))
 			found = p + len + 1;
 	}
 	return found;

@@ -36,8 +36,7 @@ static const struct rules *rules_of(const struct workload *w)
 	return r;
 }
 
-/* sysbench takes "_" for "-" too. */
-static bool is_named(const char *line, size_t len, const char *name)
+bool workload_setting_is(const char *line, size_t len, const char *name)
 {
 	for (size_t i = 0; i < len; i++)
 		if (name[i] != (line[i] == '_' ? '-' : line[i]))
@@ -123,7 +122,7 @@ static int check_value(const char *line, size_t len, const struct workload *w, s
 
 	snprintf(value, sizeof(value), "%.*s", (int)strcspn(line + len + 1, "\r\n"), line + len + 1);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (is_named(line, len, rows[i].name) && !is_value(&rows[i], value))
+		if (workload_setting_is(line, len, rows[i].name) && !is_value(&rows[i], value))
 			return why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: %.*s: %s%s", w->name, (int)strcspn(line, "\r\n"), line, wanted[rows[i].value],
 					rows[i].words ? rows[i].words : "");
 	return 0;
@@ -139,7 +138,7 @@ int workload_check_setting(const char *line, const struct workload *w, struct wh
 	if (!len || (line[len] != '=' && !r->flags) || strcspn(line, " \t") < strcspn(line, "\r\n"))
 		return why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: \"%s\": not NAME=VALUE", w->name, line);
 	for (int i = 0; r->owned[i]; i++)
-		if (is_named(line, len, r->owned[i]))
+		if (workload_setting_is(line, len, r->owned[i]))
 			return why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: \"%s\" is the harness's to say", w->name,
 					line);
 	if (w->kind == WORKLOAD_SYSBENCH)

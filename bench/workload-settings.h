@@ -3,11 +3,17 @@
 #ifndef BENCH_WORKLOAD_SETTINGS_H
 #define BENCH_WORKLOAD_SETTINGS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "bench/workload.h"
 
 /* One line that is no comment. -EINVAL with *why: not a setting, or one that is the harness's to say. */
 int workload_check_setting(const char *line, const struct workload *w, struct why *why);
 /* All of the file @w is there: is anything missing that its program needs? */
 int workload_check_settings(const struct workload *w, struct why *why);
+
+/* Are the @len bytes of @line that name? sysbench takes "_" for "-" too. */
+bool workload_setting_is(const char *line, size_t len, const char *name);
 
 #endif

@@ -13,7 +13,8 @@
 /*
  * 1140 events a second, or the rate; it notes its steps. Of a mix 640 are fsyncs. It prints what
  * 1.1 does. SYSBENCH_MODE: dies (killed in the middle of a run), half (of any rate), full (from 300/s
- * on, and at any rate beside the slow arm, it ends as 1.0.20 does when its queue is full).
+ * on, and at any rate beside the slow arm, it ends as 1.0.20 does when its queue is full),
+ * later (the first run at a rate is held, those from 300/s on behind it are not).
  */
 static const char program[] =
 	"#!/bin/sh\n"
@@ -33,6 +34,9 @@ static const char program[] =
 	"[ \"$SYSBENCH_MODE\" != dies ] || { sleep .3; kill -9 $$; }\n"
 	"case $SYSBENCH_MODE$* in full*--rate=*)\n"
 	"	[ $rate -lt 300 ] && [ ! -e \"$FAKE_FIO_FLAG\" ] || { sleep .3; echo 'FATAL: The event queue is full. This means' >&2; exit 1; }\n"
+	"	;;\n"
+	"later*--rate=*)\n"
+	"	[ $rate -lt 300 ] || [ $(grep -c -e --rate= \"$SYSBENCH_LOG\") = 1 ] || { echo 'FATAL: The event queue is full.' >&2; exit 1; }\n"
 	"esac\n"
 	"sleep $time\n"
 	"awk -v r=$rate -v o=$of 'BEGIN { f = \"IOPS=%.2f 1.00 MiB/s (1.05 MB/s)\\n\";\n"
@@ -158,6 +162,24 @@ TEST(a_full_queue_is_a_rate_that_was_too_high)
 	expect_clean();
 }
 
+/* Held when it was found, and not in the first cell. */
+TEST(a_rate_is_lowered_when_the_queue_fills_later)
+{
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	r = run_sysbench("later", "sysbench-rndrd", NULL);
+	if (strstr(r.text, "gave up"))
+		show(&r);
+	ASSERT_TRUE(r.status <= EXIT_OVER_BUDGET || r.status == EXIT_INCONCLUSIVE || !strstr(r.text, "gave up"));
+	ASSERT_TRUE(count_in(fmt("%s/steps", base), "--rate=7") >= 2);
+	ASSERT_TRUE(count_in(fmt("%s/steps", base), "--rate=19") >= 2);
+	check_files("summary");
+	run_free(&r);
+	expect_clean();
+}
+
 TEST(one_that_dies_in_the_middle_is_named)
 {
 	struct bench_run r;
@@ -177,4 +199,5 @@ TEST(one_that_dies_in_the_middle_is_named)
 
 TEST_MAIN("test-bench-sysbench", T(it_is_told_what_to_do_and_a_rate_that_it_does_not_hold_is_lowered),
 	  T(its_ios_are_reads_and_writes_and_its_rate_is_of_events),
-	  T(a_full_queue_is_a_rate_that_was_too_high), T(one_that_dies_in_the_middle_is_named))
+	  T(a_full_queue_is_a_rate_that_was_too_high), T(a_rate_is_lowered_when_the_queue_fills_later),
+	  T(one_that_dies_in_the_middle_is_named))

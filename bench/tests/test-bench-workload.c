@@ -346,6 +346,7 @@ TEST(sysbench_counts_fsyncs_as_events)
 		{ "file-test-mode=rndrd\n", 1 },
 		{ "file-test-mode=seqrd\nfile-num=16\n", 1 },
 		{ "file-test-mode=rndrw\n", 2.28 },
+		{ "file_test_mode=rndwr\nfile_num=16\n", 1.16 },
 		{ "# file-num=5\nfile-test-mode=seqwr\nfile-num=16\nfile-fsync-freq=10\n", 2.6 },
 		{ "file-test-mode=rndwr\r\nfile-num=8\r\nfile-num=50\n", 1.5 },
 		{ "file-test-mode=rndwr\nfile-fsync-freq=0\n", 1 },
