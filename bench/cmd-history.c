@@ -116,11 +116,21 @@ static double mean_between(const struct series_of_time *s, const unsigned int *a
 	return sum / (to - from);
 }
 
+/* Of a revision, what git knows: not "-dirty", nor the version of what was not built from a repository. */
+static int git_length(const char *revision)
+{
+	const char *dirty = strstr(revision, "-dirty");
+
+	return strchr(revision, '.') ? 0 : (int)(dirty ? (size_t)(dirty - revision) : strlen(revision));
+}
+
 /* ", 2e9ee45..73fbbeb": what `git log` takes for the changes behind @before up to @since. */
 static void print_range(const struct point *before, const struct point *since, FILE *f)
 {
-	if (before->revision[0] && since->revision[0] && strcmp(before->revision, since->revision))
-		fprintf(f, ", %s..%s", before->revision, since->revision);
+	int from = git_length(before->revision), to = git_length(since->revision);
+
+	if (from && to && strcmp(before->revision, since->revision))
+		fprintf(f, ", %.*s..%.*s", from, before->revision, to, since->revision);
 }
 
 static void print_change(const struct series_of_time *s, const unsigned int *at, unsigned int from,
