@@ -148,7 +148,7 @@ TEST(disks_are_published)
 	page = page_of("disks");
 	expect_in(page, wanted, ARRAY_SIZE(wanted));
 	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "lab virtual 6.1 nvme,virtio,scsi bench/disks-guest 2000\n"), 1);
-	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "6.12 run --workload-dir workloads --workload randrw-16k-fsync --out build/publish/disks-arms "), 1);
+	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "6.12 run --workload-dir workloads --workload randrw-16k-fsync --out build/publish/disks-arms-ext4 "), 1);
 	ASSERT_EQ(sh("rm runs.txt"), 0);
 	ASSERT_EQ(publish("disks"), 0);
 	ASSERT_TRUE(sh("test -e runs.txt") != 0);
