@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/machine.h"
 #include "tracer/base/cleanup.h"
 
 #define ALPHA .05 /* one-sided */
@@ -26,14 +27,6 @@ const char *change_name(enum change c)
 }
 
 /* ---- what goes together ---- */
-
-static const char *fingerprint(const struct report *r, const char *key)
-{
-	const char *s = json_string_value(
-		json_object_get(json_object_get(r->header, "fingerprint"), key));
-
-	return s ? s : "?";
-}
 
 /* All that the key of a machine is made of, but for its kernel. */
 static bool same_but_kernel(const struct report *a, const struct report *b)
@@ -57,15 +50,15 @@ static int check_headers(const struct report *a, const struct report *b, bool ke
 	if (!a->complete || !b->complete)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "run %s is not complete: %s",
 				a->complete ? "B" : "A", a->complete ? b->reason : a->reason);
-	if (strcmp(fingerprint(a, "key"), fingerprint(b, "key")) && !(kernels && same_but_kernel(a, b))) {
+	if (strcmp(machine_field(a->header, "key"), machine_field(b->header, "key")) && !(kernels && same_but_kernel(a, b))) {
 		for (size_t i = 0; i < ARRAY_SIZE(names) - kernels; i++) /* the last is the kernel */
-			if (strcmp(fingerprint(a, names[i]), fingerprint(b, names[i])))
+			if (strcmp(machine_field(a->header, names[i]), machine_field(b->header, names[i])))
 				return why_fail(why, EXIT_USAGE, -EINVAL,
 						"not the same machine: %s is %.100s in A, %.100s in B",
-						names[i], fingerprint(a, names[i]),
-						fingerprint(b, names[i]));
+						names[i], machine_field(a->header, names[i]),
+						machine_field(b->header, names[i]));
 		return why_fail(why, EXIT_USAGE, -EINVAL, "not the same machine: fingerprint %.40s in A, %.40s in B",
-				fingerprint(a, "key"), fingerprint(b, "key"));
+				machine_field(a->header, "key"), machine_field(b->header, "key"));
 	}
 	if (json_integer_value(json_object_get(a->header, "window_ns")) !=
 	    json_integer_value(json_object_get(b->header, "window_ns")))

@@ -302,7 +302,7 @@ static int ask_iopath(struct inputs *in)
 	char *argv[] = { in->iopath, "--version", NULL };
 	_cleanup_free_ char *out = NULL;
 	struct child_end end = { 0 };
-	int err = access(in->iopath, X_OK) ? -errno : child_run(argv, VERSION_TIMEOUT_NS, &out, &end);
+	int err = child_run(argv, VERSION_TIMEOUT_NS, &out, &end);
 
 	if (err == -EINTR || err == -ENOMEM)
 		return err;
@@ -329,11 +329,15 @@ static int check_iopath(const struct run_config *c, struct inputs *in, struct wh
 	}
 	if (!in->iopath)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < in->arms.nr; i++)
-		if (in->arms.v[i].kind == ARM_TIER && access(in->iopath, X_OK))
+	for (unsigned int i = 0; i < in->arms.nr; i++) {
+		if (in->arms.v[i].kind != ARM_TIER)
+			continue;
+		if (access(in->iopath, X_OK))
 			return why_fail(why, EXIT_ENVIRONMENT, -errno, "arm %s needs iopath: %s: %s",
 					in->arms.v[i].name, in->iopath, strerror(errno));
-	return ask_iopath(in);
+		return ask_iopath(in);
+	}
+	return 0;
 }
 
 /* Absolute: children run in another directory, and it is printed at the end. */

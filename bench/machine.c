@@ -131,6 +131,20 @@ json_t *machine_fingerprint(const struct load_versions *v)
 	return o;
 }
 
+const char *machine_field(const json_t *header, const char *key)
+{
+	const char *s = json_string_value(json_object_get(json_object_get(header, "fingerprint"), key));
+
+	return s ? s : "?";
+}
+
+bool machine_same_tracer(const json_t *a, const json_t *b)
+{
+	const char *x = machine_field(a, "iopath"), *y = machine_field(b, "iopath");
+
+	return !strcmp(x, y) || !strcmp(x, "?") || !strcmp(y, "?");
+}
+
 const char *machine_lab_kernel(void)
 {
 	return getenv("LAB_KERNEL");

@@ -19,6 +19,10 @@ struct load_versions {
 int machine_kernel_option(const char *root, const char *release, const char *name);
 /* Field "key" is a hash of what must be equal for a comparison. */
 json_t *machine_fingerprint(const struct load_versions *v);
+/* A text of the fingerprint in a run's header; "?" where there is none. */
+const char *machine_field(const json_t *header, const char *key);
+/* Of the same revision, as far as both headers say. */
+bool machine_same_tracer(const json_t *a, const json_t *b);
 /* "6.1" in a guest of the VM lab, which is gone when its command ends; NULL elsewhere. */
 const char *machine_lab_kernel(void);
 json_t *device_fingerprint(const struct device *d);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/machine.h"
 #include "bench/replay.h"
 #include "bench/result.h"
 #include "bench/run.h"
@@ -16,26 +17,11 @@
 /* Of the header: what must be equal in all parts of a group. */
 static const char *const alike[] = { "arms", "budget", "rounds", "smoke", "settle_ns", "discard_ns", "window_ns" };
 
-static const char *fingerprint(const struct past *p, const char *key)
-{
-	const char *s = json_string_value(json_object_get(json_object_get(p->header, "fingerprint"), key));
-
-	return s ? s : "?";
-}
-
-/* A part of before the header had it may be of any. */
-static bool same_tracer(const struct past *a, const struct past *b)
-{
-	const char *x = fingerprint(a, "iopath"), *y = fingerprint(b, "iopath");
-
-	return !strcmp(x, y) || !strcmp(x, "?") || !strcmp(y, "?");
-}
-
 static int check_alike(const struct past *a, const struct past *b, struct why *why)
 {
-	if (!same_tracer(a, b))
+	if (!machine_same_tracer(a->header, b->header))
 		return why_fail(why, EXIT_USAGE, -EINVAL, "%s:1: another tracer than %s: %.60s, there %.60s", b->path, a->path,
-				fingerprint(b, "iopath"), fingerprint(a, "iopath"));
+				machine_field(b->header, "iopath"), machine_field(a->header, "iopath"));
 	for (size_t i = 0; i < ARRAY_SIZE(alike); i++)
 		if (!json_equal(json_object_get(a->header, alike[i]), json_object_get(b->header, alike[i])))
 			return why_fail(why, EXIT_USAGE, -EINVAL, "%s:1: \"%s\" is not that of %s", b->path, alike[i], a->path);
@@ -48,10 +34,10 @@ static int different_machine(const struct past *a, const struct past *b, struct 
 	const char *name = "key";
 
 	for (size_t i = ARRAY_SIZE(names); i-- > 0;)
-		if (strcmp(fingerprint(a, names[i]), fingerprint(b, names[i])))
+		if (strcmp(machine_field(a->header, names[i]), machine_field(b->header, names[i])))
 			name = names[i];
 	return why_fail(why, EXIT_USAGE, -EINVAL, "%s:1: another machine than %s: %s is %.60s, there %.60s (--apart keeps them apart)",
-			b->path, a->path, name, fingerprint(b, name), fingerprint(a, name));
+			b->path, a->path, name, machine_field(b->header, name), machine_field(a->header, name));
 }
 
 /* Scratch devices have a number by chance: their driver names them. */
@@ -124,7 +110,7 @@ int merge_sort(const struct past *past, unsigned int nr, bool apart, struct merg
 	int err = 0;
 
 	for (unsigned int i = 0; i < nr && !err; i++) {
-		const char *key = fingerprint(&past[i], "key");
+		const char *key = machine_field(past[i].header, "key");
 		struct merge_group *g;
 
 		if (!apart && m.nr && strcmp(m.group[0].key, key)) {

@@ -88,30 +88,17 @@ static bool same_timing(const struct past *past, const struct timing *t)
 	return true;
 }
 
-static const char *fingerprint(const json_t *header, const char *key)
-{
-	const char *s = json_string_value(json_object_get(json_object_get(header, "fingerprint"), key));
-
-	return s ? s : "?";
-}
-
-/* A header of before it had that may be of any. */
-static bool same_tracer(const char *then, const char *now)
-{
-	return !strcmp(then, now) || !strcmp(then, "?") || !strcmp(now, "?");
-}
-
 int resume_check(const struct past *past, const json_t *header, const struct arm_list *arms,
 		 const struct timing *timing, struct why *why)
 {
 	bool same_arms = past->arms.nr == arms->nr;
 
-	if (strcmp(fingerprint(past->header, "key"), fingerprint(header, "key")))
+	if (strcmp(machine_field(past->header, "key"), machine_field(header, "key")))
 		return why_fail(why, EXIT_ENVIRONMENT, -EPROTO,
 				"%s:1: not the machine, kernel or fio that the run began with", past->path);
-	if (!same_tracer(fingerprint(past->header, "iopath"), fingerprint(header, "iopath")))
+	if (!machine_same_tracer(past->header, header))
 		return why_fail(why, EXIT_ENVIRONMENT, -EPROTO, "%s:1: the run began with another tracer: %.60s, now %.60s",
-				past->path, fingerprint(past->header, "iopath"), fingerprint(header, "iopath"));
+				past->path, machine_field(past->header, "iopath"), machine_field(header, "iopath"));
 	for (unsigned int a = 0; a < arms->nr && same_arms; a++)
 		same_arms = !strcmp(past->arms.v[a].name, arms->v[a].name);
 	if (!same_arms || !same_timing(past, timing))
