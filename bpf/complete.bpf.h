@@ -92,26 +92,29 @@ __global_fn u64 chain_piece(u64 first, u32 scratch)
 }
 
 /* Each that is told says how many there are: so they are counted before. */
-__global_fn int chain_count(u64 first, u32 scratch)
+__global_fn u64 chain_count(u64 first, u32 scratch)
 {
 	struct bio *bio = (struct bio *)first;
 	struct done *d = done_at(scratch);
 
-	for (int i = 0; d && i < MAX_CHAIN && bio && chain_takes(d, bio); i++) {
+	for (int i = 0; d && i < CHAIN_PIECE && bio; i++) {
+		if (!chain_takes(d, bio))
+			return 0;
 		d->merged++;
 		bio = BPF_CORE_READ(bio, bi_next);
 	}
-	return 0;
+	return (u64)bio;
 }
 
 /* The bios from @first on that have no more than @bytes together. */
 static __always_inline void chain_done(u64 first, u32 scratch, struct done *d, u32 bytes)
 {
+	u64 bio = cfg.parts ? first : 0;
+
 	d->left = bytes;
-	if (cfg.parts) {
-		chain_count(first, scratch);
-		d->left = bytes;
-	}
+	for (int i = 0; i < MAX_CHAIN / CHAIN_PIECE && bio; i++)
+		bio = chain_count(bio, scratch);
+	d->left = bytes;
 	for (int i = 0; i < MAX_CHAIN / CHAIN_PIECE && first; i++)
 		first = chain_piece(first, scratch);
 	if (first)
