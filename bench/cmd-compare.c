@@ -28,7 +28,7 @@ static const struct opt compare_opts[] = {
 	{ "kernels", 0, OPT_FLAG, offsetof(struct compare_config, kernels), NULL,
 	  "the runs may be of two kernels, if the machine is the same otherwise", 0, 0, NULL },
 	{ "force", 0, OPT_FLAG, offsetof(struct compare_config, force), NULL,
-	  "although machine, kernel, windows or job files differ, or a run is not complete", 0, 0, NULL },
+	  "although machine, kernel, disks, windows or job files differ, or a run is not complete", 0, 0, NULL },
 	{ "bisect", 0, OPT_FLAG, offsetof(struct compare_config, bisect), NULL,
 	  "exit codes for git bisect run: 0, 1, 125 when undecided, 128 and more to stop", 0, 0, NULL },
 	{ "json", 0, OPT_FLAG, offsetof(struct compare_config, json), NULL,
@@ -91,6 +91,8 @@ static void print_text(const struct comparison *c)
 	}
 	for (unsigned int i = 0; i < c->nr_missing; i++)
 		printf("%s%s\n", i ? "" : "\nnot compared: ", c->missing[i]);
+	for (unsigned int i = 0; i < c->nr_differing; i++)
+		printf("%s%s\n", i ? "" : "\nnot alike: ", c->differing[i]);
 	printf("\nverdict: %s (margin %g)\n", change_name(comparison_verdict(c)), c->margin);
 }
 

@@ -27,7 +27,7 @@ static const struct opt history_opts[] = {
 	{ "db", 0, OPT_STR, AT(db), "FILE", "the history (default results/history.db)", 0, 0, NULL },
 	{ "import", 0, OPT_FLAG, AT(import), NULL, "add the runs named: results.jsonl, or its directory", 0, 0, NULL },
 	{ "workload", 0, OPT_STR, AT(filter.workload), "NAME", "only this one; so with the next five", 0, 0, NULL },
-	{ "device", 0, OPT_STR, AT(filter.device), "NAME", "a scratch device has the name of its driver", 0, 0, NULL },
+	{ "device", 0, OPT_STR, AT(filter.device), "NAME", "loop: a scratch device has the name of its driver; with or without what stands in parentheses", 0, 0, NULL },
 	{ "scheduler", 0, OPT_STR, AT(filter.scheduler), "NAME", "none, mq-deadline, bfq, kyber", 0, 0, NULL },
 	{ "arm", 0, OPT_STR, AT(filter.arm), "NAME", "as in run", 0, 0, NULL },
 	{ "metric", 0, OPT_STR, AT(filter.metric), "NAME",
@@ -59,7 +59,7 @@ struct point {
 
 
 struct series_of_time {
-	char key[64], workload[64], device[64], scheduler[32], arm[64], metric[32];
+	char key[64], workload[64], device[HISTORY_DEVICE_MAX], scheduler[32], arm[64], metric[32];
 	unsigned int nr;
 	struct point *point;
 	unsigned int shown;	/* series so far */

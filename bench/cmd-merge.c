@@ -20,7 +20,7 @@ static const struct opt merge_opts[] = {
 	{ "out", 'o', OPT_STR, offsetof(struct merge_config, out), "DIR",
 	  "where results.jsonl, report.md and verdict.json go", 0, 0, NULL },
 	{ "apart", 0, OPT_FLAG, offsetof(struct merge_config, apart), NULL,
-	  "different machines: each has a directory of its own in DIR, by its fingerprint (default: refused)", 0, 0,
+	  "different machines or disks: each has a directory of its own in DIR, by its fingerprint (default: refused)", 0, 0,
 	  NULL },
 };
 

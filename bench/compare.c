@@ -66,17 +66,24 @@ static int check_headers(const struct report *a, const struct report *b, bool ke
 	return 0;
 }
 
-static const struct report_set *find_set(const struct report *r, const struct report_set *like)
+/* On the same disk; where there is none, on another of that name. */
+static const struct report_set *find_set(const struct report *r, const struct report_set *like, bool kernels)
 {
+	const struct report_set *other = NULL;
+	struct difference d;
+
 	for (unsigned int i = 0; i < r->nr_sets; i++) {
 		const struct report_set *s = &r->set[i];
 
-		if (!s->skipped && !strcmp(s->workload, like->workload) &&
-		    !strcmp(s->scheduler, like->scheduler) &&
-		    !strcmp(report_device(s), report_device(like)))
+		if (s->skipped || strcmp(s->workload, like->workload) || strcmp(s->scheduler, like->scheduler) ||
+		    strcmp(report_device(s), report_device(like)))
+			continue;
+		if (!device_differs(s->disk, like->disk, kernels, &d))
 			return s;
+		if (!other)
+			other = s;
 	}
-	return NULL;
+	return other;
 }
 
 static int find_arm(const struct report *r, const char *name)
@@ -213,6 +220,33 @@ static int add_missing(struct comparison *c, const char *arm, const struct repor
 	return 0;
 }
 
+static int add_differing(struct comparison *c, const char *what, const struct difference *d)
+{
+	char (*bigger)[256] = realloc(c->differing, (c->nr_differing + 1) * sizeof(*bigger));
+	char text[sizeof(*bigger)];
+
+	if (!bigger)
+		return -ENOMEM;
+	c->differing = bigger;
+	snprintf(text, sizeof(text), "%s%s is %.80s in A, %.80s in B", what, d->name, d->a, d->b);
+	for (unsigned int i = 0; i < c->nr_differing; i++)
+		if (!strcmp(bigger[i], text)) /* of another set on the same disk */
+			return 0;
+	memcpy(bigger[c->nr_differing++], text, sizeof(text));
+	return 0;
+}
+
+static int add_settings(struct comparison *c, const struct report *a, const struct report *b)
+{
+	struct difference d;
+	size_t at = 0;
+	int err = 0;
+
+	while (!err && machine_setting_differs(a->header, b->header, &at, &d))
+		err = add_differing(c, "", &d);
+	return err;
+}
+
 static bool usable(const struct report_set *s, unsigned int arm)
 {
 	return !s->outcome.reason[arm][0] && s->outcome.table.nr_rounds;
@@ -273,7 +307,7 @@ static int add_set(struct comparison *c, const struct report *a, const struct re
 		}
 		err = grow(c);
 		for (size_t m = 0; m < ARRAY_SIZE(metrics) && !err; m++)
-			c->cell[c->nr++] = (struct compared){ .set = sb, .arm_a = a->arms->v[k].name,
+			c->cell[c->nr++] = (struct compared){ .set = sb, .set_a = sa, .arm_a = a->arms->v[k].name,
 							      .arm_b = b->arms->v[i].name,
 							      .metric = metrics[m] };
 	}
@@ -288,25 +322,43 @@ static int check_jobs(const struct report_set *a, const struct report_set *b, st
 	return 0;
 }
 
+static int check_disks(const struct report_set *a, const struct report_set *b, const struct compare_rule *rule,
+		       struct comparison *c, struct why *why)
+{
+	struct difference d;
+	char what[DEVICE_NAME_MAX + 8];
+
+	if (!device_differs(a->disk, b->disk, rule->kernels, &d))
+		return 0;
+	if (!rule->force)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "not the same device: %s of %s is %s in A, %s in B", d.name,
+				report_device(b), d.a, d.b);
+	snprintf(what, sizeof(what), "%s: ", report_device(b));
+	return add_differing(c, what, &d);
+}
+
 static int pair_up(const struct report *a, const struct report *b, const struct compare_rule *rule,
 		   struct comparison *c, struct why *why)
 {
-	int err = 0;
+	int err = add_settings(c, a, b);
 
 	for (unsigned int i = 0; i < b->nr_sets && !err; i++) {
-		const struct report_set *sb = &b->set[i], *sa = find_set(a, sb);
+		const struct report_set *sb = &b->set[i], *sa = find_set(a, sb, rule->kernels);
 
 		if (sb->skipped)
 			continue;
-		if (!sa)
+		if (!sa) {
 			err = add_missing(c, NULL, sb, "B");
-		else if (!rule->force && check_jobs(sa, sb, why))
-			err = -EINVAL;
-		else
+			continue;
+		}
+		err = rule->force ? 0 : check_jobs(sa, sb, why);
+		if (!err)
+			err = check_disks(sa, sb, rule, c, why);
+		if (!err)
 			err = add_set(c, a, sa, b, sb);
 	}
 	for (unsigned int i = 0; i < a->nr_sets && !err; i++)
-		if (!a->set[i].skipped && !find_set(b, &a->set[i]))
+		if (!a->set[i].skipped && !find_set(b, &a->set[i], rule->kernels))
 			err = add_missing(c, NULL, &a->set[i], "A");
 	if (!err && !c->nr)
 		err = why_fail(why, EXIT_USAGE, -EINVAL, "A and B have no arm under the same workload, device and scheduler");
@@ -323,14 +375,13 @@ int compare_runs(const struct report *a, const struct report *b, const struct co
 		err = pair_up(a, b, rule, &c, why);
 	for (unsigned int i = 0; i < c.nr && !err; i++) {
 		struct compared *one = &c.cell[i];
-		const struct report_set *sa = find_set(a, one->set);
 		double va[STAT_MAX_N], vb[STAT_MAX_N];
-		unsigned int n = costs(a, sa, (unsigned int)find_arm(a, one->arm_a), one->metric, va);
+		unsigned int n = costs(a, one->set_a, (unsigned int)find_arm(a, one->arm_a), one->metric, va);
 		unsigned int m = costs(b, one->set, (unsigned int)find_arm(b, one->arm_b), one->metric, vb);
 
 		err = fill(one, va, n, vb, m, false, c.nr);
 		if (!err)
-			decide(one, rule->margin, twin_invalid(a, sa, one->metric) ||
+			decide(one, rule->margin, twin_invalid(a, one->set_a, one->metric) ||
 						  twin_invalid(b, one->set, one->metric));
 	}
 	if (err) {
@@ -360,7 +411,7 @@ int compare_arms(const struct report *r, const char *arm_a, const char *arm_b,
 			continue;
 		err = grow(&c);
 		for (size_t m = 0; m < ARRAY_SIZE(metrics) && !err; m++)
-			c.cell[c.nr++] = (struct compared){ .set = s, .arm_a = arm_a, .arm_b = arm_b,
+			c.cell[c.nr++] = (struct compared){ .set = s, .set_a = s, .arm_a = arm_a, .arm_b = arm_b,
 							    .metric = metrics[m] };
 	}
 	if (!err && !c.nr)
@@ -388,6 +439,7 @@ void comparison_free(struct comparison *c)
 	free(c->cell);
 	free(c->off);
 	free(c->missing);
+	free(c->differing);
 	*c = (struct comparison){ 0 };
 }
 
@@ -411,7 +463,7 @@ static json_t *number_or_null(double v)
 
 json_t *comparison_json(const struct comparison *c)
 {
-	json_t *cells = json_array(), *off = json_array(), *missing = json_array();
+	json_t *cells = json_array(), *off = json_array(), *missing = json_array(), *differing = json_array();
 
 	for (unsigned int i = 0; i < c->nr; i++) {
 		const struct compared *o = &c->cell[i];
@@ -437,7 +489,9 @@ json_t *comparison_json(const struct comparison *c)
 						     number_or_null(c->off[i].ratio.upper)));
 	for (unsigned int i = 0; i < c->nr_missing; i++)
 		json_array_append_new(missing, json_string(c->missing[i]));
-	return json_pack("{s:s, s:s, s:f, s:o, s:o, s:o}", "schema", "iopath.compare/1", "verdict",
+	for (unsigned int i = 0; i < c->nr_differing; i++)
+		json_array_append_new(differing, json_string(c->differing[i]));
+	return json_pack("{s:s, s:s, s:f, s:o, s:o, s:o, s:o}", "schema", "iopath.compare/1", "verdict",
 			 change_name(comparison_verdict(c)), "margin", c->margin, "cells", cells, "off", off,
-			 "missing", missing);
+			 "missing", missing, "differing", differing);
 }

@@ -22,6 +22,7 @@ enum change { CHANGE_NONE, CHANGE_BETTER, CHANGE_WORSE, CHANGE_UNDECIDED };
 
 struct compared {
 	const struct report_set *set;	/* of B */
+	const struct report_set *set_a;
 	const char *arm_a, *arm_b;
 	enum metric metric;
 	double cost_a, cost_b;		/* percent or pp, each against its off */
@@ -42,6 +43,8 @@ struct comparison {
 	} *off;
 	unsigned int nr_missing;	/* arms or sets that only one of the runs has */
 	char (*missing)[256];
+	unsigned int nr_differing;	/* settings; and disks, where that was forced */
+	char (*differing)[256];
 };
 
 struct compare_rule {

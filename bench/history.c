@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/file.h"
 #include "tracer/base/cleanup.h"
 
 #define APPLICATION_ID 0x696f7068 /* "ioph" */
@@ -231,30 +232,49 @@ static int add_run(struct history *h, const struct report *r, const char *where,
 	return err;
 }
 
-/* "loop"; the second of that name under one scheduler and workload is "loop (2)". */
-static void device_name(const struct report *r, const struct report_set *set, char *buf, size_t len)
+/* "nvme0n1 (Samsung 990 PRO, 931.5 GiB)": another disk of the name is another series. "null_blk (irqmode=timer)", "loop". */
+static void disk_name(const struct report_set *s, char *buf, size_t len)
 {
+	const char *model = json_string_value(json_object_get(s->disk, "model"));
+	const char *order = json_string_value(json_object_get(s->disk, "order"));
+	json_int_t size = json_integer_value(json_object_get(s->disk, "size_bytes"));
+
+	order = order ? strchr(order, ':') : NULL;
+	if (s->scratch && order)
+		snprintf(buf, len, "%s (%s)", report_device(s), order + 1);
+	else if (!s->scratch && size > 0)
+		snprintf(buf, len, "%s (%s%s%.4g GiB)", report_device(s), model ? model : "", model ? ", " : "",
+			 (double)size / (1 << 30));
+	else
+		snprintf(buf, len, "%s", report_device(s));
+	text_clean(buf);
+}
+
+/* The second of one name under one scheduler and workload is "loop (2)". */
+static void device_name(const struct report *r, const struct report_set *set, char buf[static HISTORY_DEVICE_MAX])
+{
+	char name[HISTORY_DEVICE_MAX - 16], other[HISTORY_DEVICE_MAX - 16];
 	unsigned int nr = 1;
 
-	for (const struct report_set *s = r->set; s < set; s++)
-		nr += !s->skipped && !strcmp(report_device(s), report_device(set)) &&
-		      !strcmp(s->workload, set->workload) && !strcmp(s->scheduler, set->scheduler);
-	if (nr > 1)
-		snprintf(buf, len, "%s (%u)", report_device(set), nr);
-	else
-		snprintf(buf, len, "%s", report_device(set));
+	disk_name(set, name, sizeof(name));
+	for (const struct report_set *s = r->set; s < set; s++) {
+		disk_name(s, other, sizeof(other));
+		nr += !s->skipped && !strcmp(other, name) && !strcmp(s->workload, set->workload) &&
+		      !strcmp(s->scheduler, set->scheduler);
+	}
+	snprintf(buf, HISTORY_DEVICE_MAX, nr > 1 ? "%s (%u)" : "%s", name, nr);
 }
 
 static int add_cell(struct history *h, sqlite3_stmt *s, int64_t run, const struct report *r,
 		    const struct report_set *set, unsigned int arm, enum metric m, struct why *why)
 {
-	char device[DEVICE_NAME_MAX + 16];
+	char device[HISTORY_DEVICE_MAX];
 	const struct decision *d = &set->outcome.decision[arm][m];
 	bool done;
 
 	sqlite3_bind_int64(s, 1, run);
 	bind_text(s, 2, set->workload);
-	device_name(r, set, device, sizeof(device));
+	device_name(r, set, device);
 	bind_text(s, 3, device);
 	bind_text(s, 4, set->scheduler);
 	bind_text(s, 5, r->arms->v[arm].name);
@@ -351,7 +371,7 @@ int history_each(struct history *h, const struct history_filter *f, history_fn *
 		"SELECT started_ms, kernel, place, key, workload, device, scheduler, arm, metric, estimate, lower,"
 		" upper, rounds, cells.verdict, revision, runs.id FROM runs JOIN cells ON runs.id = cells.run"
 		" WHERE (?1 IS NULL OR workload = ?1) AND (?2 IS NULL OR scheduler = ?2) AND (?3 IS NULL OR arm = ?3)"
-		" AND (?4 IS NULL OR metric = ?4) AND (?5 IS NULL OR device = ?5)"
+		" AND (?4 IS NULL OR metric = ?4) AND (?5 IS NULL OR device = ?5 OR substr(device, 1, length(?5) + 2) = ?5 || ' (')"
 		" AND (?6 IS NULL OR substr(key, 1, length(?6)) = ?6) AND (?7 OR NOT smoke)"
 		" ORDER BY key, workload, device, scheduler, arm, metric, started_ms, runs.id";
 	const char *const filters[] = { f->workload, f->scheduler, f->arm, f->metric, f->device, f->machine };

@@ -14,6 +14,8 @@
 #include "bench/report.h"
 #include "bench/why.h"
 
+#define HISTORY_DEVICE_MAX 192
+
 struct history;
 
 /* @create: make it if it is not there. An older one becomes one of this version. -EPROTO with *why: not a history of ours. */
@@ -30,7 +32,8 @@ int history_add(struct history *h, const struct report *r, const char *where, en
 
 /* NULL: any. */
 struct history_filter {
-	const char *workload, *scheduler, *arm, *metric, *device;
+	const char *workload, *scheduler, *arm, *metric;
+	const char *device;	/* with or without what stands behind it in parentheses */
 	const char *machine;	/* how its key begins */
 	bool smoke;	/* smoke runs too */
 };

@@ -202,6 +202,51 @@ json_t *device_fingerprint(const struct device *d)
 	return o;
 }
 
+/* ---- two of them ---- */
+
+static void field_text(const json_t *v, char *buf, size_t len)
+{
+	_cleanup_free_ char *dump = json_is_string(v) || json_is_null(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY);
+
+	snprintf(buf, len, "%s", json_is_string(v) ? json_string_value(v) : dump ? dump : "none");
+	text_clean(buf);
+}
+
+static bool next_difference(const json_t *a, const json_t *b, const char *const names[], size_t nr, size_t *at,
+			    struct difference *ret)
+{
+	while (*at < nr) {
+		const char *name = names[(*at)++];
+		const json_t *x = json_object_get(a, name), *y = json_object_get(b, name);
+
+		if (!x || !y || json_equal(x, y))
+			continue;
+		ret->name = name;
+		field_text(x, ret->a, sizeof(ret->a));
+		field_text(y, ret->b, sizeof(ret->b));
+		return true;
+	}
+	return false;
+}
+
+bool device_differs(const json_t *a, const json_t *b, bool kernels, struct difference *ret)
+{
+	/* the last is the kernel's to choose */
+	static const char *const names[] = { "driver", "model", "size_bytes", "scsi_host", "order", "nr_hw_queues" };
+	size_t at = 0;
+
+	return next_difference(a, b, names, ARRAY_SIZE(names) - kernels, &at, ret);
+}
+
+bool machine_setting_differs(const json_t *a, const json_t *b, size_t *at, struct difference *ret)
+{
+	static const char *const names[] = { "governor", "no_turbo", "smt", "thp", "preempt", "clocksource",
+					     "irq_time_accounting", "kernel_build" };
+
+	return next_difference(json_object_get(a, "fingerprint"), json_object_get(b, "fingerprint"), names,
+			       ARRAY_SIZE(names), at, ret);
+}
+
 void machine_last_cpus(unsigned int n, char *buf, unsigned long len)
 {
 	cpu_set_t set;

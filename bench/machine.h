@@ -7,6 +7,7 @@
 #define BENCH_MACHINE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "bench/device.h"
 
@@ -26,6 +27,20 @@ bool machine_same_tracer(const json_t *a, const json_t *b);
 /* "6.1" in a guest of the VM lab, which is gone when its command ends; NULL elsewhere. */
 const char *machine_lab_kernel(void);
 json_t *device_fingerprint(const struct device *d);
+
+struct difference {
+	const char *name;	/* of the field */
+	char a[96], b[96];
+};
+
+/*
+ * Are @a and @b (of device_fingerprint) other disks under one name? What only
+ * one of them has, being older, does not count; with @kernels nor does what the
+ * kernel chooses.
+ */
+bool device_differs(const json_t *a, const json_t *b, bool kernels, struct difference *ret);
+/* What may change figures and makes no other machine: the next in which two headers differ, from *@at on. */
+bool machine_setting_differs(const json_t *a, const json_t *b, size_t *at, struct difference *ret);
 
 /* "12": the @n last cores that we may run on, "2-3" or "1,3". @buf is "" when n is 0. */
 void machine_last_cpus(unsigned int n, char *buf, unsigned long len);

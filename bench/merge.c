@@ -14,6 +14,8 @@
 #include "bench/view.h"
 #include "tracer/base/cleanup.h"
 
+#define KEY_MAX 47
+
 /* Of the header: what must be equal in all parts of a group. */
 static const char *const alike[] = { "arms", "budget", "rounds", "smoke", "settle_ns", "discard_ns", "window_ns" };
 
@@ -41,11 +43,41 @@ static int different_machine(const struct past *a, const struct past *b, struct 
 }
 
 /* Scratch devices have a number by chance: their driver names them. */
-static bool same_set(const struct past_set *a, const struct past_set *b)
+static bool same_device(const struct past_set *a, const struct past_set *b)
 {
 	const char *x = a->scratch ? a->driver : a->device, *y = b->scratch ? b->driver : b->device;
 
-	return !strcmp(a->workload, b->workload) && !strcmp(a->scheduler, b->scheduler) && !strcmp(x, y);
+	return a->scratch == b->scratch && !strcmp(x, y);
+}
+
+static bool same_set(const struct past_set *a, const struct past_set *b)
+{
+	return !strcmp(a->workload, b->workload) && !strcmp(a->scheduler, b->scheduler) && same_device(a, b);
+}
+
+/* A disk of @a and one of @b that have one name, and are not one. What a scratch device is made to, the run chose. */
+static const struct past_set *other_disk(const struct past *a, const struct past *b, struct difference *ret)
+{
+	for (unsigned int i = 0; i < a->nr; i++)
+		for (unsigned int k = 0; k < b->nr; k++)
+			if (!a->set[i].scratch && same_device(&a->set[i], &b->set[k]) &&
+			    device_differs(json_object_get(a->set[i].head, "device"),
+					   json_object_get(b->set[k].head, "device"), false, ret))
+				return &b->set[k];
+	return NULL;
+}
+
+static int check_disks(const struct merge_group *g, const struct past *p, struct why *why)
+{
+	for (unsigned int i = 0; i < g->nr; i++) {
+		struct difference d;
+		const struct past_set *s = other_disk(g->part[i], p, &d);
+
+		if (s)
+			return why_fail(why, EXIT_USAGE, -EINVAL, "%s:%u: another %s than in %s: %s is %s, there %s (--apart keeps them apart)",
+					p->path, s->line, s->device, g->part[i]->path, d.name, d.b, d.a);
+	}
+	return 0;
 }
 
 static int check_twice(const struct past *a, const struct past *b, struct why *why)
@@ -77,20 +109,53 @@ static int add_part(struct merge_group *g, const struct past *p, struct why *why
 	return err;
 }
 
-static struct merge_group *group_of(struct merge *m, const char *key)
+/* NULL: none yet. */
+static struct merge_group *find_group(const struct merge *m, const struct past *p, unsigned int *ret_same_key, struct why *why)
 {
-	struct merge_group *bigger;
+	*ret_same_key = 0;
+	for (unsigned int i = 0; i < m->nr; i++) {
+		struct merge_group *g = &m->group[i];
 
-	for (unsigned int i = 0; i < m->nr; i++)
-		if (!strcmp(m->group[i].key, key))
-			return &m->group[i];
-	bigger = realloc(m->group, (m->nr + 1) * sizeof(*m->group));
+		if (strcmp(machine_field(g->part[0]->header, "key"), machine_field(p->header, "key")))
+			continue;
+		if (!check_disks(g, p, why))
+			return g;
+		(*ret_same_key)++;
+	}
+	return NULL;
+}
+
+static struct merge_group *new_group(struct merge *m, const char *key, unsigned int nr_same)
+{
+	struct merge_group *bigger = realloc(m->group, (m->nr + 1) * sizeof(*m->group));
+
 	if (!bigger)
 		return NULL;
 	m->group = bigger;
 	m->group[m->nr] = (struct merge_group){ 0 };
-	snprintf(m->group[m->nr].key, sizeof(m->group[0].key), "%s", key);
+	snprintf(m->group[m->nr].key, sizeof(m->group[0].key), nr_same ? "%.*s-%u" : "%.*s", KEY_MAX, key, nr_same + 1);
 	return &m->group[m->nr++];
+}
+
+static int take_run(struct merge *m, const struct past *p, bool apart, struct why *why)
+{
+	const char *key = machine_field(p->header, "key");
+	struct merge_group *g;
+	struct why disks = { 0 };
+	unsigned int same;
+
+	if (!apart && m->nr && strcmp(m->group[0].key, key))
+		return different_machine(m->group[0].part[0], p, why);
+	if (strlen(key) > KEY_MAX || strchr(key, '/') || key[0] == '.') /* it names a directory */
+		return why_fail(why, EXIT_USAGE, -EPROTO, "%s:1: a strange \"key\"", p->path);
+	g = find_group(m, p, &same, &disks);
+	if (!g && same && !apart) {
+		*why = disks;
+		return -EINVAL;
+	}
+	if (!g)
+		g = new_group(m, key, same);
+	return g ? add_part(g, p, why) : -ENOMEM;
 }
 
 static void count_shard(struct merge *m, const struct past *p)
@@ -110,20 +175,8 @@ int merge_sort(const struct past *past, unsigned int nr, bool apart, struct merg
 	int err = 0;
 
 	for (unsigned int i = 0; i < nr && !err; i++) {
-		const char *key = machine_field(past[i].header, "key");
-		struct merge_group *g;
-
-		if (!apart && m.nr && strcmp(m.group[0].key, key)) {
-			err = different_machine(m.group[0].part[0], &past[i], why);
-			break;
-		}
-		if (strlen(key) >= sizeof(g->key) || strchr(key, '/') || key[0] == '.') { /* it names a directory */
-			err = why_fail(why, EXIT_USAGE, -EPROTO, "%s:1: a strange \"key\"", past[i].path);
-			break;
-		}
 		count_shard(&m, &past[i]);
-		g = group_of(&m, key);
-		err = g ? add_part(g, &past[i], why) : -ENOMEM;
+		err = take_run(&m, &past[i], apart, why);
 	}
 	if (err) {
 		merge_free(&m);

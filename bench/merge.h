@@ -12,7 +12,7 @@
 
 /* Runs that go into one file. */
 struct merge_group {
-	char key[48];		/* of the machine */
+	char key[64];		/* of the machine; "KEY-2" where one of that key has another disk of a name */
 	unsigned int nr;
 	const struct past **part;
 };
@@ -24,7 +24,7 @@ struct merge {
 };
 
 /*
- * Sort @nr runs. -EINVAL with *why for machines that differ, unless @apart; for
+ * Sort @nr runs. -EINVAL with *why for machines or disks that differ, unless @apart; for
  * runs of one machine with different arms, lengths, budgets or rounds; and for a
  * set that two of them have.
  */

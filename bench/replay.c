@@ -86,6 +86,7 @@ static int decide(struct replay *r, unsigned int index, struct why *why)
 	s->skipped = past->skipped;
 	s->failed = past->failed;
 	s->job = json_string_value(json_object_get(past->head, "job"));
+	s->disk = json_object_get(past->head, "device");
 	if (s->skipped)
 		return 0;
 	err = set_run(&c, &key, NULL, NULL, NULL, &s->outcome, why);

@@ -16,6 +16,7 @@
 #include "bench/history.h"
 #include "bench/kmsg.h"
 #include "bench/machine.h"
+#include "bench/replay.h"
 #include "bench/resume.h"
 #include "bench/run-state.h"
 #include "bench/stop.h"
@@ -211,11 +212,16 @@ static int keep_history(const struct run *r, struct why *why)
 {
 	struct history *h = NULL;
 	enum history_added added;
-	int err = history_open(r->c->history, true, &h, why);
+	struct replay done = { 0 };
+	/* as a later import would: only the file has all of it */
+	int err = replay_load(r->in.out, &done, why);
 
 	if (!err)
-		err = history_add(h, &r->report, r->in.out, &added, why);
+		err = history_open(r->c->history, true, &h, why);
+	if (!err)
+		err = history_add(h, &done.report, r->in.out, &added, why);
 	history_close(h);
+	replay_free(&done);
 	return err;
 }
 

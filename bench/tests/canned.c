@@ -33,9 +33,10 @@ static void put_header(const struct canned *c, FILE *f)
 {
 	fprintf(f,
 		"{\"type\":\"header\",\"schema\":\"iopath.bench/1\",\"fingerprint\":{\"kernel\":\"%s\",\"arch\":\"x86_64\","
-		"\"cpu_model\":\"A <CPU> & \\\"more\\\"\",\"nr_cpus\":%u,\"memory_bytes\":1024,\"fio\":\"fio-3.33\",\"key\":\"%s\"%s%s%s},"
+		"\"cpu_model\":\"A <CPU> & \\\"more\\\"\",\"nr_cpus\":%u,\"memory_bytes\":1024,\"fio\":\"fio-3.33\",\"key\":\"%s\"%s%s%s%s%s%s},"
 		"\"seed\":%u,\"argv\":[\"run\",\"--quick\"],\"smoke\":%s,\"budget\":%g,\"rounds\":[%u,%u],\"arms\":[",
-		c->kernel, c->cpus ? c->cpus : 2, c->key, c->tracer ? ",\"iopath\":\"" : "", c->tracer ? c->tracer : "",
+		c->kernel, c->cpus ? c->cpus : 2, c->key, c->governor ? ",\"governor\":\"" : "", c->governor ? c->governor : "",
+		c->governor ? "\"" : "", c->tracer ? ",\"iopath\":\"" : "", c->tracer ? c->tracer : "",
 		c->tracer ? "\"" : "", c->seed, c->smoke ? "true" : "false", c->budget, c->max_rounds < 8 ? 1 : 8,
 		c->max_rounds);
 	for (unsigned int a = 0; a < c->nr_arms; a++)
@@ -46,14 +47,26 @@ static void put_header(const struct canned *c, FILE *f)
 	fputs(",\"settle_ns\":1,\"discard_ns\":1,\"window_ns\":1000000000,\"preflight\":[\"a note\"]}\n", f);
 }
 
+static void put_device(const struct canned *c, FILE *f)
+{
+	if (c->disk)
+		fprintf(f, "\"device\":{\"name\":\"%s\",\"disk\":\"%s\",\"driver\":\"nvme\",\"size_bytes\":%llu,\"scratch\":false,"
+			   "\"model\":\"%s\",\"queue\":{}}",
+			c->disk, c->disk, c->size_bytes, c->model);
+	else
+		fprintf(f, "\"device\":{\"name\":\"loop%u\",\"disk\":\"loop%u\",\"driver\":\"loop\",\"size_bytes\":1048576,"
+			   "\"scratch\":true,\"model\":null,\"queue\":{}}",
+			c->seed, c->seed);
+}
+
 static void put_set(const struct canned *c, unsigned int set, const char *scheduler, FILE *f)
 {
+	fprintf(f, "{\"type\":\"set\",\"set\":%u,\"workload\":\"%s\",", set, c->workload);
+	put_device(c, f);
 	fprintf(f,
-		"{\"type\":\"set\",\"set\":%u,\"workload\":\"%s\",\"device\":{\"name\":\"loop%u\",\"disk\":\"loop%u\","
-		"\"driver\":\"loop\",\"size_bytes\":1048576,\"scratch\":true,\"model\":null,\"queue\":{}},\"scheduler\":\"%s\","
-		"\"cpus\":null,\"job\":\"[a]\\nrw=read\\n\",\"capacity_iops\":10000.0,\"fixed_rate_iops\":7000.0,\"nr_cores\":2,"
+		",\"scheduler\":\"%s\",\"cpus\":null,\"job\":\"[a]\\nrw=read\\n\",\"capacity_iops\":10000.0,\"fixed_rate_iops\":7000.0,\"nr_cores\":2,"
 		"\"pace\":{\"pacer_iops\":50,\"weights\":[140]}}\n",
-		set, c->workload, c->seed, c->seed, scheduler);
+		scheduler);
 }
 
 static double noisy(const struct canned *c, struct rng *r, double v)

@@ -18,6 +18,9 @@ struct canned {
 	unsigned int seed;
 	double budget;
 	const char *kernel, *key, *workload, *scheduler, *second_scheduler;
+	const char *disk, *model;	/* an NVMe disk of that name, or NULL: a scratch loop */
+	unsigned long long size_bytes;
+	const char *governor;		/* or NULL: not told */
 	const char *tracer;		/* its own word, or NULL: a header of before it had that */
 	double second_loss_pct;		/* under the second scheduler: more of it, of arms that lose */
 	bool bins;			/* latencies have their histograms, as their percentiles are */

@@ -150,6 +150,62 @@ TEST(runs_that_do_not_go_together_are_refused)
 	}
 }
 
+/* nvme0n1 there and nvme0n1 here: its model and its size say whether it is the same. */
+TEST(another_disk_of_the_name_is_refused)
+{
+	static const struct {
+		const char *model;
+		unsigned long long size_bytes;
+		const char *says;
+	} t[] = {
+		{ "QEMU NVMe Ctrl", 1ull << 40, "not the same device: model of nvme0n1 is Samsung 990 PRO in A, QEMU NVMe Ctrl in B" },
+		{ "Samsung 990 PRO", 1ull << 30, "not the same device: size_bytes of nvme0n1 is 1099511627776 in A, 1073741824 in B" },
+	};
+	struct canned a = run_of(3, 11), b;
+
+	a.disk = "nvme0n1";
+	a.model = "Samsung 990 PRO";
+	a.size_bytes = 1ull << 40;
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct comparison c = { 0 };
+		struct replay r[2];
+		struct why why;
+
+		b = a;
+		b.model = t[i].model;
+		b.size_bytes = t[i].size_bytes;
+		ASSERT_EQ(compare_canned(&a, &b, false, &c, r, &why), -EINVAL);
+		ASSERT_EQ(why.code, EXIT_USAGE);
+		ASSERT_STR(why.text, t[i].says);
+		free_all(&c, r);
+		ASSERT_EQ(compare_canned(&a, &b, true, &c, r, &why), 0);
+		ASSERT_EQ(c.nr_differing, 1);
+		free_all(&c, r);
+		ASSERT_EQ(compare_canned(&a, &a, false, &c, r, &why), 0);
+		ASSERT_EQ(c.nr_differing, 0);
+		free_all(&c, r);
+	}
+}
+
+TEST(settings_that_differ_are_told)
+{
+	struct canned a = run_of(3, 11), b = run_of(3, 22);
+	struct comparison c = { 0 };
+	struct replay r[2];
+	struct why why;
+
+	a.governor = "performance";
+	b.governor = "powersave";
+	ASSERT_EQ(compare_canned(&a, &b, false, &c, r, &why), 0);
+	ASSERT_EQ(c.nr_differing, 1);
+	ASSERT_STR(c.differing[0], "governor is performance in A, powersave in B");
+	free_all(&c, r);
+	b.governor = NULL; /* of before it was written down */
+	ASSERT_EQ(compare_canned(&a, &b, false, &c, r, &why), 0);
+	ASSERT_EQ(c.nr_differing, 0);
+	free_all(&c, r);
+}
+
 /* Two kernels only when asked, and only where nothing else differs. */
 TEST(two_kernels_are_compared_when_told)
 {
@@ -268,9 +324,12 @@ TEST(exit_codes)
 	char err[256] = "";
 
 	setup();
+	low.governor = "performance";
+	high.governor = "powersave";
 	ASSERT_EQ(canned_write(&low, file_a), 0);
 	ASSERT_EQ(canned_write(&high, file_b), 0);
 	ASSERT_EQ(run(worse, &a), 1);
+	ASSERT_TRUE(a && strstr(a, "\nnot alike: governor is performance in A, powersave in B\n") != NULL);
 	ASSERT_TRUE(a && strstr(a, "verdict: worse (margin 1)") != NULL);
 	ASSERT_EQ(run(same, &b), 0);
 	ASSERT_EQ(run(nofile, &c), 128 + 2);
@@ -289,5 +348,6 @@ TEST(exit_codes)
 
 TEST_MAIN("test-bench-compare", T(a_change_of_cost_is_told_from_none), T(no_change_is_seldom_called_worse),
 	  T(runs_that_do_not_go_together_are_refused), T(two_kernels_are_compared_when_told),
+	  T(another_disk_of_the_name_is_refused), T(settings_that_differ_are_told),
 	  T(a_noisy_twin_decides_nothing),
 	  T(arms_of_one_run_are_paired), T(kernels_are_two_on_one_disk), T(exit_codes))

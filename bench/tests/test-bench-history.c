@@ -274,6 +274,54 @@ TEST(what_differs_is_kept_apart_and_what_is_old_is_taken)
 	unlink(db);
 }
 
+static void add_disk(struct history *h, const char *model, unsigned long long size_bytes, const char *order, unsigned int seed)
+{
+	_cleanup_free_ char *plain = NULL, *text = NULL, *edit = NULL;
+	struct canned c = canned_default();
+
+	c.seed = seed;
+	c.loss_pct[2] = seed * 10;
+	if (model) {
+		c.disk = "nvme0n1";
+		c.model = model;
+		c.size_bytes = size_bytes;
+	}
+	plain = canned_text(&c);
+	if (order)
+		ASSERT_TRUE(asprintf(&edit, "\"scratch\":true,\"order\":\"%s\"", order) > 0);
+	text = canned_edit(plain, "\"scratch\":true", edit ? edit : "\"scratch\":true");
+	add_text(h, text);
+}
+
+/* The disk that was there before, another model, one of another size; scratch ones as they were ordered. */
+TEST(another_disk_of_the_name_is_another_series)
+{
+	_cleanup_free_ char *points = NULL, *named = NULL;
+	struct history_filter filter = { .arm = "full", .metric = "throughput_loss_pct", .smoke = true, .device = "nvme0n1" };
+	struct history *h = NULL;
+	struct why why = { 0 };
+	size_t len;
+	FILE *f;
+
+	setup();
+	ASSERT_EQ(history_open(db, true, &h, &why), 0);
+	add_disk(h, "Samsung 990 PRO", 1ull << 40, NULL, 1);
+	add_disk(h, "QEMU NVMe Ctrl", 1ull << 40, NULL, 2);
+	add_disk(h, "QEMU NVMe Ctrl", 1ull << 30, NULL, 3);
+	add_disk(h, "Samsung 990 PRO", 1ull << 40, NULL, 4);
+	add_disk(h, NULL, 0, "loop:size=64", 5);
+	add_disk(h, NULL, 0, "loop", 6);
+	f = open_memstream(&named, &len);
+	ASSERT_EQ(history_each(h, &filter, note, f, &why), 0);
+	fclose(f);
+	ASSERT_STR(named, "0123 nvme0n1 (QEMU NVMe Ctrl, 1 GiB) +30\n0123 nvme0n1 (QEMU NVMe Ctrl, 1024 GiB) +20\n"
+			  "0123 nvme0n1 (Samsung 990 PRO, 1024 GiB) +10\n0123 nvme0n1 (Samsung 990 PRO, 1024 GiB) +40\n");
+	points = all_points(h);
+	ASSERT_TRUE(!strncmp(points, "0123 loop +60\n0123 loop (size=64) +50\n0123 nvme", 43));
+	history_close(h);
+	unlink(db);
+}
+
 /* What version 1 of the file had of a run that was stopped, and of one that was not; it could not tell them apart. */
 static const char version_1[] =
 	"CREATE TABLE runs (id INTEGER PRIMARY KEY, started_ms INTEGER NOT NULL, seed INTEGER NOT NULL, key TEXT NOT NULL,"
@@ -531,7 +579,7 @@ TEST_MAIN("test-bench-history", T(a_step_is_found_where_it_is), T(noise_and_spik
 	  T(few_points_and_constant_ones_have_no_change), T(runs_are_kept_once_and_read_back),
 	  T(what_differs_is_kept_apart_and_what_is_old_is_taken),
 	  T(a_file_that_is_no_history_is_refused), T(a_file_of_another_version_is_refused_and_stays_as_it_is),
-	  T(a_file_of_version_1_goes_on_and_a_whole_run_takes_the_place_of_its_part),
+	  T(another_disk_of_the_name_is_another_series), T(a_file_of_version_1_goes_on_and_a_whole_run_takes_the_place_of_its_part),
 	  T(a_change_tells_the_revisions_before_and_since), T(invalid_points_are_shown_and_make_no_change), T(a_part_of_a_run_is_not_taken_for_it),
 	  T(a_run_in_the_lab_enters_when_it_is_complete), T(a_change_is_marked_where_it_began),
 	  T(old_files_are_taken_in_and_drawn))

@@ -161,6 +161,40 @@ TEST(unlike_machines_are_refused_or_kept_apart)
 	replay_free(&r);
 }
 
+/* nvme0n1 on either machine, which is of one kind otherwise. */
+TEST(unlike_disks_are_refused_or_kept_apart)
+{
+	_cleanup_free_ char *words = NULL, *text = NULL, *apart = NULL;
+	struct canned a, b;
+	struct replay r;
+	struct why why = { 0 };
+
+	write_shards(&a, &b);
+	a.disk = b.disk = "nvme0n1";
+	a.model = "Samsung 990 PRO";
+	b.model = "QEMU NVMe Ctrl";
+	a.size_bytes = b.size_bytes = 1ull << 40;
+	ASSERT_EQ(canned_write(&a, in("a.jsonl")), 0);
+	ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+	ASSERT_TRUE(asprintf(&words, "--out %s %s %s", in("never"), in("a.jsonl"), in("b.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(words, &text), EXIT_USAGE);
+	ASSERT_TRUE(strstr(text, "b.jsonl:2: another nvme0n1 than in ") && strstr(text, "model is QEMU NVMe Ctrl, there Samsung 990 PRO"));
+	ASSERT_TRUE(access(in("never"), F_OK) != 0);
+	free(take_ptr(text));
+	ASSERT_TRUE(asprintf(&apart, "--apart --out %s %s %s", in("disks"), in("a.jsonl"), in("b.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(apart, &text), EXIT_OVER_BUDGET);
+	ASSERT_EQ(replay_load(in("disks/0123456789abcdef-2"), &r, &why), 0);
+	ASSERT_EQ(r.report.nr_sets, 1);
+	ASSERT_STR(r.set[0].workload, "seqwrite-64k");
+	replay_free(&r);
+	free(take_ptr(text));
+	b.model = a.model;
+	ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+	free(take_ptr(words));
+	ASSERT_TRUE(asprintf(&words, "--out %s %s %s", in("same"), in("a.jsonl"), in("b.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(words, &text), EXIT_OVER_BUDGET);
+}
+
 TEST(what_does_not_go_together_is_named)
 {
 	_cleanup_free_ char *words = NULL, *apart = NULL;
@@ -243,5 +277,5 @@ TEST(usage)
 
 TEST_MAIN("test-bench-merge", T(two_shards_become_one_run_with_the_decisions_of_both),
 	  T(a_shard_that_is_missing_or_stopped_is_no_pass), T(unlike_machines_are_refused_or_kept_apart),
-	  T(what_does_not_go_together_is_named),
+	  T(unlike_disks_are_refused_or_kept_apart), T(what_does_not_go_together_is_named),
 	  T(parts_of_different_tracers_are_refused), T(merged_shards_have_what_a_ci_system_takes), T(usage))
