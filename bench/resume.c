@@ -109,12 +109,15 @@ int resume_check(const struct past *past, const json_t *header, const struct arm
 
 static int check_device(const struct past_set *p, const struct device *d, struct why *why)
 {
-	json_t *device = json_object_get(p->head, "device");
+	json_t *now = device_fingerprint(d);
+	struct difference what;
+	bool differs = device_differs(json_object_get(p->head, "device"), now, false, &what);
 
-	if ((uint64_t)json_integer_value(json_object_get(device, "size_bytes")) == d->size_bytes)
+	json_decref(now);
+	if (!differs)
 		return 0;
-	return why_fail(why, EXIT_ENVIRONMENT, -EPROTO, "%s:%u: the device is of another size now", p->path,
-			p->line);
+	return why_fail(why, EXIT_ENVIRONMENT, -EPROTO, "%s:%u: %s is another device now: its %s was %s, and is %s", p->path,
+			p->line, p->device, what.name, what.a, what.b);
 }
 
 static int check_job(const struct past_set *p, const struct workload *w, struct why *why)

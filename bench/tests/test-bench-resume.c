@@ -116,9 +116,13 @@ TEST(another_device_size_or_job_is_refused)
 	ASSERT_EQ(set_is(&past, 0, &n, &p, &why), 0);
 	ASSERT_TRUE(p == &past.set[0]);
 	n.device.size_bytes *= 2;
-	expect(set_is(&past, 0, &n, &p, &why), &why, EXIT_ENVIRONMENT, "results.jsonl:2: the device is of another size now");
+	expect(set_is(&past, 0, &n, &p, &why), &why, EXIT_ENVIRONMENT, "results.jsonl:2: loop1 is another device now: its size_bytes was 1048576, and is 2097152");
 	ASSERT_TRUE(!p);
 	n = as_it_was();
+	json_object_set_new(json_object_get(past.set[0].head, "device"), "model", json_string("Samsung 990 PRO"));
+	expect(set_is(&past, 0, &n, &p, &why), &why, EXIT_ENVIRONMENT,
+	       "loop1 is another device now: its model was Samsung 990 PRO, and is none");
+	json_object_set_new(json_object_get(past.set[0].head, "device"), "model", json_null());
 	n.workload.text = (char *)"[a]\nrw=write\n";
 	expect(set_is(&past, 0, &n, &p, &why), &why, EXIT_USAGE, "workload randread-4k-qd1 has changed since then");
 	n = as_it_was();
