@@ -10,7 +10,6 @@
 #include "bench/machine.h"
 #include "bench/replay.h"
 #include "bench/result.h"
-#include "bench/run.h"
 #include "bench/view.h"
 #include "tracer/base/cleanup.h"
 
@@ -158,15 +157,22 @@ static int take_run(struct merge *m, const struct past *p, bool apart, struct wh
 	return g ? add_part(g, p, why) : -ENOMEM;
 }
 
-static void count_shard(struct merge *m, const struct past *p)
+/* Which ones, not how many: one may be there twice, from two machines or of two sets of workloads. */
+static int note_shard(struct merge *m, const struct past *p, struct why *why)
 {
-	json_int_t of = json_integer_value(json_object_get(json_object_get(p->header, "shard"), "of"));
+	const json_t *shard = json_object_get(p->header, "shard");
+	json_int_t index = json_integer_value(json_object_get(shard, "index")), of = json_integer_value(json_object_get(shard, "of"));
 
-	if (of < 1 || of > SHARDS_MAX)
-		return;
-	m->shards++;
-	if ((unsigned int)of > m->shards_of)
-		m->shards_of = (unsigned int)of;
+	if (!json_is_object(shard))
+		return 0;
+	if (index < 1 || index > of || of > SHARDS_MAX)
+		return why_fail(why, EXIT_USAGE, -EPROTO, "%s:1: a strange \"shard\"", p->path);
+	if (m->shards_of && (unsigned int)of != m->shards_of)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "%s:1: shard %d of %d, where those before are of %u", p->path, (int)index,
+				(int)of, m->shards_of);
+	m->shards_of = (unsigned int)of;
+	m->shard[index - 1] = true;
+	return 0;
 }
 
 int merge_sort(const struct past *past, unsigned int nr, bool apart, struct merge *ret, struct why *why)
@@ -175,8 +181,9 @@ int merge_sort(const struct past *past, unsigned int nr, bool apart, struct merg
 	int err = 0;
 
 	for (unsigned int i = 0; i < nr && !err; i++) {
-		count_shard(&m, &past[i]);
-		err = take_run(&m, &past[i], apart, why);
+		err = note_shard(&m, &past[i], why);
+		if (!err)
+			err = take_run(&m, &past[i], apart, why);
 	}
 	if (err) {
 		merge_free(&m);
@@ -196,6 +203,26 @@ void merge_free(struct merge *m)
 
 /* ---- one file ---- */
 
+/* "of 4 shards 2, 3 are missing", or "" */
+static void missing_shards(const struct merge *m, char *buf, size_t len)
+{
+	char list[128] = "";
+	size_t at = 0;
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < m->shards_of; i++) {
+		if (m->shard[i])
+			continue;
+		if (at + 16 < sizeof(list))
+			at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%u", nr ? ", " : "", i + 1);
+		else if (list[at - 1] != '.')
+			at += (size_t)snprintf(list + at, sizeof(list) - at, ", ...");
+		nr++;
+	}
+	if (nr)
+		snprintf(buf, len, "of %u shards %s %s missing", m->shards_of, list, nr > 1 ? "are" : "is");
+}
+
 /* What is not there: a part that stopped, a shard. Into @buf, or "". */
 static void find_gaps(const struct merge *m, const struct merge_group *g, char *buf, size_t len)
 {
@@ -206,8 +233,7 @@ static void find_gaps(const struct merge *m, const struct merge_group *g, char *
 			return;
 		}
 	}
-	if (m->shards < m->shards_of)
-		snprintf(buf, len, "of %u shards %u are here", m->shards_of, m->shards);
+	missing_shards(m, buf, len);
 }
 
 static json_t *merged_header(const struct merge_group *g)

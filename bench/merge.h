@@ -8,7 +8,10 @@
 #ifndef BENCH_MERGE_H
 #define BENCH_MERGE_H
 
+#include <stdbool.h>
+
 #include "bench/past.h"
+#include "bench/run.h"
 
 /* Runs that go into one file. */
 struct merge_group {
@@ -20,13 +23,14 @@ struct merge_group {
 struct merge {
 	unsigned int nr;
 	struct merge_group *group;	/* in the order of the command line */
-	unsigned int shards, shards_of;	/* that are here, of all; 0: there are none */
+	unsigned int shards_of;	/* 0: there are none */
+	bool shard[SHARDS_MAX];	/* is it here? From 1 on, so less one */
 };
 
 /*
  * Sort @nr runs. -EINVAL with *why for machines or disks that differ, unless @apart; for
- * runs of one machine with different arms, lengths, budgets or rounds; and for a
- * set that two of them have.
+ * runs of one machine with different arms, lengths, budgets or rounds; for shards
+ * of another number of them; and for a set that two of them have.
  */
 int merge_sort(const struct past *past, unsigned int nr, bool apart, struct merge *ret, struct why *why);
 void merge_free(struct merge *m);

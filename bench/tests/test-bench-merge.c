@@ -126,7 +126,7 @@ TEST(a_shard_that_is_missing_or_stopped_is_no_pass)
 	write_shards(&a, &b);
 	ASSERT_TRUE(asprintf(&words, "-o %s %s", in("out"), in("a.jsonl")) > 0);
 	ASSERT_EQ(merge_cmd(words, &text), EXIT_INCONCLUSIVE);
-	ASSERT_TRUE(strstr(text, "of 2 shards 1 are here") != NULL);
+	ASSERT_TRUE(strstr(text, "of 2 shards 2 is missing") != NULL);
 	ASSERT_TRUE(!strstr(text, "verdict: PASS"));
 	free(take_ptr(text));
 	b.no_end = true;
@@ -134,6 +134,44 @@ TEST(a_shard_that_is_missing_or_stopped_is_no_pass)
 	ASSERT_TRUE(asprintf(&more, "-o %s %s %s", in("out"), in("a.jsonl"), in("b.jsonl")) > 0);
 	ASSERT_EQ(merge_cmd(more, &text), EXIT_INCONCLUSIVE);
 	ASSERT_TRUE(strstr(text, "b.jsonl is not complete") != NULL);
+}
+
+/* Shard 1 of 2 twice is not 1 and 2. */
+TEST(a_shard_that_is_there_twice_is_not_the_other)
+{
+	_cleanup_free_ char *words = NULL, *text = NULL, *apart = NULL, *verdict = NULL;
+	struct canned a, b;
+
+	write_shards(&a, &b);
+	b.loss_pct[2] = 0;
+	b.confirm_rounds = 0;
+	b.shard = 1;
+	ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+	ASSERT_TRUE(asprintf(&words, "-o %s %s %s", in("twice"), in("a.jsonl"), in("b.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(words, &text), EXIT_INCONCLUSIVE);
+	ASSERT_TRUE(strstr(text, "of 2 shards 2 is missing") && !strstr(text, "verdict: PASS"));
+	ASSERT_EQ(file_read(in("twice/verdict.json"), &verdict), 0);
+	ASSERT_TRUE(strstr(verdict, "\"complete\": false") != NULL);
+	free(take_ptr(text));
+	b.workload = a.workload; /* from two machines */
+	b.key = "fedcba9876543210";
+	ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+	ASSERT_TRUE(asprintf(&apart, "--apart -o %s %s %s", in("twice-apart"), in("a.jsonl"), in("b.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(apart, &text), EXIT_INCONCLUSIVE);
+	ASSERT_TRUE(strstr(text, "of 2 shards 2 is missing") && !strstr(text, "verdict: PASS"));
+	free(take_ptr(text));
+	b.shards = 300;
+	a.shards = 300;
+	a.shard = 150;
+	ASSERT_EQ(canned_write(&a, in("a.jsonl")), 0);
+	ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+	ASSERT_EQ(merge_cmd(apart, &text), EXIT_INCONCLUSIVE);
+	ASSERT_TRUE(strstr(text, "of 300 shards 2, 3, 4, 5,") && strstr(text, ", ... are missing"));
+	free(take_ptr(text));
+	b.shards = 3;
+	ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+	ASSERT_EQ(merge_cmd(apart, &text), EXIT_USAGE);
+	ASSERT_TRUE(strstr(text, "b.jsonl:1: shard 1 of 3, where those before are of 300") != NULL);
 }
 
 TEST(unlike_machines_are_refused_or_kept_apart)
@@ -258,6 +296,15 @@ TEST(merged_shards_have_what_a_ci_system_takes)
 	ASSERT_EQ(file_read(in("ci/0123456789abcdef/junit.xml"), &text), 0);
 	ASSERT_TRUE(text && strstr(text, "randread-4k-qd1") && strstr(text, "seqwrite-64k") && strstr(text, "<failure"));
 	ASSERT_EQ(access(in("ci/0123456789abcdef/report.html"), F_OK), 0);
+	/* again where a merge of other machines was, and a run of somebody's is */
+	snprintf(command, sizeof(command), "cd %s/ci && mv 0123456789abcdef gone && mkdir mine && cp ../a.jsonl mine/results.jsonl", dir);
+	ASSERT_EQ(system(command), 0);
+	free(take_ptr(said));
+	snprintf(command, sizeof(command), "O=%s bench/bench-merge %s %s %s", program, in("ci"), in("a.jsonl"), in("b.jsonl"));
+	ASSERT_EQ(child_run(argv, 60 * NS_PER_S, &said, &end), 0);
+	ASSERT_EQ(end.status, EXIT_OVER_BUDGET);
+	ASSERT_EQ(access(in("ci/0123456789abcdef/junit.xml"), F_OK), 0);
+	ASSERT_TRUE(access(in("ci/gone"), F_OK) && !access(in("ci/mine/results.jsonl"), F_OK) && access(in("ci/mine/junit.xml"), F_OK));
 	snprintf(command, sizeof(command), "O=%s bench/bench-merge %s", program, in("ci"));
 	ASSERT_EQ(child_run(argv, 60 * NS_PER_S, &nothing, &end), 0);
 	ASSERT_EQ(end.status, EXIT_USAGE);
@@ -276,6 +323,7 @@ TEST(usage)
 }
 
 TEST_MAIN("test-bench-merge", T(two_shards_become_one_run_with_the_decisions_of_both),
-	  T(a_shard_that_is_missing_or_stopped_is_no_pass), T(unlike_machines_are_refused_or_kept_apart),
+	  T(a_shard_that_is_missing_or_stopped_is_no_pass),
+	  T(a_shard_that_is_there_twice_is_not_the_other), T(unlike_machines_are_refused_or_kept_apart),
 	  T(unlike_disks_are_refused_or_kept_apart), T(what_does_not_go_together_is_named),
 	  T(parts_of_different_tracers_are_refused), T(merged_shards_have_what_a_ci_system_takes), T(usage))
