@@ -332,7 +332,7 @@ void plot_cores(const struct report *r, const struct report_set *s, FILE *f)
 	for (unsigned int c = 0; c < t->nr_cores; c++) {
 		char text[16];
 
-		snprintf(text, sizeof(text), t->nr_cores > 8 ? "%u" : "cpu%u", c);
+		snprintf(text, sizeof(text), t->nr_cores > 8 ? "%u" : "cpu%u", t->core_id[c]);
 		if (t->nr_cores <= 16 || !(c % 8))
 			svg_text(f, "s", NAME_WIDTH + width * (c + .5), 34, "middle", text);
 	}
@@ -346,7 +346,7 @@ void plot_cores(const struct report *r, const struct report_set *s, FILE *f)
 				NAME_WIDTH + width * c, y, fmax(width - 1, .5), ROW - 2,
 				fmin(fmax(busy / 100, .02), 1));
 			xml_text(r->arms->v[a].name, f);
-			fprintf(f, " core %u: %.1f%%</title></rect>\n", c, busy);
+			fprintf(f, " core %u: %.1f%%</title></rect>\n", t->core_id[c], busy);
 			snprintf(text, sizeof(text), "%.0f", busy);
 			if (width >= 24)
 				svg_text(f, busy > 55 ? "cd" : "cl", NAME_WIDTH + width * (c + .5), y + 16, "middle",

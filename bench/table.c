@@ -24,9 +24,12 @@ int table_grow(struct table *t)
 	size_t at = (size_t)t->nr_rounds * t->nr_arms, n = at + t->nr_arms;
 
 	if (resize((void **)&t->response, n * sizeof(*t->response)) ||
+	    resize((void **)&t->core_id, t->nr_cores * sizeof(*t->core_id)) ||
 	    resize((void **)&t->core_pct, n * t->nr_cores * sizeof(*t->core_pct)) ||
 	    resize((void **)&t->kind_pct, n * t->nr_cores * KIND_NR * sizeof(*t->kind_pct)))
 		return -ENOMEM;
+	for (unsigned int i = 0; !t->nr_rounds && i < t->nr_cores; i++)
+		t->core_id[i] = i;
 	for (int c = 0; c < COLUMN_NR; c++) {
 		if (resize((void **)&t->column[c], n * sizeof(double)))
 			return -ENOMEM;
@@ -106,6 +109,8 @@ void table_put(struct table *t, unsigned int arm, const struct cell *c)
 	t->response[at] = cell_response(c);
 	for (unsigned int i = 0; i < t->nr_cores; i++)
 		t->core_pct[at * t->nr_cores + i] = i < c->nr_cores ? c->core_pct[i] : 0;
+	for (unsigned int i = 0; i < t->nr_cores && i < c->fixed.cpu.nr; i++)
+		t->core_id[i] = c->fixed.cpu.core[i].id;
 	for (int i = 0; i < COLUMN_NR; i++)
 		t->column[i][at] = value[i];
 	put_usage(t, at, &c->fixed);
@@ -120,6 +125,7 @@ struct series table_series(struct table *t, unsigned int off, unsigned int twin)
 		.nr_rounds = t->nr_rounds,
 		.nr_arms = t->nr_arms,
 		.nr_cores = t->nr_cores,
+		.core_id = t->core_id,
 		.off = off,
 		.twin = twin,
 		.at = t->response,
@@ -209,6 +215,7 @@ double table_busy(const struct table *t, unsigned int arm, int core)
 void table_free(struct table *t)
 {
 	free(t->response);
+	free(t->core_id);
 	free(t->core_pct);
 	free(t->kind_pct);
 	for (int c = 0; c < COLUMN_NR; c++)

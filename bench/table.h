@@ -38,6 +38,7 @@ enum core_kind { KIND_USER, KIND_SYSTEM, KIND_IRQ, KIND_SOFTIRQ, KIND_STEAL, KIN
 struct table {
 	unsigned int nr_rounds, nr_arms, nr_cores;
 	struct response *response;	/* [round * nr_arms + arm] */
+	unsigned int *core_id;		/* nr_cores: the kernel's numbers, which have gaps where cores are off line */
 	double *core_pct;		/* nr_cores per response */
 	float *kind_pct;		/* nr_cores x KIND_NR per response */
 	double *column[COLUMN_NR];	/* like response; NAN where an arm took no part */
@@ -56,7 +57,7 @@ unsigned int table_count(const struct table *t, enum column c, unsigned int arm)
 /* The arm's median; its Hodges-Lehmann difference from @off. */
 double table_median(const struct table *t, enum column c, unsigned int arm);
 double table_difference(const struct table *t, enum column c, unsigned int arm, unsigned int off);
-/* The arm's mean over its rounds, percent of @core; -1: of the machine. NAN without rounds. */
+/* The arm's mean over its rounds, percent of the core at that position; -1: of the machine. NAN without rounds. */
 double table_kind(const struct table *t, enum core_kind k, unsigned int arm, int core);
 /* Busy time alike: that which is judged. */
 double table_busy(const struct table *t, unsigned int arm, int core);

@@ -189,7 +189,7 @@ static int measure_worst_core(const struct series *s, unsigned int arm, double a
 		upper = fmax(upper, one.loss.upper);
 		if (one.loss.estimate > worst.loss.estimate) {
 			worst = one;
-			worst.core = (int)c;
+			worst.core = (int)s->core_id[c];
 		}
 	}
 	if (stat_rank_q(s->nr_rounds, alpha) >= 0)

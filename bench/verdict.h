@@ -49,6 +49,7 @@ struct response {
 /* Complete rounds only: at[round * nr_arms + arm]. */
 struct series {
 	unsigned int nr_rounds, nr_arms, nr_cores;
+	const unsigned int *core_id;	/* nr_cores */
 	unsigned int off, twin;		/* arm indexes */
 	const struct response *at;
 };

@@ -158,7 +158,7 @@ static struct grid by_kind(const struct report *r, const struct report_set *s, b
 		grid_add(&g, "%s", r->arms->v[a].name);
 		kind_row(&g, s, a, -1);
 		for (unsigned int c = 0; c < t->nr_cores && cores; c++) {
-			grid_add(&g, "%s, core %u", r->arms->v[a].name, c);
+			grid_add(&g, "%s, core %u", r->arms->v[a].name, t->core_id[c]);
 			kind_row(&g, s, a, (int)c);
 		}
 	}
@@ -284,7 +284,8 @@ static json_t *kinds_json(const struct table *t, unsigned int arm)
 	json_t *cores = json_array();
 
 	for (int core = -1; core < (int)t->nr_cores; core++) {
-		json_t *o = json_pack("{s:o, s:o}", "core", core < 0 ? json_null() : json_integer(core), "busy_pct",
+		json_t *o = json_pack("{s:o, s:o}", "core",
+				      core < 0 ? json_null() : json_integer(t->core_id[core]), "busy_pct",
 				      number_or_null(table_busy(t, arm, core)));
 
 		for (int k = 0; k < KIND_NR; k++)

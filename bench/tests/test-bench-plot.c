@@ -160,6 +160,21 @@ TEST(the_heat_map_has_each_core_of_each_arm)
 	}
 }
 
+/* The place of a core in a list is not its number where one before it is off line. */
+TEST(cores_are_named_by_the_kernels_numbers)
+{
+	static const char *const heads[] = { ">cpu0<", ">cpu2<", "<title>full core 2: 4.2%<" };
+	struct canned c = known();
+	_cleanup_free_ char *all_on_line = canned_text(&c),
+			    *results = canned_edit(all_on_line, "{\"cpu\":1,", "{\"cpu\":2,"), *html = page(results),
+			    *svg = plot(html, "Busy time of each core at the fixed rate", 0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++)
+		ASSERT_TRUE(strstr(svg, heads[i]) != NULL);
+	ASSERT_TRUE(!strstr(svg, "core 1") && !strstr(svg, "cpu1"));
+	ASSERT_TRUE(strstr(html, ">full, core 2<") && !strstr(html, ">full, core 1<"));
+}
+
 TEST(the_matrix_has_each_arm_under_each_scheduler)
 {
 	static const char *const rows[] = {
@@ -248,5 +263,6 @@ TEST(without_histograms_the_curve_goes_through_the_percentiles)
 }
 
 TEST_MAIN("test-bench-plot", T(costs_stand_where_they_are), T(the_heat_map_has_each_core_of_each_arm),
+	  T(cores_are_named_by_the_kernels_numbers),
 	  T(the_matrix_has_each_arm_under_each_scheduler), T(rounds_have_a_point_of_each_arm_and_of_the_twin),
 	  T(latencies_are_a_curve_of_shares_for_each_arm), T(without_histograms_the_curve_goes_through_the_percentiles))

@@ -74,7 +74,7 @@ static void add_round(struct sim *s, struct rng *rng)
 
 static void look(struct sim *s, bool last)
 {
-	struct series series = { .nr_rounds = s->rounds, .nr_arms = NR_ARMS, .nr_cores = 1, .off = OFF, .twin = TWIN,
+	struct series series = { .nr_rounds = s->rounds, .nr_arms = NR_ARMS, .nr_cores = 1, .core_id = &(unsigned int){ 0 }, .off = OFF, .twin = TWIN,
 				 .at = s->at };
 
 	ASSERT_EQ(verdict_decide(&series, ARM, METRIC_THROUGHPUT, &rule_default, last, &s->d), 0);

@@ -18,10 +18,13 @@ struct made {
 
 static const double ripple[] = { .3, -.5, .1, .4, -.2, -.4, .5, -.1, .2, -.3, .45, -.15 };
 
+/* Core 1 is off line. */
+static const unsigned int core_ids[CORES] = { 0, 2 };
+
 static void make(struct made *m, unsigned int rounds, double twin_pct, double arm_pct, double noise)
 {
 	m->series = (struct series){ .nr_rounds = rounds, .nr_arms = NR_ARMS, .nr_cores = CORES,
-				     .off = OFF, .twin = TWIN, .at = m->at };
+				     .core_id = core_ids, .off = OFF, .twin = TWIN, .at = m->at };
 	for (unsigned int i = 0; i < rounds; i++) {
 		for (unsigned int a = 0; a < NR_ARMS; a++) {
 			unsigned int k = i * NR_ARMS + a;
@@ -69,6 +72,16 @@ TEST(large_cost_fails_in_every_metric)
 		ASSERT_EQ(decide(&m, ARM, (enum metric)i, false).verdict, VERDICT_FAIL);
 	ASSERT_EQ(decide(&m, ARM, METRIC_WORST_CORE, false).core, 0);
 	ASSERT_EQ(decide(&m, ARM, METRIC_THROUGHPUT, false).core, -1);
+}
+
+TEST(the_worst_core_is_told_by_the_kernels_number)
+{
+	struct made m;
+
+	make(&m, 8, 0, 1, .5);
+	for (unsigned int i = 0; i < 8; i++)
+		m.cores[(i * NR_ARMS + ARM) * CORES + 1] += 12;
+	ASSERT_EQ(decide(&m, ARM, METRIC_WORST_CORE, false).core, 2);
 }
 
 TEST(faster_than_off_is_a_negative_loss_and_passes)
@@ -229,7 +242,7 @@ TEST(names_and_exit_codes)
 }
 
 TEST_MAIN("test-bench-verdict", T(small_cost_passes_in_every_metric),
-	  T(large_cost_fails_in_every_metric), T(faster_than_off_is_a_negative_loss_and_passes),
+	  T(large_cost_fails_in_every_metric), T(the_worst_core_is_told_by_the_kernels_number), T(faster_than_off_is_a_negative_loss_and_passes),
 	  T(near_the_margin_is_undecided_then_inconclusive),
 	  T(a_twin_that_differs_makes_it_invalid), T(a_noisy_machine_is_invalid_not_inconclusive),
 	  T(on_a_noisy_machine_a_fail_must_stand_out_from_the_twin),
