@@ -20,7 +20,7 @@ static const char style[] =
 	"@media print{:root{--fg:#000;--bg:#fff;--soft:#444;--line:#ccc;--card:#fff;--heat:#0b62a8;"
 	"--a0:#5c6670;--a1:#98a1ab;--a2:#0072b2;--a3:#d55e00;--a4:#009e73;--a5:#a8488a;--a6:#b07a00;--a7:#2f9fd0;"
 	"--pass:#1a7f37;--fail:#c4262e;--inc:#8a6100;--inv:#6f42c1}"
-	"section,figure,tr{break-inside:avoid}h2{break-after:avoid}}\n"
+	"}\n"
 	"*{box-sizing:border-box}body{margin:0 auto;max-width:1180px;padding:16px;background:var(--bg);color:var(--fg);"
 	"font:16px/1.45 system-ui,sans-serif}h1{font-size:1.5rem;margin:.2em 0}h2{font-size:1.15rem;margin:1.6em 0 .3em}"
 	"p{margin:.4em 0}.soft{color:var(--soft);font-size:.9rem}.badge{display:inline-block;padding:.05em .6em;border-radius:1em;"
@@ -37,7 +37,10 @@ static const char style[] =
 	".s,.ms{font-size:11px;fill:var(--soft)}.ms{fill:var(--fail)}.g{stroke:var(--line)}.z{stroke:var(--soft)}"
 	".m{stroke:var(--fail);stroke-dasharray:5 4}.i{stroke-width:5;stroke-linecap:round;stroke-opacity:.45}.l{fill:none;stroke-width:2}"
 	".c{fill:var(--heat)}.cl,.cd{font-size:12px}.cd{fill:var(--bg)}"
-	"line.a1,path.a1{stroke-dasharray:4 3}\n";
+	"line.a1,path.a1{stroke-dasharray:4 3}\n"
+	/* Paper does not scroll. */
+	"@media print{figure,tr{break-inside:avoid}h2{break-after:avoid}body{padding:0}.wide{overflow:visible}"
+	"table{font-size:.58rem}th,td{white-space:normal;padding:.15em .25em}.arms td:nth-child(2){min-width:7em}}\n";
 
 static void print_style(FILE *f)
 {
