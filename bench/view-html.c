@@ -112,13 +112,13 @@ static void print_top(const struct report *r, FILE *f)
 
 /* ---- scheduler x tier ---- */
 
-static void matrix_row(const struct report *r, const struct report_set *s, FILE *f)
+static void matrix_row(const struct report *r, const struct report_set *s, enum metric m, FILE *f)
 {
 	fputs("<tr><td>", f);
 	xml_text(s->scheduler, f);
 	fprintf(f, "</td><td>%.0f</td>", s->outcome.capacity_iops);
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
-		const struct decision *d = &s->outcome.decision[a][METRIC_THROUGHPUT];
+		const struct decision *d = &s->outcome.decision[a][m];
 		char text[64];
 
 		if (a == r->arms->off)
@@ -129,16 +129,13 @@ static void matrix_row(const struct report *r, const struct report_set *s, FILE 
 	fputs("</tr>\n", f);
 }
 
-static void print_matrix(const struct report *r, unsigned int first, FILE *f)
+static void print_matrix(const struct report *r, unsigned int first, enum metric m, FILE *f)
 {
 	const struct report_set *s = &r->set[first];
 
-	fputs("<section><h2>Schedulers: ", f);
-	xml_text(s->workload, f);
-	fputs(" on ", f);
-	xml_text(s->device, f);
-	fputs("</h2>\n<p class=\"soft\">Throughput lost at saturation, %, under each scheduler; IOPS without a tracer.</p>\n"
-	      "<div class=\"wide\"><table><thead><tr><th>scheduler</th><th>IOPS</th>", f);
+	fprintf(f, "<p class=\"soft\">%s, under each scheduler; IOPS without a tracer.</p>\n",
+		m == METRIC_THROUGHPUT ? "Throughput lost at saturation, %" : "CPU time per I/O at the fixed rate, % more");
+	fputs("<div class=\"wide\"><table><thead><tr><th>scheduler</th><th>IOPS</th>", f);
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
 		if (a == r->arms->off)
 			continue;
@@ -149,8 +146,8 @@ static void print_matrix(const struct report *r, unsigned int first, FILE *f)
 	fputs("</tr></thead><tbody>\n", f);
 	for (unsigned int i = first; i < r->nr_sets; i++)
 		if (view_same_place(&r->set[i], s) && !r->set[i].skipped)
-			matrix_row(r, &r->set[i], f);
-	fputs("</tbody></table></div></section>\n", f);
+			matrix_row(r, &r->set[i], m, f);
+	fputs("</tbody></table></div>\n", f);
 }
 
 static void print_matrices(const struct report *r, FILE *f)
@@ -160,8 +157,16 @@ static void print_matrices(const struct report *r, FILE *f)
 
 		for (unsigned int k = i; k < r->nr_sets; k++)
 			nr += view_same_place(&r->set[i], &r->set[k]) && !r->set[k].skipped;
-		if (nr > 1 && view_comes_first(r, i))
-			print_matrix(r, i, f);
+		if (nr < 2 || !view_comes_first(r, i))
+			continue;
+		fputs("<section><h2>Schedulers: ", f);
+		xml_text(r->set[i].workload, f);
+		fputs(" on ", f);
+		xml_text(r->set[i].device, f);
+		fputs("</h2>\n", f);
+		print_matrix(r, i, METRIC_THROUGHPUT, f);
+		print_matrix(r, i, METRIC_CPU_PER_IO, f);
+		fputs("</section>\n", f);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench/view.h"
+#include "tracer/base/cleanup.h"
 #include "tracer/base/parse.h"
 
 /* What needs no quotes in a shell. */
@@ -70,13 +71,24 @@ void md_machine(const struct report *r, FILE *f)
 		(double)json_integer_value(json_object_get(r->header, "window_ns")) / 1e9, r->rounds.min, r->rounds.max);
 }
 
+void md_verdict(const struct report *r, const struct set_outcome *o, unsigned int arm, FILE *f)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *v = open_memstream(&text, &len);
+
+	if (!v)
+		return;
+	view_verdict(r, o, arm, v);
+	if (!fclose(v))
+		md_text(text, f);
+}
+
 static void print_arm(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
 {
 	const struct set_outcome *o = &s->outcome;
 	const struct arm_figures *fig = &o->figures[arm];
-	char *verdict = NULL, text[48];
-	size_t len;
-	FILE *v = open_memstream(&verdict, &len);
+	char text[48];
 
 	fprintf(f, "| ");
 	md_text(r->arms->v[arm].name, f);
@@ -97,12 +109,7 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 		fprintf(f, " | %llu | ", (unsigned long long)fig->lost);
 	else
 		fprintf(f, " | - | ");
-	if (v) {
-		view_verdict(r, o, arm, v);
-		if (!fclose(v))
-			md_text(verdict, f);
-	}
-	free(verdict);
+	md_verdict(r, o, arm, f);
 	fprintf(f, " |\n");
 }
 

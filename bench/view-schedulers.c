@@ -38,7 +38,7 @@ static void print_workload(const struct report *r, unsigned int first, FILE *f)
 			continue;
 		if (s->skipped || t->nr_rounds < ROUNDS_MIN) {
 			fprintf(f, "| %s | %s | | | | |\n", s->scheduler,
-				s->skipped ? s->failed ? "failed" : "not to be had here" : "too few rounds for a figure");
+				s->skipped ? s->failed ? "failed" : "skipped" : "too few rounds for a figure");
 			continue;
 		}
 		fprintf(f, "| %s | %.0f | %s | %s | %s | %s |\n", s->scheduler,
@@ -47,6 +47,13 @@ static void print_workload(const struct report *r, unsigned int first, FILE *f)
 			duration(table_median(t, COLUMN_P99_NS, r->arms->off), b, sizeof(b)),
 			duration(table_median(t, COLUMN_P999_NS, r->arms->off), c, sizeof(c)),
 			duration(table_median(t, COLUMN_NS_PER_IO_FULL, r->arms->off), d, sizeof(d)));
+	}
+	for (unsigned int i = first; i < r->nr_sets; i++) {
+		if (!r->set[i].skipped || !view_same_place(&r->set[i], &r->set[first]))
+			continue;
+		fprintf(f, "\n%s: ", r->set[i].scheduler);
+		md_text(r->set[i].skipped, f);
+		fputc('\n', f);
 	}
 }
 
@@ -66,8 +73,9 @@ static void print_cost(const struct report *r, unsigned int first, unsigned int 
 		}
 		view_interval(&s->outcome.decision[arm][METRIC_THROUGHPUT], thr, sizeof(thr));
 		view_interval(&s->outcome.decision[arm][METRIC_CPU_PER_IO], cpu, sizeof(cpu));
-		fprintf(f, "| %s | %s | %s | %s |\n", s->scheduler, thr, cpu,
-			verdict_name(view_worst(&s->outcome, arm)));
+		fprintf(f, "| %s | %s | %s | ", s->scheduler, thr, cpu);
+		md_verdict(r, &s->outcome, arm, f);
+		fputs(" |\n", f);
 	}
 }
 

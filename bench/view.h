@@ -58,6 +58,9 @@ void view_loads(const struct report *r, char *buf, size_t len);
 /* In Markdown: the command and the machine, or nothing where the file does not say. */
 void md_machine(const struct report *r, FILE *f);
 
+/* view_verdict() as a cell of a table in Markdown. */
+void md_verdict(const struct report *r, const struct set_outcome *o, unsigned int arm, FILE *f);
+
 /* Text into XML or HTML: "&lt;". */
 void xml_text(const char *s, FILE *f);
 /* Escaped for a cell of a table in Markdown. */

@@ -183,6 +183,7 @@ TEST(the_matrix_has_each_arm_under_each_scheduler)
 		"<td class=\"FAIL\">+20.0 [+20.0,+20.0]</td></tr>",
 		"<tr><td>mq-deadline</td><td>10000</td><td class=\"PASS\">-0.0 [-0.0,-0.0]</td><td class=\"FAIL\">+14.0 [+14.0,+14.0]</td>"
 		"<td class=\"FAIL\">+30.0 [+30.0,+30.0]</td></tr>",
+		"Throughput lost at saturation, %, under each scheduler", "CPU time per I/O at the fixed rate, % more, under each scheduler",
 	};
 	_cleanup_free_ char *html = known_page();
 	char *matrix = strstr(html, "Schedulers: randread-4k-qd1"), *end = matrix ? strstr(matrix, "</section>") : NULL;

@@ -394,6 +394,19 @@ TEST(schedulers_are_compared_at_saturation)
 	ASSERT_TRUE(strstr(text, "| none | 10000 | 11.0us | 30.0us | 90.0us | 15.0us |\n") != NULL);
 }
 
+TEST(schedulers_that_did_not_run_say_why)
+{
+	struct canned c = canned_default();
+	_cleanup_free_ char *text = NULL;
+
+	c.skipped = "bfq";
+	c.loss_pct[2] = 20;
+	text = render(&c, "schedulers");
+	ASSERT_TRUE(strstr(text, "| bfq | skipped | | | | |\n") != NULL);
+	ASSERT_TRUE(strstr(text, "\nbfq: the kernel does not offer") != NULL);
+	ASSERT_TRUE(strstr(text, "| FAIL thr, cpu/IO") != NULL);
+}
+
 /* ---- the CPU behind it ---- */
 
 TEST(whose_the_cpu_time_was_is_in_every_report_for_people)
@@ -616,7 +629,7 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_i
 	  T(junit_is_valid_and_counts_right), T(a_partial_run_is_an_error_in_junit),
 	  T(html_is_well_formed_and_needs_nothing_from_elsewhere), T(csv_has_a_row_per_arm_and_metric),
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
-	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation),
+	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(schedulers_that_did_not_run_say_why),
 	  T(whose_the_cpu_time_was_is_in_every_report_for_people),
 	  T(loads_are_named_by_what_they_came_to), T(the_low_rate_is_a_share_of_the_capacity),
 	  T(doubtful_rounds_are_counted_in_every_report), T(rounds_that_were_redone_raise_no_doubt),
