@@ -6,15 +6,18 @@
 #include "bench/cmd.h"
 #include "bench/preflight.h"
 #include "bench/stop.h"
+#include "bench/undo.h"
 #include "bench/why.h"
 
 struct preflight_config {
-	const char *out;
+	const char *out, *state_dir;
 };
 
 static const struct opt preflight_opts[] = {
 	{ "out", 'o', OPT_STR, offsetof(struct preflight_config, out), "DIR",
 	  "where results are to go: is there room? (default .)", 0, 0, NULL },
+	{ "state-dir", 0, OPT_STR, offsetof(struct preflight_config, state_dir), "DIR",
+	  "where the load's logs are to go meanwhile: is there room? (default " UNDO_STATE_DIR ")", 0, 0, NULL },
 };
 
 static const struct opt_table preflight_table = {
@@ -27,7 +30,7 @@ static const struct opt_table preflight_table = {
 
 static int run(int argc, char **argv)
 {
-	struct preflight_config c = { .out = "." };
+	struct preflight_config c = { .out = ".", .state_dir = UNDO_STATE_DIR };
 	struct preflight notes;
 	struct checks checks;
 	struct opt_err err;
@@ -43,7 +46,7 @@ static int run(int argc, char **argv)
 	}
 	r = stop_install();
 	if (!r)
-		r = preflight_all(c.out, &checks);
+		r = preflight_all(c.out, c.state_dir, PREFLIGHT_WATCH_NS, &checks);
 	if (r == -EINTR)
 		return EXIT_INCONCLUSIVE;
 	if (r) {

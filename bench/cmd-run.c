@@ -8,6 +8,7 @@
 #include "bench/resume.h"
 #include "bench/run.h"
 #include "bench/stop.h"
+#include "bench/undo.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/parse.h"
 
@@ -145,7 +146,7 @@ static const struct opt run_opts[] = {
 	{ "workload-dir", 0, OPT_STR, AT(workload_dir), "DIR",
 	  "where the workloads are (default: beside the program)", 0, 0, NULL },
 	{ "state-dir", 0, OPT_STR, AT(state_dir), "DIR",
-	  "lock, state for the clean-up after a crash, work files (default /run/iopath-bench)", 0, 0,
+	  "lock, state for the clean-up after a crash, work files (default " UNDO_STATE_DIR ")", 0, 0,
 	  NULL },
 };
 
@@ -164,7 +165,7 @@ const struct run_config run_config_default = {
 	.inconclusive = EXIT_INCONCLUSIVE,
 	.fio = "fio",
 	.sysbench = "sysbench",
-	.state_dir = "/run/iopath-bench",
+	.state_dir = UNDO_STATE_DIR,
 	.span_bytes = 1ull << 30,
 };
 

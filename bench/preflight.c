@@ -23,7 +23,6 @@
 #define STEAL_LIMIT_PCT 1
 #define HOT_MILLIDEGREES 85000
 #define OUT_MIN (64ull << 20)
-#define WATCH_NS (NS_PER_S / 2)
 
 __attribute__((format(printf, 4, 5))) static void add(struct checks *c, const char *name, enum check_state state,
 						      const char *fmt, ...)
@@ -175,22 +174,86 @@ static void check_pmu(const char *root, struct checks *c)
 		add(c, "pmu", CHECK_OK, "present");
 }
 
-static void check_space(const char *out, struct checks *c)
+/* Of @path, or of where it will be made. */
+static int statvfs_above(const char *path, struct statvfs *ret)
+{
+	_cleanup_free_ char *p = strdup(path);
+
+	if (!p)
+		return -ENOMEM;
+	while (statvfs(p, ret)) {
+		char *slash = strrchr(p, '/');
+
+		if (errno != ENOENT || !strcmp(p, "/") || !strcmp(p, "."))
+			return -errno;
+		if (!slash)
+			strcpy(p, ".");
+		else
+			slash[slash == p] = '\0';
+	}
+	return 0;
+}
+
+static void check_space(const char *name, const char *what, const char *dir, struct checks *c)
 {
 	struct statvfs v;
 	uint64_t bytes;
 	char text[32];
+	int err = dir ? statvfs_above(dir, &v) : 0;
 
-	if (!out || statvfs(out, &v))
+	if (!dir)
 		return;
+	if (err) {
+		add(c, name, CHECK_ABSENT, "%.80s: %s", dir, strerror(-err));
+		return;
+	}
 	bytes = (uint64_t)v.f_bavail * v.f_frsize;
 	if (bytes < OUT_MIN)
-		add(c, "space", CHECK_DOUBTFUL, "%s left for the results", fmt_size(bytes, text, sizeof(text)));
+		add(c, name, CHECK_DOUBTFUL, "%s left for %s", fmt_size(bytes, text, sizeof(text)), what);
 	else
-		add(c, "space", CHECK_OK, "%s for the results", fmt_size(bytes, text, sizeof(text)));
+		add(c, name, CHECK_OK, "%s for %s", fmt_size(bytes, text, sizeof(text)), what);
 }
 
-void preflight_files(const char *root, const char *out, struct checks *ret)
+/* Its events that perf and BPF open are not seen here: check_tracers(). */
+static void check_ftrace(const char *root, struct checks *c)
+{
+	static const char *const places[] = { "/sys/kernel/tracing", "/sys/kernel/debug/tracing" };
+	char path[64], word[SETTING_MAX];
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(path, sizeof(path), "%s/current_tracer", places[i]);
+		if (read_below(root, path, word, sizeof(word)))
+			continue;
+		if (strcmp(word, "nop")) {
+			add(c, "ftrace", CHECK_DOUBTFUL, "the %.40s tracer is on: its cost is in every arm", word);
+			return;
+		}
+		snprintf(path, sizeof(path), "%s/events/enable", places[i]);
+		if (!read_below(root, path, word, sizeof(word)) && strcmp(word, "0"))
+			add(c, "ftrace", CHECK_DOUBTFUL, "events are on: their cost is in every arm");
+		else
+			add(c, "ftrace", CHECK_OK, "off");
+		return;
+	}
+	add(c, "ftrace", CHECK_ABSENT, "no tracefs");
+}
+
+static void check_blktrace(const char *root, struct checks *c)
+{
+	_cleanup_free_ char *pattern = NULL;
+	glob_t g;
+
+	if (asprintf(&pattern, "%s/sys/kernel/debug/block/*/trace0", root) < 0)
+		return;
+	if (glob(pattern, 0, NULL, &g)) {
+		add(c, "blktrace", CHECK_OK, "does not run");
+		return;
+	}
+	add(c, "blktrace", CHECK_DOUBTFUL, "runs on %zu disks: its cost is in every arm", g.gl_pathc);
+	globfree(&g);
+}
+
+void preflight_files(const char *root, const char *out, const char *state, struct checks *ret)
 {
 	struct checks c = { .nr = 0 };
 
@@ -202,33 +265,66 @@ void preflight_files(const char *root, const char *out, struct checks *ret)
 	check_heat(root, &c);
 	check_pmu(root, &c);
 	check_bpf_stats(root, &c);
-	check_space(out, &c);
+	check_ftrace(root, &c);
+	check_blktrace(root, &c);
+	check_space("space", "the results", out, &c);
+	check_space("log space", "the load's logs", state, &c);
 	*ret = c;
 }
 
 /* ---- what must be asked or watched ---- */
 
-/* BPF links that are attached now: another tracer's cost would be in every arm. */
-static void check_tracers(struct checks *c)
+/* Of a kind that perf_event_open() attaches, without a link. */
+static bool is_on_a_probe(uint32_t prog_id)
+{
+	struct bpf_prog_info info = { 0 };
+	_cleanup_close_ int fd = -1;
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_id = prog_id;
+	fd = (int)syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
+	if (fd < 0)
+		return false;
+	memset(&attr, 0, sizeof(attr));
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uintptr_t)&info;
+	return !syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) &&
+	       (info.type == BPF_PROG_TYPE_KPROBE || info.type == BPF_PROG_TYPE_TRACEPOINT ||
+		info.type == BPF_PROG_TYPE_PERF_EVENT);
+}
+
+static unsigned int count_ids(int next, bool (*counts)(uint32_t id))
 {
 	unsigned int nr = 0;
 	union bpf_attr attr;
 
 	memset(&attr, 0, sizeof(attr));
-	while (!syscall(SYS_bpf, BPF_LINK_GET_NEXT_ID, &attr, sizeof(attr))) {
+	while (!syscall(SYS_bpf, next, &attr, sizeof(attr))) {
+		nr += !counts || counts(attr.next_id);
 		attr.start_id = attr.next_id;
-		nr++;
 	}
-	if (nr)
-		add(c, "tracers", CHECK_DOUBTFUL, "%u BPF links of others are attached: their cost is in every arm", nr);
-	else
-		add(c, "tracers", CHECK_OK, "no BPF link of others");
+	return nr;
 }
 
-static int check_load(struct checks *c)
+/* BPF that is attached now: another tracer's cost would be in every arm. */
+static void check_tracers(struct checks *c)
+{
+	unsigned int links = count_ids(BPF_LINK_GET_NEXT_ID, NULL),
+		     programs = count_ids(BPF_PROG_GET_NEXT_ID, is_on_a_probe);
+
+	if (links || programs)
+		add(c, "tracers", CHECK_DOUBTFUL, "BPF of others, %u links and %u programs for probes: their cost is in every arm",
+		    links, programs);
+	else
+		add(c, "tracers", CHECK_OK, "no BPF of others");
+}
+
+static int check_load(uint64_t watch_ns, struct checks *c)
 {
 	double busy = 0, steal = 0;
-	int err = cpu_busy_now(WATCH_NS, &busy, &steal);
+	int err = cpu_busy_now(watch_ns, &busy, &steal);
 
 	if (err == -EINTR)
 		return err;
@@ -243,14 +339,11 @@ static int check_load(struct checks *c)
 	return 0;
 }
 
-int preflight_all(const char *out, struct checks *ret)
+int preflight_all(const char *out, const char *state, uint64_t watch_ns, struct checks *ret)
 {
-	int err;
-
-	preflight_files("", out, ret);
+	preflight_files("", out, state, ret);
 	check_tracers(ret);
-	err = check_load(ret);
-	return err;
+	return check_load(watch_ns, ret);
 }
 
 void preflight_notes(const struct checks *c, struct preflight *ret)
@@ -261,11 +354,33 @@ void preflight_notes(const struct checks *c, struct preflight *ret)
 			snprintf(ret->note[ret->nr++], sizeof(ret->note[0]), "%s: %.140s", c->check[i].name, c->check[i].text);
 }
 
+static const char *const states[] = { [CHECK_OK] = "ok", [CHECK_ABSENT] = "absent", [CHECK_INFO] = "note",
+				      [CHECK_DOUBTFUL] = "doubtful" };
+
+void preflight_summary(const struct checks *c, char *buf, size_t len)
+{
+	FILE *f = fmemopen(buf, len, "w");
+	unsigned int said = 0;
+
+	buf[0] = '\0';
+	if (!f)
+		return;
+	for (size_t s = 0; s < sizeof(states) / sizeof(states[0]); s++) {
+		unsigned int nr = 0;
+
+		for (unsigned int i = 0; i < c->nr; i++) {
+			if (c->check[i].state != s)
+				continue;
+			if (!nr++)
+				fprintf(f, "%s%s ", said++ ? "; " : "", states[s]);
+			fprintf(f, "%s%s", nr > 1 ? ", " : "", c->check[i].name);
+		}
+	}
+	fclose(f);
+}
+
 void preflight_print(const struct checks *c, FILE *f)
 {
-	static const char *const states[] = { [CHECK_OK] = "ok", [CHECK_DOUBTFUL] = "doubtful", [CHECK_ABSENT] = "absent",
-					      [CHECK_INFO] = "note" };
-
 	for (unsigned int i = 0; i < c->nr; i++)
 		fprintf(f, "%-11s %-9s %s\n", c->check[i].name, states[c->check[i].state], c->check[i].text);
 }

@@ -7,9 +7,10 @@
 #ifndef BENCH_PREFLIGHT_H
 #define BENCH_PREFLIGHT_H
 
+#include <stdint.h>
 #include <stdio.h>
 
-#define PREFLIGHT_MAX 16
+#define PREFLIGHT_MAX 24
 
 enum check_state {
 	CHECK_OK,
@@ -34,11 +35,19 @@ struct preflight {
 	char note[PREFLIGHT_MAX][160];	/* of the doubtful ones: "name: text" */
 };
 
-/* What is in files below @root ("" is the machine's own); the results will go to @out, which may be NULL. */
-void preflight_files(const char *root, const char *out, struct checks *ret);
-/* All of them, with what must be watched for half a second. -EINTR when asked to stop. */
-int preflight_all(const char *out, struct checks *ret);
+/*
+ * What is in files below @root ("" is the machine's own); the results will go to @out, the load's logs meanwhile
+ * to @state. Each may be NULL, and need not exist yet.
+ */
+void preflight_files(const char *root, const char *out, const char *state, struct checks *ret);
+/* All of them, with what must be watched for @watch_ns. -EINTR when asked to stop. */
+int preflight_all(const char *out, const char *state, uint64_t watch_ns, struct checks *ret);
 void preflight_notes(const struct checks *c, struct preflight *ret);
+/* "ok thp, irqbalance; absent governor; doubtful load" */
+void preflight_summary(const struct checks *c, char *buf, size_t len);
 void preflight_print(const struct checks *c, FILE *f);
+
+/* Shorter, one tick of the clock looks like load. */
+#define PREFLIGHT_WATCH_NS (3 * NS_PER_S)
 
 #endif

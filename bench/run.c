@@ -268,19 +268,37 @@ void run_say_tuned(const char *line)
 	progress_say(talk, "tune: %s", line);
 }
 
+/* What stands in a user's job file and is not done is said, not passed over. */
+static void note_unused(const struct inputs *in, struct preflight *p)
+{
+	for (unsigned int i = 0; i < in->nr_workloads && p->nr < PREFLIGHT_MAX; i++) {
+		char unused[100];
+
+		workload_unused(&in->workload[i], unused, sizeof(unused));
+		if (unused[0])
+			snprintf(p->note[p->nr++], sizeof(p->note[0]), "workload %.30s: not used: %s",
+				 in->workload[i].name, unused);
+	}
+}
+
 /* Tuned first: what can be set right is not doubtful. */
 static int look_at_machine(struct run *r)
 {
 	struct checks checks;
+	char text[400];
 	int err;
 
 	r->tuned = json_array();
 	err = r->c->tune ? tune_machine("", &r->undo, run_say_tuned, r->tuned) : 0;
 	if (!err)
-		err = preflight_all(r->in.out, &checks);
-	if (!err)
-		preflight_notes(&checks, &r->report.preflight);
-	return err;
+		err = preflight_all(r->in.out, r->c->state_dir, r->c->quick ? NS_PER_S / 2 : PREFLIGHT_WATCH_NS, &checks);
+	if (err)
+		return err;
+	preflight_summary(&checks, text, sizeof(text));
+	progress_say(&r->progress, "preflight: %s", text);
+	preflight_notes(&checks, &r->report.preflight);
+	note_unused(&r->in, &r->report.preflight);
+	return 0;
 }
 
 static int measure(struct run *r, struct why *why)

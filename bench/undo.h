@@ -18,6 +18,8 @@
 
 #include "bench/why.h"
 
+#define UNDO_STATE_DIR "/run/iopath-bench" /* where --state-dir is not given */
+
 struct undo {
 	char *dir;
 	int lock_fd;

@@ -398,6 +398,34 @@ int workload_render(const struct workload *w, const struct job_params *p, char *
 	return 0;
 }
 
+void workload_unused(const struct workload *w, char *buf, size_t len)
+{
+	_cleanup_free_ char *copy = w->kind == WORKLOAD_FIO ? strdup(w->text) : NULL;
+	unsigned int line = 0, more = 0;
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (char *next = copy, *l; (l = strsep(&next, "\n"));) {
+		const char *s = skip_blank(l);
+		char one[96];
+		int n;
+
+		line++;
+		if (is_comment(s) || !key_in(s, owned_keys, ARRAY_SIZE(owned_keys)))
+			continue;
+		n = snprintf(one, sizeof(one), "%s%.60s (line %u)", at ? ", " : "", s, line);
+		/* room for " and 1000 more" */
+		if (at + (size_t)n + 16 >= len) {
+			more++;
+			continue;
+		}
+		strcpy(buf + at, one);
+		at += (size_t)n;
+	}
+	if (more)
+		snprintf(buf + at, len - at, " and %u more", more);
+}
+
 int pace_plan(const double *target, unsigned int nr, struct pace *ret, double *ret_total)
 {
 	struct pace p = { .pacer_iops = PACER_IOPS, .nr = nr };

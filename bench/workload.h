@@ -19,6 +19,7 @@
 #define BENCH_WORKLOAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bench/why.h"
@@ -79,6 +80,12 @@ int workload_parse(const char *name, enum workload_kind kind, const char *text, 
 
 /* *ret is malloc'd. */
 int workload_render(const struct workload *w, const struct job_params *p, char **ret);
+
+/*
+ * Settings of a job file that the harness has its own for, which are therefore not used: "rate_iops=500
+ * (line 7), runtime=60 (line 9)", with what finds no room counted. Empty when there are none.
+ */
+void workload_unused(const struct workload *w, char *buf, size_t len);
 
 /*
  * Spread @target (I/Os per second of each job, with fsyncs) over a pacer.

@@ -109,7 +109,7 @@ TEST(a_machine_out_of_the_box_is_doubtful)
 
 	begin();
 	put_notebook();
-	preflight_files(root, NULL, &c);
+	preflight_files(root, NULL, NULL, &c);
 	for (size_t i = 0; i < ARRAY_SIZE(doubtful); i++)
 		ASSERT_EQ(find(&c, doubtful[i])->state, CHECK_DOUBTFUL);
 	ASSERT_TRUE(strstr(find(&c, "governor")->text, "powersave on 2 of 3 cores") != NULL);
@@ -135,30 +135,68 @@ TEST(a_machine_made_ready_is_not)
 	put(THP, "always [madvise] never\n");
 	put("proc/sys/kernel/bpf_stats_enabled", "0\n");
 	put("sys/bus/event_source/devices/cpu/type", "4\n");
-	preflight_files(root, "/", &c);
+	preflight_files(root, "/", "/", &c);
 	preflight_notes(&c, &notes);
 	ASSERT_EQ(notes.nr, 0);
 	ASSERT_EQ(find(&c, "turbo")->state, CHECK_OK);
 	ASSERT_EQ(find(&c, "pmu")->state, CHECK_OK);
 	ASSERT_EQ(find(&c, "space")->state, CHECK_OK);
 	put(CPU "/cpufreq/boost", "1\n");
-	preflight_files(root, NULL, &c);
+	preflight_files(root, NULL, NULL, &c);
 	ASSERT_EQ(find(&c, "turbo")->state, CHECK_DOUBTFUL);
 	end();
 }
 
 TEST(what_a_machine_does_not_have_is_absent_not_wrong)
 {
-	static const char *const absent[] = { "governor", "turbo", "smt", "thp", "heat", "pmu", "bpf_stats" };
+	static const char *const absent[] = { "governor", "turbo", "smt", "thp", "heat", "pmu", "bpf_stats", "ftrace" };
 	struct preflight notes;
 	struct checks c;
 
 	begin();
-	preflight_files(root, NULL, &c);
+	preflight_files(root, NULL, NULL, &c);
 	for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
 		ASSERT_EQ(find(&c, absent[i])->state, CHECK_ABSENT);
 	preflight_notes(&c, &notes);
 	ASSERT_EQ(notes.nr, 0);
+	end();
+}
+
+TEST(tracing_that_is_on_already_is_doubtful)
+{
+	struct checks c;
+	char text[400];
+
+	begin();
+	put("sys/kernel/tracing/current_tracer", "nop\n");
+	put("sys/kernel/tracing/events/enable", "0\n");
+	preflight_files(root, NULL, NULL, &c);
+	ASSERT_EQ(find(&c, "ftrace")->state, CHECK_OK);
+	ASSERT_EQ(find(&c, "blktrace")->state, CHECK_OK);
+	put("sys/kernel/tracing/events/enable", "X\n");
+	put("sys/kernel/debug/block/sda/trace0", "");
+	preflight_files(root, NULL, NULL, &c);
+	ASSERT_EQ(find(&c, "ftrace")->state, CHECK_DOUBTFUL);
+	ASSERT_EQ(find(&c, "blktrace")->state, CHECK_DOUBTFUL);
+	put("sys/kernel/tracing/events/enable", "0\n");
+	put("sys/kernel/tracing/current_tracer", "function_graph\n");
+	preflight_files(root, NULL, NULL, &c);
+	ASSERT_TRUE(strstr(find(&c, "ftrace")->text, "function_graph") != NULL);
+	preflight_summary(&c, text, sizeof(text));
+	ASSERT_TRUE(strstr(text, "; doubtful ftrace, blktrace") != NULL);
+	end();
+}
+
+/* Results and logs go where nothing may be yet. */
+TEST(room_is_looked_for_where_a_directory_will_be)
+{
+	struct checks c;
+
+	begin();
+	put("a/file", "");
+	preflight_files(root, at("a/not/there"), at("a/file/x"), &c);
+	ASSERT_EQ(find(&c, "space")->state, CHECK_OK);
+	ASSERT_EQ(find(&c, "log space")->state, CHECK_ABSENT);
 	end();
 }
 
@@ -196,7 +234,7 @@ TEST(how_the_kernel_keeps_time_is_told)
 TEST(preflight_says_by_its_status_whether_the_machine_is_ready)
 {
 	static const char *const names[] = { "governor", "turbo", "smt", "thp", "heat", "bpf_stats", "pmu", "irqbalance", "tracers",
-					     "load", "steal" };
+					     "load", "steal", "ftrace", "blktrace", "space", "log space" };
 	struct preflight notes;
 	struct checks checks;
 	_cleanup_free_ char *text = NULL;
@@ -208,7 +246,7 @@ TEST(preflight_says_by_its_status_whether_the_machine_is_ready)
 	ASSERT_EQ(child_run(argv, 60 * NS_PER_S, &text, &end), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		ASSERT_TRUE(text && strstr(text, names[i]) != NULL);
-	preflight_files("", NULL, &checks);
+	preflight_files("", NULL, NULL, &checks);
 	preflight_notes(&checks, &notes);
 	/* it looks at more than the files: at how busy the machine is */
 	ASSERT_TRUE(end.status == EXIT_ENVIRONMENT || (!notes.nr && end.status == EXIT_PASS));
@@ -472,6 +510,7 @@ TEST(what_is_pinned_is_so_without_tuning_too)
 
 TEST_MAIN("bench-tune", T(a_machine_out_of_the_box_is_doubtful), T(a_machine_made_ready_is_not),
 	  T(what_a_machine_does_not_have_is_absent_not_wrong), T(how_the_kernel_keeps_time_is_told),
+	  T(tracing_that_is_on_already_is_doubtful), T(room_is_looked_for_where_a_directory_will_be),
 	  T(preflight_says_by_its_status_whether_the_machine_is_ready), T(tuning_changes_what_is_there_and_puts_it_back),
 	  T(a_crash_is_put_right_by_the_next_run), T(a_refusal_is_said_and_the_rest_goes_on),
 	  T(irqbalance_stands_still_and_goes_on), T(interrupts_of_the_disk_go_to_one_core),

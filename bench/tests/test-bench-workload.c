@@ -85,6 +85,25 @@ static bool man_names(const char *begin, const char *key)
 }
 
 /* What a user's job file says of where, how long, how fast, which seed and which logs is the harness's to say. */
+TEST(what_a_job_file_says_for_nothing_is_told)
+{
+	struct workload w = { 0 };
+	struct why why = { 0 };
+	char text[100];
+
+	ASSERT_EQ(workload_parse("mine", WORKLOAD_FIO,
+				 "# purpose\n[global]\nruntime=60\nbs=4k\n[a]\nrw=read\n  rate_iops=500\n# loops=3\n", &w, &why), 0);
+	workload_unused(&w, text, sizeof(text));
+	ASSERT_STR(text, "runtime=60 (line 3), rate_iops=500 (line 7)");
+	workload_unused(&w, text, 40);
+	ASSERT_STR(text, "runtime=60 (line 3) and 1 more");
+	workload_free(&w);
+	ASSERT_EQ(workload_parse("mine", WORKLOAD_FIO, "[a]\nrw=read\nbs=4k", &w, &why), 0);
+	workload_unused(&w, text, sizeof(text));
+	ASSERT_STR(text, "");
+	workload_free(&w);
+}
+
 TEST(what_the_harness_says_a_job_file_does_not)
 {
 	static const char *const keys[] = {
@@ -415,7 +434,7 @@ TEST(pace_is_a_sleeping_pacer_times_weights)
 }
 
 TEST_MAIN("test-bench-workload", T(workload_first_line_and_directive),
-	  T(workload_render_owns_where_how_long_and_how_fast), T(what_the_harness_says_a_job_file_does_not),
+	  T(workload_render_owns_where_how_long_and_how_fast), T(what_a_job_file_says_for_nothing_is_told), T(what_the_harness_says_a_job_file_does_not),
 	  T(clones_are_jobs_with_pacers_of_their_own_at_a_fixed_rate),
 	  T(workloads_of_sysbench_and_commands), T(values_of_sysbench_are_checked),
 	  T(shipped_workloads_are_usable_and_say_what_for),
