@@ -124,10 +124,10 @@ check-headers:
 		$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -Wno-unused-function -x c -fsyntax-only $$h || exit 1; done
 
 compile_commands.json: Makefile $(wildcard */*.mk) $(wildcard */*/*.mk)
-	$(Q){ echo '['; sep=''; for s in $(ALL_SRC); do \
-		printf '%s{"directory":"%s","file":"%s","arguments":["%s"' "$$sep" "$(CURDIR)" "$$s" "$(CC)"; \
-		for a in $(subst ",\",$(subst ',,$(CPPFLAGS))) $(ALL_CFLAGS) -c $$s; do printf ',"%s"' "$$(printf %s "$$a" | sed 's/"/\\"/g')"; done; \
-		printf ']}'; sep=',\n'; done; echo ']'; } > $@
+	$(Q)args=$$(printf '%s\n' $(subst ",\",$(subst ',,$(CPPFLAGS))) $(ALL_CFLAGS) -c | sed 's/"/\\"/g; s/.*/,"&"/' | tr -d '\n'); \
+	{ echo '['; sep=''; for s in $(ALL_SRC); do \
+		printf '%s{"directory":"%s","file":"%s","arguments":["%s"%s,"%s"]}\n' "$$sep" "$(CURDIR)" "$$s" "$(CC)" "$$args" "$$s"; \
+		sep=','; done; echo ']'; } > $@
 
 install: all
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/iopath/workloads

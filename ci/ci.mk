@@ -35,6 +35,7 @@ test-templates_LIBS := -lyaml -ljansson -lm
 
 TESTS += test-makefile
 test-makefile_SRC := ci/tests/test-makefile.c
+test-makefile_LIBS := -ljansson -lm
 
 -include ci/gate.mk
 -include ci/validate.mk

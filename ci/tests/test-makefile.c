@@ -2,6 +2,7 @@
 /*
  * What a build from nothing needs of every rule, whichever make carries out first.
  */
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,4 +68,21 @@ TEST(every_rule_finds_its_directory)
 	ASSERT_TRUE(rules > 100);
 }
 
-TEST_MAIN("makefile", T(every_rule_finds_its_directory))
+/* As clangd and clang-tidy read it: how this file is compiled is in it. */
+TEST(the_compilation_database_can_be_read)
+{
+	json_t *all, *one, *found = NULL, *words;
+	size_t i;
+
+	ASSERT_EQ(system("make -s compile_commands.json"), 0);
+	all = json_load_file("compile_commands.json", 0, NULL);
+	json_array_foreach(all, i, one)
+		if (!strcmp(json_string_value(json_object_get(one, "file")) ?: "", "ci/tests/test-makefile.c"))
+			found = one;
+	words = json_object_get(found, "arguments");
+	ASSERT_TRUE(json_array_size(words) > 5);
+	ASSERT_STR(json_string_value(json_array_get(words, json_array_size(words) - 1)), "ci/tests/test-makefile.c");
+	json_decref(all);
+}
+
+TEST_MAIN("makefile", T(every_rule_finds_its_directory), T(the_compilation_database_can_be_read))
