@@ -57,16 +57,22 @@ int view_render(const struct view *v, const struct report *r, char **ret)
 
 void view_loads(const struct report *r, char *buf, size_t len)
 {
-	static const char *const names[] = { "fio", "sysbench", "uring" };
+	static const struct {
+		const char *name, *remark;
+	} loads[] = {
+		{ "fio", "" },
+		{ "sysbench", " (throughput of its whole run, CPU time of the window)" },
+		{ "uring", "" },
+	};
 	const json_t *fingerprint = json_object_get(r->header, "fingerprint");
 	size_t at = 0;
 
 	*buf = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(names) && at < len; i++) {
-		const char *version = json_string_value(json_object_get(fingerprint, names[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(loads) && at < len; i++) {
+		const char *version = json_string_value(json_object_get(fingerprint, loads[i].name));
 
 		if (version && *version)
-			at += (size_t)snprintf(buf + at, len - at, "%s%s", at ? ", " : "", version);
+			at += (size_t)snprintf(buf + at, len - at, "%s%s%s", at ? ", " : "", version, loads[i].remark);
 	}
 	if (!at)
 		snprintf(buf, len, "load by a command");

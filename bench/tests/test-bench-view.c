@@ -407,6 +407,19 @@ TEST(schedulers_that_did_not_run_say_why)
 	ASSERT_TRUE(strstr(text, "| FAIL thr, cpu/IO") != NULL);
 }
 
+/* Its rates are of the whole run, its CPU time is not: a reader must know. */
+TEST(what_sysbench_counts_is_said)
+{
+	struct canned c = canned_default();
+	_cleanup_free_ char *plain = canned_text(&c),
+			    *text = canned_edit(plain, "\"fio\":\"fio-3.33\",\"key\"",
+						"\"fio\":\"fio-3.33\",\"sysbench\":\"sysbench 1.0.20\",\"key\"");
+	_cleanup_free_ char *md = render_text(text, "md"), *html = render_text(text, "html");
+
+	ASSERT_TRUE(strstr(md, "fio-3.33, sysbench 1.0.20 (throughput of its whole run") != NULL);
+	ASSERT_TRUE(strstr(html, "sysbench 1.0.20 (throughput of its whole run") != NULL);
+}
+
 /* ---- the CPU behind it ---- */
 
 TEST(whose_the_cpu_time_was_is_in_every_report_for_people)
@@ -629,7 +642,7 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_i
 	  T(junit_is_valid_and_counts_right), T(a_partial_run_is_an_error_in_junit),
 	  T(html_is_well_formed_and_needs_nothing_from_elsewhere), T(csv_has_a_row_per_arm_and_metric),
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
-	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(schedulers_that_did_not_run_say_why),
+	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(what_sysbench_counts_is_said), T(schedulers_that_did_not_run_say_why),
 	  T(whose_the_cpu_time_was_is_in_every_report_for_people),
 	  T(loads_are_named_by_what_they_came_to), T(the_low_rate_is_a_share_of_the_capacity),
 	  T(doubtful_rounds_are_counted_in_every_report), T(rounds_that_were_redone_raise_no_doubt),
