@@ -86,8 +86,10 @@ static void print_text(const struct comparison *c)
 			 strcmp(o->arm_a, o->arm_b) ? o->arm_b : "");
 		printf("%-22s %-18s %+8.2f %+8.2f  ", arm, metric_titles[o->metric], o->cost_a, o->cost_b);
 		print_change(&o->change, "%-24s ");
-		printf("%s%s%s%s\n", change_name(o->verdict), o->reason ? " (" : "",
-		       o->reason ? o->reason : "", o->reason ? ")" : "");
+		printf("%s%s%s", change_name(o->verdict), o->reason ? ": " : "", o->reason ? o->reason : "");
+		if (o->rounds_needed)
+			printf("%s needs ~%u rounds", o->reason ? ";" : ",", o->rounds_needed);
+		putchar('\n');
 	}
 	for (unsigned int i = 0; i < c->nr_missing; i++)
 		printf("%s%s\n", i ? "" : "\nnot compared: ", c->missing[i]);

@@ -138,37 +138,12 @@ static struct interval interval_to_cost(enum metric m, struct interval v)
 	return r;
 }
 
-/* The side on which a worse change lies has the stricter bound. */
-static struct interval join(enum metric m, struct interval strict, struct interval plain)
-{
-	struct interval s = interval_to_cost(m, strict), p = interval_to_cost(m, plain);
-
-	return (struct interval){ p.estimate, s.lower, p.upper };
-}
-
 static double cost_estimate(enum metric m, const double *d, unsigned int n)
 {
 	struct interval v = { 0 };
 
 	stat_hodges_lehmann(d, n, ALPHA, &v);
 	return to_cost(m, v.estimate);
-}
-
-static void decide(struct compared *c, double margin, bool invalid)
-{
-	if (invalid) {
-		c->verdict = CHANGE_UNDECIDED;
-		c->reason = "off2 differs from off where nothing differs";
-	} else if (c->change.lower > margin) {
-		c->verdict = CHANGE_WORSE;
-	} else if (c->change.upper < 0) {
-		c->verdict = CHANGE_BETTER;
-	} else if (c->change.upper < margin) {
-		c->verdict = CHANGE_NONE;
-	} else {
-		c->verdict = CHANGE_UNDECIDED;
-		c->reason = isinf(c->change.upper) ? "too few rounds for a bound" : NULL;
-	}
 }
 
 static bool twin_invalid(const struct report *r, const struct report_set *s, enum metric m)
@@ -178,31 +153,145 @@ static bool twin_invalid(const struct report *r, const struct report_set *s, enu
 	return d->verdict == VERDICT_INVALID && d->reason && strstr(d->reason, "off2 differs");
 }
 
-static int fill(struct compared *c, const double *a, unsigned int n, const double *b, unsigned int m,
-		bool paired, unsigned int nr_cells)
+/* The two runs of a comparison, which are one and the same for two arms of it. */
+struct runs {
+	const struct report *a, *b;
+};
+
+struct samples {
+	double a[STAT_MAX_N], b[STAT_MAX_N];	/* paired: b is the difference, and a unused */
+	unsigned int n, m;
+	bool paired;
+};
+
+static struct samples samples_of(const struct compared *c, const struct runs *r)
 {
-	struct interval strict, plain;
-	int err;
+	struct samples s = { .paired = r->a == r->b };
 
-	c->cost_a = cost_estimate(c->metric, a, n);
-	c->cost_b = cost_estimate(c->metric, b, m);
-	c->rounds_a = n;
-	c->rounds_b = m;
-	if (paired) {
-		double d[STAT_MAX_N];
+	s.n = costs(r->a, c->set_a, (unsigned int)find_arm(r->a, c->arm_a), c->metric, s.a);
+	s.m = costs(r->b, c->set, (unsigned int)find_arm(r->b, c->arm_b), c->metric, s.b);
+	return s;
+}
 
-		for (unsigned int i = 0; i < n; i++)
-			d[i] = b[i] - a[i];
-		err = stat_hodges_lehmann(d, n, ALPHA / nr_cells, &strict);
-		if (!err)
-			err = stat_hodges_lehmann(d, n, ALPHA, &plain);
-	} else {
-		err = stat_shift(a, n, b, m, ALPHA / nr_cells, &strict);
-		if (!err)
-			err = stat_shift(a, n, b, m, ALPHA, &plain);
+static int change_of(const struct samples *s, double alpha, struct interval *ret)
+{
+	double d[STAT_MAX_N];
+
+	if (!s->paired)
+		return stat_shift(s->a, s->n, s->b, s->m, alpha, ret);
+	for (unsigned int i = 0; i < s->n; i++)
+		d[i] = s->b[i] - s->a[i];
+	return stat_hodges_lehmann(d, s->n, alpha, ret);
+}
+
+/* Of the difference of one round and one round. */
+static double spread(const struct samples *s)
+{
+	double d[STAT_MAX_N];
+
+	if (!s->paired)
+		return hypot(stat_sd(s->a, s->n), stat_sd(s->b, s->m));
+	for (unsigned int i = 0; i < s->n; i++)
+		d[i] = s->b[i] - s->a[i];
+	return stat_sd(d, s->n);
+}
+
+/* The fewest rounds of each with a bound at @alpha. */
+static unsigned int rounds_for(double alpha, bool paired)
+{
+	unsigned int n = 1;
+
+	while (n < STAT_MAX_N && (paired ? stat_rank_q(n, alpha) : stat_rank_sum_q(n, n, alpha)) < 0)
+		n++;
+	return n;
+}
+
+static unsigned int needed(const struct compared *c, const struct samples *s, double margin, double alpha)
+{
+	double unit = c->metric <= METRIC_CPU_PER_IO ? 100 : 1;
+	unsigned int least = rounds_for(alpha, s->paired), have = s->n < s->m ? s->n : s->m;
+	unsigned int n = stat_rounds_needed(unit * spread(s), margin - c->change.estimate);
+
+	if (n < least)
+		n = least;
+	return n > have ? n : have + 1;
+}
+
+static int measure(struct compared *c, const struct runs *r)
+{
+	struct samples s = samples_of(c, r);
+	struct interval plain;
+	int err = change_of(&s, ALPHA, &plain);
+
+	if (err)
+		return err;
+	c->cost_a = cost_estimate(c->metric, s.a, s.n);
+	c->cost_b = cost_estimate(c->metric, s.b, s.m);
+	c->rounds_a = s.n;
+	c->rounds_b = s.m;
+	c->change = interval_to_cost(c->metric, plain);
+	c->verdict = CHANGE_UNDECIDED;
+	if (twin_invalid(r->a, c->set_a, c->metric) || twin_invalid(r->b, c->set, c->metric))
+		c->reason = "off2 differs from off where nothing differs";
+	return 0;
+}
+
+/* Lower bounds with an error of ALPHA / @family. *ret: how many cells became worse by them. */
+static int bound(struct comparison *c, const struct runs *r, unsigned int family, unsigned int *ret)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < c->nr; i++) {
+		struct compared *o = &c->cell[i];
+		struct samples s;
+		struct interval strict;
+		int err;
+
+		if (o->verdict == CHANGE_WORSE)
+			continue;
+		s = samples_of(o, r);
+		err = change_of(&s, ALPHA / family, &strict);
+		if (err)
+			return err;
+		o->change.lower = interval_to_cost(o->metric, strict).lower;
+		if (o->change.lower > c->margin && !o->reason) {
+			o->verdict = CHANGE_WORSE;
+			nr++;
+		}
 	}
-	if (!err)
-		c->change = join(c->metric, strict, plain);
+	*ret = nr;
+	return 0;
+}
+
+/* Holm: what is worse at the error of all cells leaves more of it to the others. */
+static int decide(struct comparison *c, const struct runs *r)
+{
+	unsigned int family = c->nr, last = 0, worse;
+	int err = 0;
+
+	do {
+		last = family;
+		err = bound(c, r, family, &worse);
+		if (!err)
+			family -= worse;
+	} while (!err && worse && family);
+	for (unsigned int i = 0; i < c->nr && !err; i++) {
+		struct compared *o = &c->cell[i];
+		struct samples s;
+
+		if (o->verdict == CHANGE_WORSE || o->reason)
+			continue;
+		if (o->change.upper < c->margin) {
+			o->verdict = o->change.upper < 0 ? CHANGE_BETTER : CHANGE_NONE;
+			continue;
+		}
+		s = samples_of(o, r);
+		o->rounds_needed = needed(o, &s, c->margin, ALPHA / last);
+		if (isinf(o->change.upper))
+			o->reason = "too few rounds for a bound";
+		else if (isinf(o->change.lower))
+			o->reason = "too few rounds to call one of so many cells worse";
+	}
 	return err;
 }
 
@@ -369,21 +458,15 @@ int compare_runs(const struct report *a, const struct report *b, const struct co
 		 struct comparison *ret, struct why *why)
 {
 	struct comparison c = { .margin = rule->margin };
+	struct runs runs = { a, b };
 	int err = rule->force ? 0 : check_headers(a, b, rule->kernels, why);
 
 	if (!err)
 		err = pair_up(a, b, rule, &c, why);
-	for (unsigned int i = 0; i < c.nr && !err; i++) {
-		struct compared *one = &c.cell[i];
-		double va[STAT_MAX_N], vb[STAT_MAX_N];
-		unsigned int n = costs(a, one->set_a, (unsigned int)find_arm(a, one->arm_a), one->metric, va);
-		unsigned int m = costs(b, one->set, (unsigned int)find_arm(b, one->arm_b), one->metric, vb);
-
-		err = fill(one, va, n, vb, m, false, c.nr);
-		if (!err)
-			decide(one, rule->margin, twin_invalid(a, one->set_a, one->metric) ||
-						  twin_invalid(b, one->set, one->metric));
-	}
+	for (unsigned int i = 0; i < c.nr && !err; i++)
+		err = measure(&c.cell[i], &runs);
+	if (!err)
+		err = decide(&c, &runs);
 	if (err) {
 		comparison_free(&c);
 		return err;
@@ -399,6 +482,7 @@ int compare_arms(const struct report *r, const char *arm_a, const char *arm_b,
 {
 	int a = find_arm(r, arm_a), b = find_arm(r, arm_b), err = 0;
 	struct comparison c = { .margin = rule->margin };
+	struct runs runs = { r, r };
 
 	if (a < 0 || b < 0)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "the run has no arm %s", a < 0 ? arm_a : arm_b);
@@ -416,16 +500,10 @@ int compare_arms(const struct report *r, const char *arm_a, const char *arm_b,
 	}
 	if (!err && !c.nr)
 		err = why_fail(why, EXIT_USAGE, -EINVAL, "no set has figures of both arms");
-	for (unsigned int i = 0; i < c.nr && !err; i++) {
-		struct compared *one = &c.cell[i];
-		double va[STAT_MAX_N], vb[STAT_MAX_N];
-		unsigned int n = costs(r, one->set, (unsigned int)a, one->metric, va);
-
-		costs(r, one->set, (unsigned int)b, one->metric, vb);
-		err = fill(one, va, n, vb, n, true, c.nr);
-		if (!err)
-			decide(one, rule->margin, twin_invalid(r, one->set, one->metric));
-	}
+	for (unsigned int i = 0; i < c.nr && !err; i++)
+		err = measure(&c.cell[i], &runs);
+	if (!err)
+		err = decide(&c, &runs);
 	if (err) {
 		comparison_free(&c);
 		return err;
@@ -470,14 +548,15 @@ json_t *comparison_json(const struct comparison *c)
 
 		json_array_append_new(
 			cells,
-			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:f, s:o, s:o, s:s, s:s?}",
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:f, s:o, s:o, s:s, s:s?, s:o}",
 				  "workload", o->set->workload, "device", report_device(o->set), "scheduler",
 				  o->set->scheduler, "arm_a", o->arm_a, "arm_b", o->arm_b, "metric",
 				  metric_name(o->metric), "cost_a", o->cost_a, "cost_b", o->cost_b, "rounds_a",
 				  (int)o->rounds_a, "rounds_b", (int)o->rounds_b, "change", o->change.estimate,
 				  "lower", number_or_null(o->change.lower), "upper",
 				  number_or_null(o->change.upper), "verdict", change_name(o->verdict), "reason",
-				  o->reason));
+				  o->reason, "rounds_needed",
+				  o->rounds_needed ? json_integer(o->rounds_needed) : json_null()));
 	}
 	for (unsigned int i = 0; i < c->nr_off; i++)
 		json_array_append_new(off, json_pack("{s:s, s:s, s:s, s:f, s:o, s:o}", "workload",

@@ -7,7 +7,7 @@
  * are paired (as in the verdicts). Pure but for memory.
  *
  * Worse needs the whole interval over the margin, with its bound corrected for
- * the number of cells; not worse needs it under the margin in every cell.
+ * the number of cells (Holm); not worse needs it under the margin in every cell.
  */
 #ifndef BENCH_COMPARE_H
 #define BENCH_COMPARE_H
@@ -30,6 +30,7 @@ struct compared {
 	struct interval change;		/* the same unit; positive is worse */
 	enum change verdict;
 	const char *reason;		/* why it is undecided, or NULL */
+	unsigned int rounds_needed;	/* of each, to decide it, roughly; 0: it is decided, or they would not help */
 };
 
 struct comparison {

@@ -163,6 +163,14 @@ char *canned_text(const struct canned *c)
 	put_cells(c, set++, c->scheduler, &r, f);
 	if (c->second_scheduler)
 		put_cells(c, set++, c->second_scheduler, &r, f);
+	for (unsigned int i = 1; i <= c->more_sets; i++) {
+		struct canned other = *c;
+		char name[64];
+
+		snprintf(name, sizeof(name), "%s-%u", c->workload, i);
+		other.workload = name;
+		put_cells(&other, set++, c->scheduler, &r, f);
+	}
 	if (c->skipped)
 		fprintf(f,
 			"{\"type\":\"skipped\",\"set\":%u,\"workload\":\"%s\",\"device\":\"loop0\",\"driver\":\"loop\",\"scratch\":true,"

@@ -275,6 +275,70 @@ TEST(arms_of_one_run_are_paired)
 	replay_free(&r);
 }
 
+/* Arms full and next of @rounds rounds in each of @sets sets; next has half the throughput, or @loss. */
+static struct comparison many_cells(unsigned int sets, unsigned int rounds, double loss, struct replay *r)
+{
+	struct canned c = run_of(3, 12);
+	struct compare_rule rule = { .margin = 1 };
+	struct comparison ret = { 0 };
+	struct why why = { 0 };
+
+	setup();
+	c.arm[3] = "next";
+	c.loss_pct[3] = loss;
+	c.nr_arms = 4;
+	c.rounds = c.max_rounds = rounds;
+	c.more_sets = sets - 1;
+	ASSERT_EQ(canned_write(&c, file_a), 0);
+	ASSERT_EQ(replay_load(file_a, r, &why), 0);
+	ASSERT_EQ(compare_arms(&r->report, "full", "next", &rule, &ret, &why), 0);
+	ASSERT_EQ(ret.nr, sets * 3);
+	return ret;
+}
+
+/* 2^-8 is more than .05 / 15: no bound says worse, whatever was lost. It is not silent about it. */
+TEST(too_few_rounds_for_so_many_cells_are_told)
+{
+	struct replay r;
+	struct comparison c = many_cells(5, 8, 50, &r);
+
+	ASSERT_EQ(comparison_verdict(&c), CHANGE_UNDECIDED);
+	ASSERT_STR(c.cell[0].reason, "too few rounds to call one of so many cells worse");
+	ASSERT_EQ(c.cell[0].rounds_needed, 9); /* 2^-9 is less */
+	comparison_free(&c);
+	replay_free(&r);
+	c = many_cells(5, 16, 50, &r); /* as bench-compare has them */
+	ASSERT_EQ(comparison_verdict(&c), CHANGE_WORSE);
+	for (unsigned int i = 0; i < c.nr; i++)
+		if (c.cell[i].metric != METRIC_SYSTEM_CPU)
+			ASSERT_TRUE(c.cell[i].verdict == CHANGE_WORSE && !c.cell[i].rounds_needed);
+	comparison_free(&c);
+	replay_free(&r);
+}
+
+/* Of 12 cells 8 are worse: the bounds of the rest share the error among 4. */
+TEST(what_is_worse_leaves_its_error_to_the_others)
+{
+	struct replay r;
+	struct comparison c = many_cells(4, 8, 12, &r);
+	const struct table *t = &r.set[0].outcome.table;
+	unsigned int worse = 0;
+	struct interval v;
+	double d[8];
+
+	for (unsigned int i = 0; i < c.nr; i++)
+		worse += c.cell[i].verdict == CHANGE_WORSE;
+	ASSERT_EQ(worse, 8);
+	ASSERT_EQ(t->nr_rounds, 8);
+	for (unsigned int i = 0; i < 8; i++)
+		d[i] = t->response[i * t->nr_arms + 3].system_pct - t->response[i * t->nr_arms + 2].system_pct;
+	ASSERT_EQ(stat_hodges_lehmann(d, 8, .05 / 4, &v), 0);
+	ASSERT_EQ(c.cell[2].metric, METRIC_SYSTEM_CPU);
+	ASSERT_TRUE(fabs(c.cell[2].change.lower - v.lower) < 1e-9);
+	comparison_free(&c);
+	replay_free(&r);
+}
+
 /* ---- the program ---- */
 
 static int run(char *const words[], char **ret_out)
@@ -341,6 +405,7 @@ TEST(exit_codes)
 	ASSERT_STR(err, "");
 	ASSERT_EQ(canned_write(&middle, file_b), 0);
 	ASSERT_EQ(run(worse, &f), 3);
+	ASSERT_TRUE(f && strstr(f, "undecided, needs ~") != NULL);
 	ASSERT_EQ(run(bisect, &g), 125);
 	json_decref(doc);
 	json_decref(schema);
@@ -350,4 +415,5 @@ TEST_MAIN("test-bench-compare", T(a_change_of_cost_is_told_from_none), T(no_chan
 	  T(runs_that_do_not_go_together_are_refused), T(two_kernels_are_compared_when_told),
 	  T(another_disk_of_the_name_is_refused), T(settings_that_differ_are_told),
 	  T(a_noisy_twin_decides_nothing),
-	  T(arms_of_one_run_are_paired), T(kernels_are_two_on_one_disk), T(exit_codes))
+	  T(arms_of_one_run_are_paired), T(too_few_rounds_for_so_many_cells_are_told),
+	  T(what_is_worse_leaves_its_error_to_the_others), T(kernels_are_two_on_one_disk), T(exit_codes))

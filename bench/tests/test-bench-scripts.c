@@ -37,6 +37,7 @@ static const char harness_text[] =
 	"#!/bin/sh\n"
 	"case $1 in\n"
 	"run)\n"
+	"	echo \"$@\" >args.txt\n"
 	"	while [ $# -gt 0 ]; do\n"
 	"		case $2 in base=*) echo \"${2#base=exec }\" >base.txt ;; --out) out=$3 ;; esac\n"
 	"		shift; [ $# -gt 1 ] || break\n"
@@ -75,7 +76,7 @@ static bool make_repository(void)
 	if (!access(fmt("%s/repo", base), F_OK))
 		return true;
 	if (system(fmt("mkdir -p %s/repo && cp %s/bench/bench-compare %s/", base, here, base)) || sh("git init -q .") ||
-	    sh(fmt("ln -s %s/workloads workloads && printf 'build\\nworkloads\\nbase.txt\\nundecided\\nbroken\\n' >.gitignore", here)))
+	    sh(fmt("ln -s %s/workloads workloads && printf 'build\\nworkloads\\nbase.txt\\nargs.txt\\nundecided\\nbroken\\n' >.gitignore", here)))
 		return false;
 	ASSERT_EQ(file_replace(fmt("%s/repo/Makefile", base), makefile_text), 0);
 	for (int i = 1; i <= 6; i++)
@@ -134,6 +135,38 @@ TEST(what_is_no_answer_is_not_bad_for_git_bisect)
 			  t[i].bisect);
 	}
 	ASSERT_EQ(sh("rm -rf undecided broken build/run"), 0);
+}
+
+/* OUT is the same from one revision to the next. */
+TEST(an_older_run_is_no_answer)
+{
+	if (!make_repository())
+		TEST_SKIP("no git");
+	use_harness(harness_text);
+	ASSERT_EQ(sh(fmt("OUT=build/run %s/bench-compare r1 full >/dev/null 2>&1", base)), 1);
+	ASSERT_EQ(sh("grep -q complete build/run/verdict.json && touch broken"), 0);
+	ASSERT_EQ(sh(fmt("OUT=build/run %s/bench-compare r1 full >/dev/null 2>&1", base)), 3);
+	ASSERT_EQ(sh(fmt("BISECT=1 OUT=build/run %s/bench-compare r1 full >/dev/null 2>&1", base)), 125);
+	ASSERT_EQ(sh("rm -rf broken build/run"), 0);
+}
+
+/* Unless somebody says how many: the budget is decided in fewer than a change is. */
+TEST(two_revisions_have_rounds_for_many_cells)
+{
+	static const struct {
+		const char *words, *has;
+		int status;
+	} t[] = { { "", " --rounds 16:32 ", 0 }, { "--quick", " --rounds 16:32 ", 1 }, { "--rounds 6:6", " --rounds 6:6", 0 },
+		  { "--rounds 6:6", " --rounds 16:32 ", 1 } };
+
+	if (!make_repository())
+		TEST_SKIP("no git");
+	use_harness(harness_text);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		ASSERT_EQ(sh(fmt("OUT=build/run %s/bench-compare r1 full %s >/dev/null 2>&1", base, t[i].words)), 1);
+		ASSERT_EQ(sh(fmt("grep -qe '%s' args.txt", t[i].has)), t[i].status);
+	}
+	ASSERT_EQ(sh("rm -rf build/run args.txt"), 0);
 }
 
 /* The real harness with both tracers in one run; the next one takes a fifth of the throughput. */
@@ -263,6 +296,7 @@ TEST(stages_stand_in_the_report_per_request)
 }
 
 TEST_MAIN("test-bench-scripts", T(git_bisect_finds_the_revision_that_costs_more),
-	  T(what_is_no_answer_is_not_bad_for_git_bisect), T(two_revisions_are_interleaved_in_one_run),
+	  T(what_is_no_answer_is_not_bad_for_git_bisect), T(an_older_run_is_no_answer),
+	  T(two_revisions_have_rounds_for_many_cells), T(two_revisions_are_interleaved_in_one_run),
 	  T(all_schedulers_come_into_one_report), T(stages_are_summed_over_the_operations_of_the_device),
 	  T(stages_stand_in_the_report_per_request))
