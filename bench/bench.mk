@@ -151,6 +151,13 @@ endif
 .PHONY: bench-compare bench-schedulers
 bench_options = $(if $(DEV),--device $(DEV)) $(if $(WORKLOAD),--workload $(WORKLOAD)) \
 	$(if $(SEED),--seed $(SEED)) $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(LONG)),--long) $(ARGS)
+ifneq ($(filter-out 0,$(BISECT)),)
+# 2, which make would end with, is "bad" for git bisect run; the death of make ends it.
+bench-compare:
+	$(Q)echo "bench-compare: make hides the exit codes that git bisect run wants; copy bench/bench-compare and $(O)/iopath-bench, then" \
+		"git bisect run sh -c 'make -s programs || exit 125; BISECT=1 BENCH=/COPY/iopath-bench /COPY/bench-compare GOOD $(TIER)'" >&2; \
+		kill -TERM $$PPID; exit 2
+else
 # KERNELS='A B': two kernels of the lab in place of two revisions.
 bench-compare: deps
 	$(Q)$(MAKE) programs
@@ -159,6 +166,7 @@ ifneq ($(KERNELS),)
 	$(Q)O=$(O) OUT=$(OUT) bench/bench-kernels '$(KERNELS)' $(TIER) $(if $(SCHED),--scheduler $(SCHED)) $(bench_options)
 else
 	$(Q)O=$(O) OUT=$(OUT) bench/bench-compare '$(BASE)' $(TIER) $(if $(SCHED),--scheduler $(SCHED)) $(bench_options)
+endif
 endif
 
 # What each scheduler does to the workload, and what the tracer costs under it; and in which stage the time goes.

@@ -63,6 +63,19 @@ TEST(a_smoke_run_that_came_to_its_end_is_what_was_asked_for)
 	ASSERT_EQ(exit_code("QUICK=1", EXIT_ENVIRONMENT, NULL), EXIT_ENVIRONMENT);
 }
 
+/* All that make can end with by itself is "bad" for git bisect run; over 127 it stops. */
+TEST(make_is_no_command_for_git_bisect)
+{
+	_cleanup_free_ char *said = NULL;
+	int code;
+
+	setup();
+	code = system(fmt("sh -c 'MAKEFLAGS= MAKELEVEL= make bench-compare BISECT=1 BASE=HEAD; exit $?' >%s/said 2>&1", base));
+	ASSERT_TRUE(WIFEXITED(code) && WEXITSTATUS(code) >= 128);
+	ASSERT_EQ(file_read(fmt("%s/said", base), &said), 0);
+	ASSERT_TRUE(strstr(said, "git bisect run sh -c 'make -s programs || exit 125; BISECT=1 ") != NULL);
+}
+
 TEST(a_run_that_gates_hands_its_exit_code_on)
 {
 	static const int all[] = { EXIT_PASS, EXIT_OVER_BUDGET, EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_ENVIRONMENT, EXIT_HARNESS };
@@ -151,6 +164,6 @@ TEST(the_long_tests_fuzz_first)
 	}
 }
 
-TEST_MAIN("test-bench-make", T(the_long_tests_fuzz_first), T(arguments_of_the_user_come_once), T(a_smoke_run_that_came_to_its_end_is_what_was_asked_for),
+TEST_MAIN("test-bench-make", T(the_long_tests_fuzz_first), T(make_is_no_command_for_git_bisect), T(arguments_of_the_user_come_once), T(a_smoke_run_that_came_to_its_end_is_what_was_asked_for),
 	  T(a_run_that_gates_hands_its_exit_code_on), T(a_revision_is_that_of_the_tree_itself),
 	  T(programs_are_made_again_for_another_revision_alone))
