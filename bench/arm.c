@@ -144,20 +144,48 @@ static int add_builtin(struct arm_list *l, const char *name, struct why *why)
 	return add(l, &a, why);
 }
 
-static int add_command(struct arm_list *l, const char *text, struct why *why)
+/* The name in NAME=@form. */
+static int take_name(const char *option, const char *text, const char *form, struct arm *a, const char **ret_value,
+		     struct why *why)
 {
 	size_t len = strcspn(text, "=");
-	struct arm a = { .kind = ARM_COMMAND };
 
 	if (!len || !text[len] || !text[len + 1])
-		return why_fail(why, EXIT_USAGE, -EINVAL, "--arm %s: not NAME=COMMAND", text);
-	if (len >= sizeof(a.name) || strcspn(text, "/:,| ") < len)
-		return why_fail(why, EXIT_USAGE, -EINVAL, "--arm %s: not a name: %.*s", text,
-				(int)len, text);
-	memcpy(a.name, text, len);
-	if (find_builtin(a.name, strlen(a.name)))
-		return why_fail(why, EXIT_USAGE, -EEXIST, "--arm %s: the name is taken", a.name);
-	a.command = text + len + 1;
+		return why_fail(why, EXIT_USAGE, -EINVAL, "%s %s: not NAME=%s", option, text, form);
+	if (len >= sizeof(a->name) || strcspn(text, "/:,| ") < len)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "%s %s: not a name: %.*s", option, text, (int)len, text);
+	memcpy(a->name, text, len);
+	if (find_builtin(a->name, len))
+		return why_fail(why, EXIT_USAGE, -EEXIST, "%s %s: the name is taken", option, a->name);
+	*ret_value = text + len + 1;
+	return 0;
+}
+
+static int add_command(struct arm_list *l, const char *text, struct why *why)
+{
+	struct arm a = { .kind = ARM_COMMAND };
+	int err = take_name("--arm", text, "COMMAND", &a, &a.command, why);
+
+	return err ? err : add(l, &a, why);
+}
+
+/* NAME=TIER:FILE */
+static int add_iopath(struct arm_list *l, const char *text, struct why *why)
+{
+	struct arm a = { .kind = ARM_TIER };
+	const struct builtin *b;
+	const char *value;
+	size_t len;
+	int err = take_name("--arm-iopath", text, "TIER:FILE", &a, &value, why);
+
+	if (err)
+		return err;
+	len = strcspn(value, ":");
+	b = find_builtin(value, len);
+	if (!b || !b->tier || !value[len] || !value[len + 1])
+		return why_fail(why, EXIT_USAGE, -EINVAL, "--arm-iopath %s: not NAME=TIER:FILE", text);
+	snprintf(a.tier, sizeof(a.tier), "%s", b->tier);
+	a.program = value + len + 1;
 	return add(l, &a, why);
 }
 
@@ -244,10 +272,12 @@ int arm_list_parse(const struct arm_words *w, struct arm_list *ret, struct why *
 	if (!err && !twin)
 		err = add_builtin(&l, "off2", why);
 	for (size_t i = 0; i < w->names->nr && !err; i++)
-		if (!names_a_command(w->commands, w->names->v[i]))
+		if (!names_a_command(w->commands, w->names->v[i]) && !names_a_command(w->iopaths, w->names->v[i]))
 			err = add_builtin(&l, w->names->v[i], why);
 	for (size_t i = 0; i < w->commands->nr && !err; i++)
 		err = add_command(&l, w->commands->v[i], why);
+	for (size_t i = 0; i < w->iopaths->nr && !err; i++)
+		err = add_iopath(&l, w->iopaths->v[i], why);
 	for (size_t i = 0; i < w->ready->nr && !err; i++)
 		err = set_regex(&l, w->ready->v[i], "--arm-ready", offsetof(struct arm, ready), why);
 	for (size_t i = 0; i < w->proof->nr && !err; i++)
@@ -319,6 +349,7 @@ void arm_print(FILE *out)
 		fprintf(out, "  %-20s %s\n", builtins[i].name, builtins[i].help);
 	fprintf(out, "  %-20s %s\n", "TIER:empty",
 		"the hooks of a tier with programs that return at once: the floor");
+	fprintf(out, "  %-20s %s\n", "--arm-iopath NAME=TIER:FILE", "another iopath, judged like ours");
 	fprintf(out, "  %-20s %s\n", "--arm NAME=COMMAND",
 		"any other tracer; {disk}, {dev}, {devt}, {dir} and {bin} are filled in");
 }

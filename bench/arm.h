@@ -26,6 +26,7 @@ struct arm {
 	enum arm_kind kind;
 	char tier[32];
 	bool floor;		/* T:empty */
+	const char *program;	/* of a tier arm: another iopath; NULL: the run's */
 	const char *command;	/* with {disk} and {dev} */
 	const char *ready;	/* extended regex on its output; NULL: wait delay_ns */
 	/* a line that shows that it saw something; NULL: any line once it is ready */
@@ -46,6 +47,7 @@ struct arm_list {
 struct arm_words {
 	const struct opt_list *names;		/* of --arms */
 	const struct opt_list *commands;	/* NAME=COMMAND of --arm, which also join the list */
+	const struct opt_list *iopaths;		/* NAME=TIER:FILE of --arm-iopath, likewise */
 	const struct opt_list *ready, *proof;	/* [NAME=]REGEX of --arm-ready, --arm-proof */
 	const struct opt_list *stop;		/* [NAME=]SIGNAL of --arm-stop */
 	const struct opt_list *delay;		/* [NAME=]DUR of --arm-delay */

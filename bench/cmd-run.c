@@ -77,6 +77,8 @@ static const struct opt run_opts[] = {
 	  "what to compare (default off,off2,full; off and off2 are always there)", 0, 0, NULL },
 	{ "arm", 0, OPT_APPEND, AT(commands), "NAME=COMMAND",
 	  "another tracer as an arm; {disk}, {dev}, {devt} (its number), {dir} and {bin} are filled in", 0, 0, NULL },
+	{ "arm-iopath", 0, OPT_APPEND, AT(iopaths), "NAME=TIER:FILE",
+	  "another build of iopath as an arm, which has to see as much as ours", 0, 0, NULL },
 	{ "arm-ready", 0, OPT_APPEND, AT(ready), "[NAME=]REGEX",
 	  "line of its output that says it is attached (default: wait --arm-delay)", 0, 0, NULL },
 	{ "arm-proof", 0, OPT_APPEND, AT(proof), "[NAME=]REGEX",
@@ -171,7 +173,7 @@ const struct run_config run_config_default = {
 
 void run_config_free(struct run_config *c)
 {
-	struct opt_list *lists[] = { &c->arms, &c->commands, &c->ready, &c->proof, &c->stop, &c->delay,
+	struct opt_list *lists[] = { &c->arms, &c->commands, &c->iopaths, &c->ready, &c->proof, &c->stop, &c->delay,
 				     &c->workloads, &c->workload_commands, &c->devices, &c->schedulers, &c->overwrite };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
@@ -194,7 +196,7 @@ static int checked_run(struct run_args *a)
 
 	if (a->c.quick && a->c.long_cells)
 		code = why_fail(&why, EXIT_USAGE, EXIT_USAGE, "--quick and --long exclude each other");
-	else if (!a->c.arms.nr && !a->c.commands.nr && opt_list_add(&a->c.arms, "full", 4))
+	else if (!a->c.arms.nr && !a->c.commands.nr && !a->c.iopaths.nr && opt_list_add(&a->c.arms, "full", 4))
 		code = why_fail(&why, EXIT_HARNESS, EXIT_HARNESS, "out of memory");
 	else
 		code = run_here_or_in_the_lab(&a->c, &why);

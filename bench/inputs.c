@@ -314,6 +314,7 @@ static int ask_iopath(struct inputs *in)
 static int check_iopath(const struct run_config *c, struct inputs *in, struct why *why)
 {
 	char dir[PATH_MAX];
+	bool ours = false;
 	int err;
 
 	if (c->iopath) {
@@ -330,14 +331,17 @@ static int check_iopath(const struct run_config *c, struct inputs *in, struct wh
 	if (!in->iopath)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < in->arms.nr; i++) {
-		if (in->arms.v[i].kind != ARM_TIER)
+		const struct arm *a = &in->arms.v[i];
+		const char *program = a->program ? a->program : in->iopath;
+
+		if (a->kind != ARM_TIER)
 			continue;
-		if (access(in->iopath, X_OK))
+		if (access(program, X_OK))
 			return why_fail(why, EXIT_ENVIRONMENT, -errno, "arm %s needs iopath: %s: %s",
-					in->arms.v[i].name, in->iopath, strerror(errno));
-		return ask_iopath(in);
+					a->name, program, strerror(errno));
+		ours |= !a->program;
 	}
-	return 0;
+	return ours ? ask_iopath(in) : 0;
 }
 
 /* Absolute: children run in another directory, and it is printed at the end. */
@@ -358,7 +362,7 @@ static int choose_out(const struct run_config *c, struct inputs *in)
 
 int inputs_check(const struct run_config *c, struct inputs *ret, struct why *why)
 {
-	const struct arm_words words = { &c->arms, &c->commands, &c->ready, &c->proof, &c->stop, &c->delay };
+	const struct arm_words words = { &c->arms, &c->commands, &c->iopaths, &c->ready, &c->proof, &c->stop, &c->delay };
 	struct inputs *in = ret;
 	int err;
 

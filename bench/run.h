@@ -14,7 +14,7 @@
 #define SHARDS_MAX 1000
 
 struct run_config {
-	struct opt_list arms, commands, ready, proof, stop, delay, workloads, workload_commands, devices, schedulers, overwrite;
+	struct opt_list arms, commands, iopaths, ready, proof, stop, delay, workloads, workload_commands, devices, schedulers, overwrite;
 	struct rounds rounds;
 	bool rounds_set;
 	double budget, max_steal_pct;

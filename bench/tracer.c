@@ -128,13 +128,18 @@ static int spawn(struct tracer *t, const char *iopath, const struct device *d, c
 		 const char *cgroup, int out)
 {
 	struct child_io io = { .cwd = work_dir, .out_fd = out, .err_fd = out, .cgroup = cgroup };
-	_cleanup_free_ char *command = NULL;
+	_cleanup_free_ char *command = NULL, *program = NULL;
 	char *tier[] = { (char *)iopath, "trace", "--tier", (char *)t->arm->tier, "--json", "--dev",
 			 (char *)d->name, "-o", t->summary_path, t->arm->floor ? "--floor" : NULL,
 			 NULL };
 	char *shell[] = { "/bin/sh", "-c", NULL, NULL };
 	int err;
 
+	if (t->arm->program) { /* from where we are: it runs elsewhere */
+		tier[0] = program = realpath(t->arm->program, NULL);
+		if (!program)
+			return -errno;
+	}
 	if (t->arm->kind == ARM_TIER)
 		return child_spawn(tier, &io, &t->child);
 	err = arm_expand(t->arm->command, d, work_dir, &command);
@@ -208,7 +213,8 @@ int tracer_start(const struct arm *arm, const char *iopath, const struct device 
 		err = spawn(&t, iopath, d, work_dir, cgroup, out);
 		if (err)
 			why_fail(why, EXIT_ENVIRONMENT, err, "arm %s: cannot run %s: %s", arm->name,
-				 arm->kind == ARM_TIER ? iopath : "/bin/sh", strerror(-err));
+				 arm->kind != ARM_TIER ? "/bin/sh" : arm->program ? arm->program : iopath,
+				 strerror(-err));
 	}
 	close(take_fd(&out)); /* or the sink would never see the end */
 	if (!err)

@@ -48,6 +48,33 @@ TEST(a_missing_summary_is_a_fault)
 	summary_fault(SUMMARY("[]", "{}"), NULL, 0, 0);
 }
 
+static int parse_iopath(const char *word, struct arm_list *ret, struct why *why)
+{
+	struct opt_list none = { 0 }, one = { .v = (char **)&word, .nr = 1 };
+
+	return arm_list_parse(&(struct arm_words){ &none, &none, &one, &none, &none, &none, &none }, ret, why);
+}
+
+TEST(another_iopath_is_judged_like_ours)
+{
+	static const char *const wrong[] = { "base", "base=", "base=full", "base=full:", "base=nosuch:/x", "base=perf:/x", "full=full:/x" };
+	struct arm_list l;
+	struct why why;
+	struct cell c = { .has_tracer = true, .saturation.disk_ios = 100000,
+			  .tracer = { .traced_ios = 5, .traced_ops = 5, .has_summary = true } };
+
+	ASSERT_EQ(parse_iopath("base=vfs:/there/iopath", &l, &why), 0);
+	ASSERT_EQ(l.nr, 3);
+	ASSERT_EQ(l.v[2].kind, ARM_TIER);
+	ASSERT_STR(l.v[2].name, "base");
+	ASSERT_STR(l.v[2].tier, "vfs");
+	ASSERT_STR(l.v[2].program, "/there/iopath");
+	cell_judge_tracer(&c, &l.v[2]);
+	ASSERT_STR(c.fault, "the tracer saw 5 of 100000 I/Os of the device");
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		ASSERT_TRUE(parse_iopath(wrong[i], &l, &why) < 0 && why.code == EXIT_USAGE);
+}
+
 /* What a cell of tier @tier says whose device did @disk_ios, of which it saw @ios, and @ops operations. */
 static const char *judged(const char *tier, bool floor, uint64_t disk_ios, uint64_t ios, uint64_t ops)
 {
@@ -95,7 +122,7 @@ static int arms_that_stop(char **names, char **commands, char **ready, char **st
 	struct opt_list n = list(names), c = list(commands), r = list(ready), s = list(stop), none = { 0 };
 
 	*why = (struct why){ 0 };
-	return arm_list_parse(&(struct arm_words){ &n, &c, &r, &none, &s, &none }, ret, why);
+	return arm_list_parse(&(struct arm_words){ &n, &c, &none, &r, &none, &s, &none }, ret, why);
 }
 
 static int arms_that_take(char **names, char **commands, char **delay, struct arm_list *ret, struct why *why)
@@ -103,7 +130,7 @@ static int arms_that_take(char **names, char **commands, char **delay, struct ar
 	struct opt_list n = list(names), c = list(commands), d = list(delay), none = { 0 };
 
 	*why = (struct why){ 0 };
-	return arm_list_parse(&(struct arm_words){ &n, &c, &none, &none, &none, &d }, ret, why);
+	return arm_list_parse(&(struct arm_words){ &n, &c, &none, &none, &none, &none, &d }, ret, why);
 }
 
 static int arms(char **names, char **commands, char **ready, struct arm_list *ret, struct why *why)
@@ -287,8 +314,8 @@ TEST(no_ready_made_arm_is_left_out)
 		char name[64] = "";
 		struct arm a;
 
-		/* the last two lines stand for many */
-		if (sscanf(l, "%63s", name) != 1 || !strcmp(name, "TIER:empty") || !strcmp(name, "--arm"))
+		/* the last three lines stand for many */
+		if (sscanf(l, "%63s", name) != 1 || !strcmp(name, "TIER:empty") || !strncmp(name, "--arm", 5))
 			continue;
 		a = (struct arm){ 0 };
 		snprintf(a.name, sizeof(a.name), "%s", name);
@@ -343,7 +370,7 @@ TEST(only_the_disk_under_test_proves_anything)
 	}
 }
 
-TEST_MAIN("test-bench-arm", T(summary_is_the_last_line_and_counts_our_device),
+TEST_MAIN("test-bench-arm", T(another_iopath_is_judged_like_ours), T(summary_is_the_last_line_and_counts_our_device),
 	  T(a_missing_summary_is_a_fault), T(arms_always_have_off_and_its_twin),
 	  T(a_tracer_that_did_not_see_what_there_was_is_a_fault),
 	  T(a_workload_in_the_page_cache_has_nothing_for_the_device),

@@ -16,13 +16,18 @@
 
 /* ---- two revisions ---- */
 
-/* Says what ours says; "slow" is the revision's. Asked for its cost it tells it. */
+/*
+ * Says what ours says; "slow" is the revision's. Asked for its cost it tells it.
+ * trace --tier full --json --dev NAME -o FILE; the slow one sees FAKE_SEEN I/Os.
+ */
 static const char tracer_text[] =
 	"#!/bin/sh\n"
 	"slow=%d\n"
 	"[ \"$1\" != cost ] || exit $slow\n"
 	"[ $slow = 0 ] || touch \"$FAKE_FIO_FLAG\"\n"
-	"trap 'rm -f \"$FAKE_FIO_FLAG\"; echo \"coverage  requests: 5 seen\"; exit 0' INT TERM\n"
+	"seen=100000; [ $slow = 0 ] || seen=${FAKE_SEEN:-100000}\n"
+	"trap 'rm -f \"$FAKE_FIO_FLAG\"; echo \"{\\\"type\\\":\\\"summary\\\",\\\"devices\\\":[{\\\"name\\\":\\\"$6\\\",\\\"ops\\\":[{\\\"op\\\":\\\"read\\\",\\\"count\\\":$seen}]}],"
+	"\\\"coverage\\\":{\\\"operations\\\":{\\\"seen\\\":$seen}}}\" >\"$8\"; exit 0' INT TERM\n"
 	"echo 'iopath: ready'\n"
 	"while :; do sleep 0.05; done\n";
 
@@ -39,7 +44,7 @@ static const char harness_text[] =
 	"run)\n"
 	"	echo \"$@\" >args.txt\n"
 	"	while [ $# -gt 0 ]; do\n"
-	"		case $2 in base=*) echo \"${2#base=exec }\" >base.txt ;; --out) out=$3 ;; esac\n"
+	"		case $2 in base=*) echo \"${2#base=full:}\" >base.txt ;; --out) out=$3 ;; esac\n"
 	"		shift; [ $# -gt 1 ] || break\n"
 	"	done\n"
 	"	mkdir -p \"$out\"; [ -e broken ] || echo '{\"complete\": true}' >\"$out/verdict.json\"; exit 3 ;;\n"
@@ -183,7 +188,7 @@ TEST(two_revisions_are_interleaved_in_one_run)
 	use_harness(NULL);
 	setenv("FAKE_FIO_LOSS", "20", 1);
 	status = sh(fmt("OUT=build/run %s/bench-compare r1 full --state-dir %s/state --fio %s/fake-fio --max-steal 100 --quick "
-			"--rounds 6:6 --window 200ms --workload randread-4k-qd1 >%s/said 2>&1", base, base, build_dir, base));
+			"--time-limit 5m --rounds 6:6 --window 200ms --workload randread-4k-qd1 >%s/said 2>&1", base, base, build_dir, base));
 	ASSERT_EQ(file_read(fmt("%s/said", base), &said), 0);
 	if (status != EXIT_OVER_BUDGET)
 		printf("    status %d\n%s", status, said);
@@ -191,6 +196,28 @@ TEST(two_revisions_are_interleaved_in_one_run)
 	ASSERT_TRUE(strstr(said, "verdict: worse") != NULL);
 	ASSERT_TRUE(count_in(fmt("%s/repo/build/run/results.jsonl", base), "\"arm\":\"base\"") >= 6);
 	ASSERT_TRUE(count_in(fmt("%s/repo/build/run/results.jsonl", base), "\"arm\":\"next\"") >= 6);
+	expect_clean();
+}
+
+/* One that traces next to nothing costs next to nothing: that is no "better". */
+TEST(a_revision_that_sees_little_is_not_compared)
+{
+	_cleanup_free_ char *said = NULL;
+	int status;
+
+	NEEDS_ROOT_AND_LOOP();
+	if (!make_repository())
+		TEST_SKIP("no git");
+	use_harness(NULL);
+	setenv("FAKE_SEEN", "5", 1);
+	status = sh(fmt("BISECT=1 OUT=build/run %s/bench-compare r1 full --state-dir %s/state --fio %s/fake-fio --max-steal 100 --quick "
+			"--time-limit 5m --rounds 2:2 --window 200ms --workload randread-4k-qd1 >%s/said 2>&1", base, base, build_dir, base));
+	unsetenv("FAKE_SEEN");
+	ASSERT_EQ(file_read(fmt("%s/said", base), &said), 0);
+	if (status <= EXIT_OVER_BUDGET || !strstr(said, "the tracer saw 5 of "))
+		printf("    status %d\n%s", status, said);
+	ASSERT_TRUE(status > EXIT_OVER_BUDGET);
+	ASSERT_TRUE(strstr(said, "the tracer saw 5 of ") != NULL);
 	expect_clean();
 }
 
@@ -300,5 +327,6 @@ TEST(stages_stand_in_the_report_per_request)
 TEST_MAIN("test-bench-scripts", T(git_bisect_finds_the_revision_that_costs_more),
 	  T(what_is_no_answer_is_not_bad_for_git_bisect), T(an_older_run_is_no_answer),
 	  T(two_revisions_have_rounds_for_many_cells), T(two_revisions_are_interleaved_in_one_run),
+	  T(a_revision_that_sees_little_is_not_compared),
 	  T(all_schedulers_come_into_one_report), T(stages_are_summed_over_the_operations_of_the_device),
 	  T(stages_stand_in_the_report_per_request))
