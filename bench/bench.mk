@@ -25,6 +25,7 @@ BENCH_LIB := \
 	bench/cmd-run.c \
 	bench/cmd.c \
 	bench/compare.c \
+	bench/confirm.c \
 	bench/cpu.c \
 	bench/device-loop.c \
 	bench/device-null.c \
@@ -200,8 +201,8 @@ BENCH_TESTS := test-bench-arm test-bench-browser test-bench-cell test-bench-cloc
 	test-bench-lab test-bench-latency test-bench-make test-bench-merge test-bench-own test-bench-past \
 	test-bench-plot test-bench-proc test-bench-publish test-bench-rate test-bench-readers test-bench-report \
 	test-bench-resume test-bench-run test-bench-scripts test-bench-spec test-bench-stat test-bench-stop \
-	test-bench-sysbench test-bench-tracers test-bench-tune test-bench-turns test-bench-uring test-bench-verdict \
-	test-bench-view test-bench-workload test-bench-write
+	test-bench-sysbench test-bench-time test-bench-tracers test-bench-tune test-bench-turns test-bench-uring \
+	test-bench-verdict test-bench-view test-bench-workload test-bench-write
 TESTS += $(BENCH_TESTS)
 # Their runs are of a fio that only waits; what they set on the machine is set by none of the others.
 TESTS_BESIDE := test-bench-own test-bench-scripts test-bench-sysbench test-bench-stop test-bench-tune
@@ -210,6 +211,9 @@ BENCH_RUN_TESTS := test-bench-clock test-bench-input test-bench-lab test-bench-m
 $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/canned.c bench/tests/schema.c $(value $(t)_EXTRA) \
 	$(if $(filter $(t),$(BENCH_RUN_TESTS)),bench/tests/bench-run.c) $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))
+# What of the machine that test has made up.
+test-bench-time_LIBS += $(addprefix -Wl$(comma)--wrap=,now_ns cell_run calibrate load_of attribution_run device_open target_open \
+	target_close file_read_line setting_write progress_cell)
 
 # The ready-made arms that are tracers of others.
 .PHONY: arms-deps

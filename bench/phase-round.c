@@ -130,6 +130,13 @@ enum phase_past phase_past(const struct set_state *s, const struct phase *p)
 	return past && (s->past_next < past->nr || past->over) ? PAST_LEFT : PAST_NONE;
 }
 
+bool phase_past_confirms(const struct set_state *s)
+{
+	const struct past_set *past = s->key->past;
+
+	return past && s->past_next < past->nr && past->cell[s->past_next].confirm;
+}
+
 struct reader set_past_reader(const struct set_state *s, unsigned int line, struct why *why)
 {
 	return (struct reader){ .path = s->key->past->path, .line = line, .why = why };

@@ -47,8 +47,11 @@ static int look(struct set_state *s, struct phase *p, bool last, double alpha,
 		if (!is_judged(s, p, a))
 			continue;
 		for (int m = 0; m < METRIC_NR; m++) {
-			int err = verdict_decide(&series, a, (enum metric)m, &rule, last, &d[a][m]);
+			int err;
 
+			if (s->settled[a][m] && !p->is_confirm)
+				continue;
+			err = verdict_decide(&series, a, (enum metric)m, &rule, last, &d[a][m]);
 			if (err)
 				return err;
 			*ret_open |= p->open[a][m] && d[a][m].verdict == VERDICT_UNDECIDED;
@@ -57,12 +60,18 @@ static int look(struct set_state *s, struct phase *p, bool last, double alpha,
 	return 0;
 }
 
-/* Would one more round end after the deadline? In the past: did the run go on without one? */
+/*
+ * Would one more round end after the deadline, or those to the next look of a
+ * confirmation, which before it tells nothing? In the past: did the run go on
+ * without one?
+ */
 bool phase_out_of_time(const struct set_state *s, const struct phase *p)
 {
 	uint64_t round = s->cells ? s->cell_ns_sum / s->cells * phase_arms(s, p) : 0;
 	enum phase_past past = phase_past(s, p);
 
+	if (p->is_confirm)
+		round *= rounds_next_look(&p->rounds, p->table.nr_rounds) - p->table.nr_rounds;
 	if (past == PAST_NONE && s->c->closing)
 		return true;
 	if (past != PAST_NONE || !s->c->live)
@@ -99,10 +108,31 @@ static void give_up(struct set_state *s, struct phase *p)
  */
 static bool yields(const struct set_state *s, const struct phase *p, bool first_turn, bool out_of_share)
 {
-	if (!s->c->staged || !s->c->live || p->is_confirm || p->fault[0] || phase_past(s, p) != PAST_NONE ||
+	if (!s->c->staged || !s->c->live || p->fault[0] || phase_past(s, p) != PAST_NONE ||
 	    no_arm_left(s, p))
 		return false;
 	return out_of_share || first_turn || s->live_cells;
+}
+
+/*
+ * Where time is short a FAIL has its confirmation before further looks at what
+ * is undecided, which could use it all up. Of the past: where the run had it.
+ */
+static bool confirms_now(const struct set_state *s, const struct phase *p)
+{
+	if (p->is_confirm || !s->c->confirm || !confirm_is_due(s))
+		return false;
+	if (phase_past(s, p) != PAST_NONE)
+		return phase_past_confirms(s);
+	return s->c->live && s->c->deadline_ns;
+}
+
+/* It is late, but this look is not the last: more comes in another turn, or behind a confirmation. */
+static bool goes_on_later(const struct set_state *s, const struct phase *p, unsigned int next)
+{
+	bool confirms = !p->is_confirm && p->table.nr_rounds == next && phase_past_confirms(s);
+
+	return confirms || yields(s, p, false, true);
 }
 
 int phase_run(struct set_state *s, struct phase *p, struct decision d[ARM_MAX][METRIC_NR],
@@ -115,7 +145,11 @@ int phase_run(struct set_state *s, struct phase *p, struct decision d[ARM_MAX][M
 
 	while (open && (next = single ? p->rounds.max : rounds_next_look(&p->rounds, p->table.nr_rounds))) {
 		enum phase_past past = phase_past(s, p);
-		bool stop_here = past == PAST_LEFT || (past == PAST_NONE && s->c->closing), late = false;
+		bool stop_here = past == PAST_LEFT || (past == PAST_NONE && s->c->closing);
+		/* behind a confirmation, or before one, there may be no time for a round at all */
+		bool late = (p->is_confirm || p->table.nr_rounds) && phase_out_of_time(s, p);
+
+		stop_here |= late;
 
 		while (p->table.nr_rounds < next && !stop_here && !err) {
 			bool valid = false;
@@ -136,11 +170,16 @@ int phase_run(struct set_state *s, struct phase *p, struct decision d[ARM_MAX][M
 		}
 		if (!p->table.nr_rounds)
 			break;
-		stop_here = (stop_here && !(late && yields(s, p, false, true))) || next >= p->rounds.max || no_arm_left(s, p);
+		stop_here = (stop_here && !(late && goes_on_later(s, p, next))) || next >= p->rounds.max || no_arm_left(s, p);
 		err = look(s, p, stop_here, alpha, d, &open);
-		if (!err && !open && !stop_here) /* what nobody waited for has its last look too */
+		if (!err && !stop_here && open && confirms_now(s, p)) {
+			err = confirm_run(s, false, why);
+			late = phase_out_of_time(s, p);
+		} else if (!err && !stop_here && (!open || phase_past(s, p) == PAST_LEFT)) {
+			/* what nobody waited for has its last look too */
 			err = look(s, p, stop_here = true, alpha, d, &open);
-		if (err || stop_here)
+		}
+		if (err || stop_here || s->out.yielded)
 			break;
 		if (open && yields(s, p, !s->c->late_turn, late)) {
 			s->out.yielded = true;

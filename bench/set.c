@@ -15,8 +15,6 @@
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
 
-static const struct rounds confirm_rounds = { 8, 16 };
-
 static void invalidate(struct set_state *s, const char *reason)
 {
 	for (unsigned int a = 0; a < s->c->arms->nr; a++) {
@@ -95,7 +93,10 @@ static int attribute_arm(struct set_state *s, const struct phase *p, unsigned in
 	return err ? err : keep_attribution(s, arm, &a);
 }
 
-/* What was attributed before, then what is missing: a tracer that does not work has nothing to attribute. */
+/*
+ * What was attributed before, then what is missing: a tracer that does not work
+ * has nothing to attribute. Where its share of the time is over, in another turn.
+ */
 static int attribute(struct set_state *s, const struct phase *p, struct why *why)
 {
 	const struct past_set *past = s->key->past;
@@ -104,55 +105,22 @@ static int attribute(struct set_state *s, const struct phase *p, struct why *why
 
 	for (unsigned int i = 0; past && i < past->nr_attributions && !err; i++)
 		err = keep_attribution(s, past->attribution[i].arm, &past->attribution[i].a);
-	if (!s->c->live || !s->c->attribute || (past && past->over))
+	if (s->c->closing || !s->c->attribute || (past && past->over))
 		return err;
 	for (unsigned int a = 0; a < s->c->arms->nr && !err; a++) {
 		if (s->c->arms->v[a].kind == ARM_OFF || s->out.attribution[a] || !p->in[a])
 			continue;
-		if (phase_out_of_time(s, p))
+		if (!s->c->live)
+			return -EINTR;
+		if (phase_out_of_time(s, p)) {
+			s->out.attribution_left = s->c->staged && !s->out.yielded;
+			s->out.yielded |= s->out.attribution_left;
 			break;
+		}
 		mine.in[a] = true;
 		err = attribute_arm(s, &mine, a, why);
 		mine.in[a] = false;
 	}
-	return err;
-}
-
-/* Arms with a FAIL, and the twins, again with a fresh seed. */
-static int confirm(struct set_state *s, struct why *why)
-{
-	struct decision again[ARM_MAX][METRIC_NR] = { 0 };
-	struct phase p = { .name = "confirm", .is_confirm = true, .rounds = confirm_rounds };
-	bool any = false;
-	int err;
-
-	p.table = (struct table){ .nr_arms = s->c->arms->nr, .nr_cores = s->cal.nr_cores };
-	p.rng.state = s->c->seed ^ 0xc0f1c0f1c0f1c0f1u ^ s->key->index;
-	for (unsigned int a = 0; a < s->c->arms->nr; a++)
-		for (int m = 0; m < METRIC_NR; m++)
-			if (s->out.decision[a][m].verdict == VERDICT_FAIL)
-				p.open[a][m] = p.in[a] = any = true;
-	if (!any)
-		return 0;
-	p.in[s->c->arms->off] = p.in[s->c->arms->twin] = true;
-	err = phase_run(s, &p, again, why);
-	s->out.confirm_rounds = p.table.nr_rounds;
-	for (unsigned int a = 0; a < s->c->arms->nr && !err; a++) {
-		for (int m = 0; m < METRIC_NR; m++) {
-			struct decision *d = &s->out.decision[a][m];
-
-			if (d->verdict != VERDICT_FAIL)
-				continue;
-			s->out.confirmed[a][m] = again[a][m].verdict == VERDICT_FAIL;
-			if (s->out.confirmed[a][m])
-				continue;
-			d->verdict = VERDICT_INCONCLUSIVE;
-			d->reason = p.fault[0] ? "over the budget, but too few rounds counted to confirm it" :
-				    !s->out.confirm_rounds ? "over the budget, but there was no time to confirm it" :
-						 "over the budget once, but not in the rounds that were to confirm it";
-		}
-	}
-	table_free(&p.table);
 	return err;
 }
 
@@ -310,8 +278,8 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 			 s.last_fault);
 	fill_figures(&s, &p.table);
 	if (!err && c->confirm && !p.fault[0] && !s.out.yielded)
-		err = confirm(&s, why);
-	if (!err)
+		err = confirm_run(&s, true, why);
+	if (!err && !s.out.confirm_left)
 		err = attribute(&s, &p, why);
 	if (!err && !s.out.yielded)
 		err = end(&s, why);
@@ -319,7 +287,7 @@ int set_run(const struct set_config *c, const struct set_key *key, const struct 
 		       s.out.fault[0] ? s.out.fault : "no round that counts");
 	tell_missed(&s, &p.table);
 	s.out.complete = !err && !s.out.yielded;
-	s.out.round_ns = s.cells ? s.cell_ns_sum / s.cells * phase_arms(&s, &p) : 0;
+	s.out.round_ns = s.cells ? s.cell_ns_sum / s.cells * (s.turn_arms ? s.turn_arms : phase_arms(&s, &p)) : 0;
 	s.out.table = p.table;
 	*ret = s.out;
 	/* reasons point into the outcome itself */

@@ -86,6 +86,8 @@ struct set_outcome {
 	char fault[256];	/* why the set could not be decided, or "" */
 	bool complete;		/* false: stopped before its last look */
 	bool yielded;		/* it waits for another turn; nothing is wrong with it */
+	unsigned int confirm_left;	/* rounds to the next look of the confirmation that it waits for; 0: for something else */
+	bool attribution_left;	/* and for nothing else */
 	uint64_t round_ns;	/* what one took in the mean; 0: not known */
 	struct table table;	/* the main rounds; set_outcome_free() */
 	struct attribution *attribution[ARM_MAX];	/* NULL: none */

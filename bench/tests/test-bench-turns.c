@@ -32,12 +32,31 @@ TEST(a_turn_is_what_the_dearest_metric_of_a_judged_arm_needs)
 	t = turn_of(&o, &arms, &rounds);
 	ASSERT_TRUE(!t.over);
 	ASSERT_EQ(t.need, 6);
-	ASSERT_EQ(t.round_ns, 7);
+	ASSERT_EQ(t.least_ns, 7);
 	o.rounds = 3;
 	o.decision[2][0].rounds_needed = o.decision[2][2].rounds_needed = 0;
 	ASSERT_EQ(turn_of(&o, &arms, &rounds).need, 5);
 	o.yielded = false;
 	ASSERT_TRUE(turn_of(&o, &arms, &rounds).over);
+}
+
+TEST(a_confirmation_needs_its_own_rounds_and_time_for_all_of_them)
+{
+	struct arm_list arms = { .nr = 3, .off = 0, .twin = 1 };
+	struct rounds rounds = { 8, 32 };
+	struct set_outcome o = { .yielded = true, .rounds = 8, .round_ns = 7, .confirm_left = 5 };
+	struct turn t[2];
+
+	o.decision[2][0] = (struct decision){ .verdict = VERDICT_FAIL };
+	o.decision[2][1] = (struct decision){ .verdict = VERDICT_UNDECIDED, .rounds_needed = 32 };
+	t[0] = turn_of(&o, &arms, &rounds);
+	ASSERT_EQ(t[0].need, 5);
+	ASSERT_EQ(t[0].least_ns, 35);
+	o = (struct set_outcome){ .yielded = true, .rounds = 8, .round_ns = 7, .attribution_left = true };
+	t[1] = turn_of(&o, &arms, &rounds);
+	ASSERT_EQ(turns_next(t, 2, 36), 0);
+	ASSERT_EQ(turns_next(t, 2, 35), 1);
+	ASSERT_EQ(turns_next(t, 2, 7), -1);
 }
 
 /* ---- simulation: sets that share a number of rounds ---- */
@@ -168,5 +187,6 @@ TEST(the_easiest_first_decides_more_than_the_hardest_first)
 
 TEST_MAIN("test-bench-turns", T(fewest_needed_rounds_come_first_and_nobody_begins_what_has_no_time),
 	  T(a_turn_is_what_the_dearest_metric_of_a_judged_arm_needs),
+	  T(a_confirmation_needs_its_own_rounds_and_time_for_all_of_them),
 	  T(at_the_margin_who_waits_makes_no_more_errors),
 	  T(the_easiest_first_decides_more_than_the_hardest_first))
