@@ -16,6 +16,8 @@
 
 #include "bench/file.h"
 #include "bench/inputs.h"
+#include "bench/result.h"
+#include "bench/run.h"
 #include "bench/stop.h"
 #include "tracer/base/cleanup.h"
 
@@ -219,33 +221,35 @@ static int spawn(const char *tree, const char *disk, const char *command)
 	_exit(127);
 }
 
-/* Files of a run, from @dir into @out. *ret_none: there are none, and @out is as it was. */
+/* One file from @dir into @out. -ENOENT: it is not there, and what is in @out stays. */
+static int bring_file(const char *dir, const char *out, const char *name)
+{
+	_cleanup_free_ char *from = NULL, *to = NULL, *text = NULL;
+	int err;
+
+	if (asprintf(&from, "%s/%s", dir, name) < 0 || asprintf(&to, "%s/%s", out, name) < 0)
+		return -ENOMEM;
+	err = file_read(from, &text);
+	if (!err)
+		err = file_make_dirs(out);
+	return err ? err : file_replace(to, text);
+}
+
+/*
+ * Files of a run, from @dir into @out, where those of an older run that tell of
+ * its end are gone already. *ret_none: it has measured nothing; it may say why.
+ */
 static int bring_back(const char *dir, const char *out, bool *ret_none)
 {
-	static const char *const names[] = { "results.jsonl", "report.md", "verdict.json" };
-	int err = 0;
+	int err = bring_file(dir, out, "results.jsonl"), r;
 
-	*ret_none = false;
-	for (size_t i = 0; i < ARRAY_SIZE(names) && !err; i++) {
-		_cleanup_free_ char *from = NULL, *to = NULL, *text = NULL;
-
-		if (asprintf(&from, "%s/%s", dir, names[i]) < 0 || asprintf(&to, "%s/%s", out, names[i]) < 0)
-			return -ENOMEM;
-		err = file_read(from, &text);
-		if (err == -ENOENT) {
-			*ret_none = !i;
-			if (*ret_none)
-				return 0;
-			unlink(to); /* an older run's */
-			err = 0;
-			continue;
-		}
-		if (!err)
-			err = i ? 0 : file_make_dirs(out);
-		if (!err)
-			err = file_replace(to, text);
-	}
-	return err;
+	*ret_none = err == -ENOENT;
+	if (err && !*ret_none)
+		return err;
+	r = bring_file(dir, out, "report.md");
+	if (!r || r == -ENOENT)
+		r = bring_file(dir, out, "verdict.json");
+	return r == -ENOENT ? 0 : r;
 }
 
 /* With what a guest that was stopped has only begun. */
@@ -294,12 +298,12 @@ static int default_out(const struct run_config *c, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-int lab_run(const struct run_config *c, struct why *why)
+/* *ret_none: there are no results. */
+static int run_there(const struct run_config *c, const char *out, bool *ret_none, struct why *why)
 {
-	_cleanup_free_ char *disk = NULL, *words = NULL, *arguments = NULL, *command = NULL, *out = NULL, *self = NULL;
+	_cleanup_free_ char *disk = NULL, *words = NULL, *arguments = NULL, *command = NULL, *self = NULL;
 	_cleanup_free_ char *cwd = get_current_dir_name();
 	char tree[PATH_MAX], own[PATH_MAX], dir[PATH_MAX + 32];
-	bool none;
 	int code, err = lab_plan(&c->devices, &disk, &words, why);
 
 	if (!err)
@@ -308,8 +312,6 @@ int lab_run(const struct run_config *c, struct why *why)
 		err = inputs_own_dir(own, sizeof(own));
 	if (!err)
 		err = lab_arguments(c, &arguments);
-	if (!err)
-		err = default_out(c, &out);
 	self = realpath("/proc/self/exe", NULL);
 	if (!err && !(cwd && self))
 		err = -errno;
@@ -327,17 +329,34 @@ int lab_run(const struct run_config *c, struct why *why)
 		return why->code ? (int)why->code :
 				   (why_fail(why, EXIT_HARNESS, err, "cannot start the lab: %s", strerror(-err)), EXIT_HARNESS);
 	code = wait_for(err);
-	err = bring_back(dir, out, &none);
+	err = bring_back(dir, out, ret_none);
 	if (err)
 		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "cannot write to %s: %s; what the lab brought is in %s", out, strerror(-err), dir);
 	remove_files(dir);
 	if (code == 124 || code > 128)
 		code = EXIT_HARNESS;
-	if (none)
+	if (*ret_none)
 		return why_fail(why, EXIT_HARNESS, code <= EXIT_OVER_BUDGET || code == EXIT_INCONCLUSIVE ? EXIT_HARNESS : code,
 				"no results came back from the lab");
 	fprintf(stderr, "iopath-bench: results in %s\n", out);
 	if (add_history(c, out))
 		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "cannot add %s to %s", out, c->history);
 	return code;
+}
+
+int lab_run(const struct run_config *c, struct why *why)
+{
+	_cleanup_free_ char *out = NULL, *verdict = NULL;
+	int code = default_out(c, &out);
+	bool none = true;
+
+	if (!code && asprintf(&verdict, "%s/verdict.json", out) < 0)
+		code = -ENOMEM;
+	if (code)
+		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "%s", strerror(-code));
+	if (result_clear(out, why))
+		return (int)why->code;
+	code = run_there(c, out, &none, why);
+	/* the guest's own says more */
+	return none && access(verdict, F_OK) ? run_did_not_begin(c, code, why) : code;
 }

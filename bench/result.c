@@ -11,26 +11,43 @@
 #include "bench/file.h"
 #include "tracer/base/cleanup.h"
 
-static const char *const old_files[] = { "verdict.json", "report.md", "results.jsonl" };
+static int drop(const char *dir, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0)
+		return -ENOMEM;
+	return unlink(path) && errno != ENOENT && errno != ENOTDIR ? -errno : 0;
+}
+
+static int drop_reports(const char *dir)
+{
+	int err = drop(dir, "verdict.json");
+
+	return err ? err : drop(dir, "report.md");
+}
+
+int result_clear(const char *dir, struct why *why)
+{
+	int err = drop_reports(dir);
+
+	return err ? why_fail(why, EXIT_ENVIRONMENT, err, "--out %s: %s", dir, strerror(-err)) : 0;
+}
 
 int result_open(const char *dir, struct result *ret, struct why *why)
 {
 	struct result r = { .dir = strdup(dir), .set = UINT_MAX };
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = NULL, *old = NULL;
 	int err = file_make_dirs(dir);
 
 	if (!r.dir)
 		return -ENOMEM;
-	for (size_t i = 0; i < ARRAY_SIZE(old_files) && !err; i++) {
-		_cleanup_free_ char *old = NULL;
-
-		if (asprintf(&old, "%s/%s", dir, old_files[i]) < 0)
-			err = -ENOMEM;
-		else if (unlink(old) && errno != ENOENT)
-			err = -errno;
-	}
-	if (!err && asprintf(&path, "%s/results.jsonl", dir) < 0)
+	if (!err)
+		err = drop_reports(dir);
+	if (!err && (asprintf(&path, "%s/results.jsonl", dir) < 0 || asprintf(&old, "%s.old", path) < 0))
 		err = -ENOMEM;
+	if (!err && rename(path, old) && errno != ENOENT) /* hours of measurements, and perhaps a slip */
+		err = -errno;
 	if (!err) {
 		r.lines = fopen(path, "wxe");
 		err = r.lines ? 0 : -errno;
@@ -43,15 +60,6 @@ int result_open(const char *dir, struct result *ret, struct why *why)
 	return 0;
 }
 
-static int drop(const char *dir, const char *name)
-{
-	_cleanup_free_ char *path = NULL;
-
-	if (asprintf(&path, "%s/%s", dir, name) < 0)
-		return -ENOMEM;
-	return unlink(path) && errno != ENOENT ? -errno : 0;
-}
-
 int result_resume(const char *dir, const struct past *past, struct result *ret, struct why *why)
 {
 	struct result r = { .dir = strdup(dir), .set = past->current };
@@ -59,9 +67,7 @@ int result_resume(const char *dir, const struct past *past, struct result *ret, 
 	int err = r.dir ? 0 : -ENOMEM;
 
 	if (!err)
-		err = drop(dir, "verdict.json");
-	if (!err)
-		err = drop(dir, "report.md");
+		err = drop_reports(dir);
 	if (!err && truncate(past->path, (off_t)past->whole_bytes))
 		err = -errno;
 	if (!err) {

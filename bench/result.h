@@ -23,6 +23,12 @@ struct result {
 	unsigned int set;	/* whose lines these are now; UINT_MAX: none yet */
 };
 
+/*
+ * Without the verdict and the report of an older run: behind one that does not
+ * begin they would be taken for its own. -errno with *why.
+ */
+int result_clear(const char *dir, struct why *why);
+/* A new file; the older run's is results.jsonl.old then. */
 int result_open(const char *dir, struct result *ret, struct why *why);
 /*
  * Go on behind the whole lines of @past: what was cut off in the middle, and the

@@ -316,12 +316,29 @@ static int measure(struct run *r, struct why *why)
 	return err ? err : run_sets(r, why);
 }
 
+int run_did_not_begin(const struct run_config *c, int code, const struct why *why)
+{
+	struct arm_list none = { 0 };
+	struct report report = { .arms = &none, .budget = c->budget, .seed = c->seed, .smoke = c->quick, .reason = why->text };
+	struct result r = { .dir = (char *)c->out };
+	struct why ignored = { 0 };
+
+	/* where the user named no directory nobody looks for it in one; the file of a run that is to be resumed stays */
+	if (!c->out || c->past)
+		return code;
+	if (!file_make_dirs(c->out))
+		result_write_json(&r, "verdict.json", report_verdict_json(&report, code), &ignored);
+	return code;
+}
+
 static int prepare(struct run *r, struct why *why)
 {
-	int err = inputs_check(r->c, &r->in, why);
+	int err = r->c->out && !r->c->past ? result_clear(r->c->out, why) : 0;
 	unsigned int nr;
 	json_t *header;
 
+	if (!err)
+		err = inputs_check(r->c, &r->in, why);
 	if (err)
 		return err;
 	err = undo_open(&r->undo, r->c->state_dir, say_recovered, why);
@@ -367,6 +384,7 @@ int run_bench(const struct run_config *c, struct why *why)
 		code = err == -EINTR ? EXIT_INCONCLUSIVE : why->code ? (int)why->code : EXIT_HARNESS;
 		if (!why->text[0])
 			why_fail(why, (enum bench_exit)code, err, "%s", strerror(-err));
+		run_did_not_begin(c, code, why);
 	} else {
 		err = measure(&r, why);
 		if (err && err != -EINTR && !why->text[0])

@@ -43,4 +43,7 @@ void run_config_free(struct run_config *c);
  */
 int run_bench(const struct run_config *c, struct why *why);
 
+/* A verdict.json that says so, where --out names a directory. Returns @code. */
+int run_did_not_begin(const struct run_config *c, int code, const struct why *why);
+
 #endif

@@ -218,18 +218,28 @@ const char *cell_verdict(const json_t *v, const char *arm, const char *metric)
 	return "none";
 }
 
+void check_verdict(const json_t *v)
+{
+	json_t *doc = load_schema("verdict.schema.json");
+	char err[512] = "";
+
+	ASSERT_TRUE(doc && v);
+	if (v && !schema_check(doc, v, err, sizeof(err)))
+		printf("    verdict.json: %s\n", err);
+	ASSERT_STR(err, "");
+	json_decref(doc);
+}
+
 /* Every line against the schema; the type of the last one. */
 void check_files(const char *last_type)
 {
-	json_t *lines = load_schema("results.schema.json"), *doc = load_schema("verdict.schema.json");
+	json_t *lines = load_schema("results.schema.json");
 	_cleanup_free_ char *text = NULL;
 	char err[512] = "", last[32] = "", *save = NULL;
 	json_t *v = verdict();
 
-	ASSERT_TRUE(lines && doc && v);
-	if (v && !schema_check(doc, v, err, sizeof(err)))
-		printf("    verdict.json: %s\n", err);
-	ASSERT_STR(err, "");
+	ASSERT_TRUE(lines != NULL);
+	check_verdict(v);
 	ASSERT_EQ(file_read(fmt("%s/out/results.jsonl", base), &text), 0);
 	for (char *l = text ? strtok_r(text, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save)) {
 		json_t *line = json_loads(l, 0, NULL);
@@ -243,7 +253,6 @@ void check_files(const char *last_type)
 	}
 	ASSERT_STR(last, last_type);
 	json_decref(v);
-	json_decref(doc);
 	json_decref(lines);
 }
 

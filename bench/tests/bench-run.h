@@ -78,6 +78,8 @@ json_t *verdict(void);
 const char *verdict_text(const json_t *v);
 /* Of one arm's metric. */
 const char *cell_verdict(const json_t *v, const char *arm, const char *metric);
+/* Against its schema. */
+void check_verdict(const json_t *v);
 /* Every line against the schema, and the type of the last one. */
 void check_files(const char *last_type);
 /* How often @word is in the file; 0 also when there is no file. */

@@ -157,9 +157,21 @@ TEST(a_guest_that_leaves_no_results_is_told)
 		ASSERT_EQ(run_lab(fmt("--device lab:nvme --history %s/tree/history.db --out %s/tree/out", base, base), &said), t[i].status);
 		ASSERT_TRUE(said && strstr(said, "no results came back from the lab"));
 		ASSERT_TRUE(said && !strstr(said, "results in"));
-		ASSERT_EQ(sh("grep -q older out/verdict.json && test $(ls -A out | wc -l) = 1 && test ! -e history.db"), 0);
+		/* what is there says so: an older verdict would be taken for this run's */
+		ASSERT_EQ(sh("! grep -q older out/verdict.json && grep -q '\"complete\": false' out/verdict.json && "
+			     "grep -q 'no results came back' out/verdict.json && test $(ls -A out | wc -l) = 1 && test ! -e history.db"), 0);
 		ASSERT_TRUE(nothing_left());
 	}
+}
+
+TEST(a_guest_whose_run_does_not_begin_says_why_itself)
+{
+	make_tree("exit 4");
+	ASSERT_EQ(sh("rm leave/* && echo '{\"complete\": false, \"reason\": \"its own\"}' >leave/verdict.json && mkdir out && "
+		     "echo older >out/report.md"), 0);
+	ASSERT_EQ(run_lab(fmt("--device lab:nvme --out %s/tree/out", base), NULL), EXIT_ENVIRONMENT);
+	ASSERT_EQ(sh("cmp leave/verdict.json out/verdict.json && test $(ls -A out | wc -l) = 1"), 0);
+	ASSERT_TRUE(nothing_left());
 }
 
 /* Hours of a guest: they stay where they are, and that is said. */
@@ -328,6 +340,6 @@ TEST(the_lab_is_used_in_real_time)
 }
 
 TEST_MAIN("bench-lab", T(the_lab_runs_it_in_there_and_brings_its_results_back), T(a_run_in_the_lab_ends_with_its_own_code),
-	  T(a_guest_that_leaves_no_results_is_told), T(results_that_cannot_be_written_are_not_lost), T(a_run_in_the_lab_goes_into_the_history), T(a_signal_ends_the_lab_too),
+	  T(a_guest_that_leaves_no_results_is_told), T(a_guest_whose_run_does_not_begin_says_why_itself), T(results_that_cannot_be_written_are_not_lost), T(a_run_in_the_lab_goes_into_the_history), T(a_signal_ends_the_lab_too),
 	  T(a_program_without_its_tree_has_no_lab), T(two_kernels_run_alike_and_are_compared),
 	  T(a_kernel_without_a_whole_run_is_no_answer), T(the_lab_gets_its_disks_and_arguments), T(the_lab_is_used_in_real_time))

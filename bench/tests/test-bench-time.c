@@ -357,6 +357,8 @@ __attribute__((destructor)) static void at_end(void)
 		return;
 	snprintf(path, sizeof(path), "%s/results.jsonl", dir);
 	unlink(path);
+	snprintf(path, sizeof(path), "%s/results.jsonl.old", dir);
+	unlink(path);
 	rmdir(dir);
 }
 

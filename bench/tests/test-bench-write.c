@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a run writes to, and what it must not: devices that hold data, schedulers of others. */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 
 #include "bench/setting.h"
@@ -83,5 +86,77 @@ TEST(schedulers_are_switched_and_put_back)
 	expect_clean();
 }
 
-TEST_MAIN("test-bench-write", T(a_device_with_data_needs_to_be_told_twice),
+static void put_older_run(const char *line)
+{
+	ASSERT_EQ(system(fmt("mkdir -p %s/out && cd %s/out && echo '{\"verdict\": \"PASS\", \"complete\": true}' >verdict.json && "
+			     "echo older >report.md && echo '%s' >results.jsonl && rm -f results.jsonl.old", base, base, line)), 0);
+}
+
+/* An older PASS would be taken for its own, by scripts that only see make's exit status. */
+TEST(a_run_that_does_not_begin_leaves_no_verdict_but_that)
+{
+	static const struct {
+		const char *words, *says;
+		int status;
+	} t[] = {
+		{ "--fio /nowhere/fio --workload randread-4k-qd1", "/nowhere/fio", EXIT_ENVIRONMENT },
+		{ "--workload nosuch", "nosuch", EXIT_USAGE },
+		{ "--workload randread-4k-qd1", "another iopath-bench is running", EXIT_ENVIRONMENT },
+	};
+	int lock;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	ASSERT_EQ(system(fmt("mkdir -p %s/state", base)), 0);
+	lock = open(fmt("%s/state/lock", base), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT_EQ(flock(lock, LOCK_EX | LOCK_NB), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct bench_run r = run_new("--arms off,off2 --quick");
+		const char *reason;
+		json_t *v;
+
+		put_older_run("older");
+		if (!strstr(t[i].words, "--fio"))
+			run_fake(&r);
+		add_words(&r, t[i].words);
+		run_start(&r);
+		run_end(&r);
+		if (r.status != t[i].status)
+			show(&r);
+		ASSERT_EQ(r.status, t[i].status);
+		v = verdict();
+		ASSERT_STR(verdict_text(v), "INVALID");
+		ASSERT_TRUE(json_is_false(json_object_get(v, "complete")));
+		ASSERT_EQ(json_integer_value(json_object_get(v, "exit_code")), t[i].status);
+		reason = json_string_value(json_object_get(v, "reason"));
+		ASSERT_TRUE(reason && strstr(reason, t[i].says));
+		check_verdict(v);
+		json_decref(v);
+		ASSERT_TRUE(access(fmt("%s/out/report.md", base), F_OK) != 0);
+		/* nothing has taken the place of what was measured */
+		ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "older"), 1);
+		run_free(&r);
+	}
+	close(lock);
+}
+
+TEST(what_an_older_run_measured_is_kept_once)
+{
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	put_older_run("hours");
+	r = run_new("--arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1");
+	run_fake(&r);
+	run_start(&r);
+	run_end(&r);
+	check_files("summary");
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl.old", base), "hours"), 1);
+	run_free(&r);
+	expect_clean();
+}
+
+TEST_MAIN("test-bench-write", T(a_run_that_does_not_begin_leaves_no_verdict_but_that),
+	  T(what_an_older_run_measured_is_kept_once), T(a_device_with_data_needs_to_be_told_twice),
 	  T(schedulers_are_switched_and_put_back))
