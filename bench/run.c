@@ -199,6 +199,17 @@ static void fill_report(struct run *r)
 
 /* ---- the end ---- */
 
+/* An error that nobody has a word for. */
+static void name_error(const struct run *r, int err, struct why *why)
+{
+	if (why->text[0])
+		return;
+	if (r->undo.fault[0])
+		why_fail(why, EXIT_ENVIRONMENT, err, "%s", r->undo.fault);
+	else
+		why_fail(why, EXIT_HARNESS, err, "%s", strerror(-err));
+}
+
 static int final_code(const struct run *r, int err, const struct why *why)
 {
 	if (err == -EINTR)
@@ -381,14 +392,13 @@ int run_bench(const struct run_config *c, struct why *why)
 	if (!err)
 		err = prepare(&r, why);
 	if (err) {
-		code = err == -EINTR ? EXIT_INCONCLUSIVE : why->code ? (int)why->code : EXIT_HARNESS;
-		if (!why->text[0])
-			why_fail(why, (enum bench_exit)code, err, "%s", strerror(-err));
+		name_error(&r, err, why);
+		code = err == -EINTR ? EXIT_INCONCLUSIVE : (int)why->code;
 		run_did_not_begin(c, code, why);
 	} else {
 		err = measure(&r, why);
-		if (err && err != -EINTR && !why->text[0])
-			why_fail(why, EXIT_HARNESS, err, "%s", strerror(-err));
+		if (err && err != -EINTR)
+			name_error(&r, err, why);
 		/* first take down, then write: a full disk must not keep a loop device alive */
 		undo_all(&r.undo, run_say_cleanup);
 		code = finish(&r, err, why);

@@ -255,15 +255,20 @@ static const struct undo_kind {
 
 static int save(struct undo *u)
 {
-	_cleanup_free_ char *path = NULL, *tmp = NULL;
+	_cleanup_free_ char *path = NULL, *text = NULL;
+	int err;
 
-	if (asprintf(&path, "%s/state.json", u->dir) < 0 || asprintf(&tmp, "%s.new", path) < 0)
+	if (asprintf(&path, "%s/state.json", u->dir) < 0)
 		return -ENOMEM;
 	if (!json_array_size(u->steps))
 		return unlink(path) && errno != ENOENT ? -errno : 0;
-	if (json_dump_file(u->steps, tmp, JSON_INDENT(1)))
-		return -EIO;
-	return rename(tmp, path) ? -errno : 0;
+	text = json_dumps(u->steps, JSON_INDENT(1));
+	if (!text)
+		return -ENOMEM;
+	err = file_replace(path, text);
+	if (err)
+		snprintf(u->fault, sizeof(u->fault), "cannot write %.250s: %s", path, strerror(-err));
+	return err;
 }
 
 static void describe(const json_t *step, const struct undo_kind *k, int err, undo_say *say)

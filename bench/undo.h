@@ -24,6 +24,7 @@ struct undo {
 	char *dir;
 	int lock_fd;
 	json_t *steps;
+	char fault[320];	/* that the steps could not be written down, or "" */
 };
 
 /* Told about each thing that a crashed run had left; may be NULL. */

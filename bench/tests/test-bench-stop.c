@@ -401,6 +401,30 @@ TEST(a_full_result_disk_is_named_and_nothing_is_left)
 	run_free(&r);
 }
 
+/* Without room for what is to be put back nothing is begun. */
+TEST(a_full_state_directory_is_named)
+{
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	mkdir(fmt("%s/full", base), 0755);
+	if (mount("none", fmt("%s/full", base), "tmpfs", 0, "size=12k"))
+		TEST_SKIP("cannot mount a tmpfs");
+	r = run_new("--arms off,off2 --rounds 1:1 --window 200ms --workload randread-4k-qd1");
+	run_fake(&r);
+	add_words(&r, fmt("--state-dir %s/full", base));
+	run_start(&r);
+	run_end(&r);
+	if (r.status != EXIT_ENVIRONMENT)
+		show(&r);
+	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
+	ASSERT_TRUE(strstr(r.text, fmt("cannot write %s/full/state.json: No space left on device", base)) != NULL);
+	ASSERT_EQ(umount(fmt("%s/full", base)), 0);
+	expect_clean();
+	run_free(&r);
+}
+
 TEST_MAIN("test-bench-stop", T(ctrl_c_and_sigterm_in_every_phase_leave_nothing),
 	  T(children_that_left_the_session_end_with_it),
 	  T(a_second_run_at_once_is_refused),
@@ -409,4 +433,4 @@ TEST_MAIN("test-bench-stop", T(ctrl_c_and_sigterm_in_every_phase_leave_nothing),
 	  T(a_workload_that_does_not_run_is_invalid_and_the_others_go_on),
 	  T(a_run_enters_the_history_when_it_is_complete_and_not_before),
 	  T(a_run_in_the_lab_is_not_resumed), T(what_cannot_be_resumed_is_named),
-	  T(a_full_result_disk_is_named_and_nothing_is_left))
+	  T(a_full_result_disk_is_named_and_nothing_is_left), T(a_full_state_directory_is_named))
