@@ -111,7 +111,7 @@ static const struct opt run_opts[] = {
 	{ "history", 0, OPT_STR, AT(history), "FILE",
 	  "append what was decided to this history (default none; make bench: results/history.db)", 0, 0, NULL },
 	{ "resume", 0, OPT_STR, offsetof(struct run_args, resume), "DIR",
-	  "go on with the run in DIR, with its arguments; stands alone", 0, 0, NULL },
+	  "go on with the run in DIR, with its arguments, and all of its --time again; stands alone", 0, 0, NULL },
 	{ "quick", 0, OPT_FLAG, AT(quick), NULL,
 	  "smoke run: one look, no confirmation, no pass at 30 % or for programs; done within 90 s, of many sets when each had its round", 0, 0, NULL },
 	{ "long", 0, OPT_FLAG, AT(long_cells), NULL,
