@@ -53,12 +53,15 @@ static void tell_missed(struct set_state *s, const struct table *t)
 
 static void fill_figures(struct set_state *s, const struct table *t)
 {
+	double alpha = s->c->single_look ? SINGLE_LOOK_ALPHA : rounds_alpha(&s->c->rounds);
+
 	for (unsigned int a = 0; a < t->nr_arms && t->nr_rounds; a++) {
 		struct arm_figures *f = &s->out.figures[a];
 
 		if (s->out.reason[a][0])
 			continue;
 		f->p99_ns = table_median(t, COLUMN_P99_NS, a);
+		f->has_p99_more = a != s->c->arms->off && !table_more_pct(t, COLUMN_P99_NS, a, s->c->arms->off, alpha, &f->p99_more);
 		f->cpu_ns_per_io = table_difference(t, COLUMN_NS_PER_IO, a, s->c->arms->off);
 	}
 }

@@ -177,6 +177,30 @@ double table_difference(const struct table *t, enum column c, unsigned int arm, 
 	return r.estimate;
 }
 
+static double pct_of_ln(double y)
+{
+	return isinf(y) ? y : 100 * expm1(y);
+}
+
+int table_more_pct(const struct table *t, enum column c, unsigned int arm, unsigned int off, double alpha,
+		   struct interval *ret)
+{
+	double d[STAT_MAX_N];
+	struct interval r;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < t->nr_rounds && n < STAT_MAX_N; i++) {
+		double y = table_value(t, c, i, arm), base = table_value(t, c, i, off);
+
+		if (y > 0 && base > 0)
+			d[n++] = log(y / base);
+	}
+	if (stat_hodges_lehmann(d, n, alpha, &r))
+		return -ENODATA;
+	*ret = (struct interval){ pct_of_ln(r.estimate), pct_of_ln(r.lower), pct_of_ln(r.upper) };
+	return 0;
+}
+
 double table_kind(const struct table *t, enum core_kind k, unsigned int arm, int core)
 {
 	double sum = 0;

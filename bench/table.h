@@ -61,6 +61,9 @@ double table_difference(const struct table *t, enum column c, unsigned int arm, 
 double table_kind(const struct table *t, enum core_kind k, unsigned int arm, int core);
 /* Busy time alike: that which is judged. */
 double table_busy(const struct table *t, unsigned int arm, int core);
+/* How much more than @off, percent, as the gate does it: from log ratios within a round. -ENODATA: nowhere in both. */
+int table_more_pct(const struct table *t, enum column c, unsigned int arm, unsigned int off, double alpha,
+		   struct interval *ret);
 void table_free(struct table *t);
 
 #endif

@@ -196,6 +196,8 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 	else
 		fputs("</td><td>-</td><td>", f);
 	fputs(fig->p99_ns > 0 ? fmt_duration((uint64_t)fig->p99_ns, text, sizeof(text)) : "-", f);
+	view_p99_more(fig, text, sizeof(text));
+	fprintf(f, "</td><td>%s", text);
 	if (fig->is_traced)
 		fprintf(f, "</td><td>%llu", (unsigned long long)fig->lost);
 	else
@@ -266,7 +268,7 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 	print_facts(r, s, f);
 	print_plots(r, s, f);
 	fputs("<div class=\"wide\"><table class=\"arms\"><thead><tr><th>arm</th><th>verdict</th><th>throughput lost %</th><th>CPU per I/O %</th>"
-	      "<th>system pp</th><th>worst core pp</th><th>ns/IO</th><th>p99</th><th>lost</th></tr></thead><tbody>\n", f);
+	      "<th>system pp</th><th>worst core pp</th><th>ns/IO</th><th>p99</th><th>p99 more %</th><th>lost</th></tr></thead><tbody>\n", f);
 	for (unsigned int a = 0; a < r->arms->nr; a++)
 		if (a != r->arms->off)
 			print_arm(r, s, a, f);

@@ -105,6 +105,8 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 	else
 		fprintf(f, " | -");
 	fprintf(f, " | %s", fig->p99_ns > 0 ? fmt_duration((uint64_t)fig->p99_ns, text, sizeof(text)) : "-");
+	view_p99_more(fig, text, sizeof(text));
+	fprintf(f, " | %s", text);
 	if (fig->is_traced)
 		fprintf(f, " | %llu | ", (unsigned long long)fig->lost);
 	else
@@ -145,8 +147,8 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 	if (o->figures[r->arms->off].p99_ns > 0)
 		fprintf(f, ", p99 %s", fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text,
 						    sizeof(text)));
-	fprintf(f, ".\n\n| tier | throughput loss %% | CPU per I/O %% | system pp | worst core pp | ns/IO | p99 | lost | verdict |\n"
-		   "|---|---:|---:|---:|---:|---:|---:|---:|---|\n");
+	fprintf(f, ".\n\n| tier | throughput loss %% | CPU per I/O %% | system pp | worst core pp | ns/IO | p99 | p99 more %% | lost | verdict |\n"
+		   "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|\n");
 	for (unsigned int a = 0; a < r->arms->nr; a++)
 		if (a != r->arms->off)
 			print_arm(r, s, a, f);

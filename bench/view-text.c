@@ -57,6 +57,23 @@ static void print_set_head(const struct report *r, const struct report_set *s, F
 	fputc('\n', f);
 }
 
+/* What the tracer adds to the slowest I/Os; it is not judged. */
+static void print_p99(const struct report *r, const struct report_set *s, FILE *f)
+{
+	bool has_head = false;
+	char text[48];
+
+	for (unsigned int a = 0; a < r->arms->nr; a++) {
+		if (!s->outcome.figures[a].has_p99_more)
+			continue;
+		if (!has_head)
+			fputs("p99 at saturation  % more than off [bounds]\n", f);
+		has_head = true;
+		view_p99_more(&s->outcome.figures[a], text, sizeof(text));
+		fprintf(f, "%-18s %s\n", r->arms->v[a].name, text);
+	}
+}
+
 static void print_set(const struct report *r, const struct report_set *s, FILE *f)
 {
 	fputc('\n', f);
@@ -72,6 +89,7 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 	for (unsigned int a = 0; a < r->arms->nr; a++)
 		if (a != r->arms->off)
 			print_arm(r, s, a, f);
+	print_p99(r, s, f);
 	view_cpu_text(r, s, f);
 	if (s->outcome.fault[0])
 		fprintf(f, "not decided: %s\n", s->outcome.fault);

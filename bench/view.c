@@ -107,6 +107,13 @@ const char *view_load(const struct set_outcome *o, double iops, const char *none
 	return buf;
 }
 
+void view_p99_more(const struct arm_figures *f, char *buf, size_t len)
+{
+	struct decision d = { .loss = f->p99_more, .rounds = f->has_p99_more };
+
+	view_interval(&d, buf, len);
+}
+
 void view_value(const struct decision *d, char *buf, size_t len)
 {
 	if (!d->rounds)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* results.jsonl read back: what is whole, what is partial, what is an error. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "bench/stat.h"
 #include "bench/tests/canned.h"
 #include "bench/tests/schema.h"
+#include "bench/view.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
@@ -99,6 +101,33 @@ TEST(over_the_budget_once_is_no_fail)
 	ASSERT_STR(d->reason, "over the budget once, but not in the rounds that were to confirm it");
 	ASSERT_TRUE(!r.report.set[0].outcome.confirmed[2][METRIC_THROUGHPUT]);
 	ASSERT_EQ(report_verdict(&r.report), VERDICT_INCONCLUSIVE);
+	replay_free(&r);
+}
+
+/* Every I/O of a canned arm is slower by what it loses. */
+TEST(the_p99_is_held_against_off_with_bounds)
+{
+	struct canned c = canned_default();
+	_cleanup_free_ char *text = NULL;
+	const struct arm_figures *f;
+	struct why why = { 0 };
+	struct replay r;
+
+	setup();
+	c.loss_pct[2] = 20;
+	ASSERT_EQ(canned_write(&c, path), 0);
+	ASSERT_EQ(replay_load(dir, &r, &why), 0);
+	f = r.report.set[0].outcome.figures;
+	ASSERT_TRUE(!f[0].has_p99_more && f[1].has_p99_more && f[2].has_p99_more);
+	ASSERT_TRUE(fabs(f[1].p99_more.estimate) < .01);
+	ASSERT_TRUE(f[2].p99_more.lower > 19.9 && f[2].p99_more.upper < 20.1);
+	ASSERT_EQ(view_render(view_find("text"), &r.report, &text), 0);
+	ASSERT_TRUE(text && strstr(text, "p99 at saturation  % more than off [bounds]\n") && strstr(text, " +20.0 [+20.0,+20.0]\n"));
+	replay_free(&r);
+	c.rounds = c.max_rounds = 3; /* too few for a bound */
+	ASSERT_EQ(canned_write(&c, path), 0);
+	ASSERT_EQ(replay_load(dir, &r, &why), 0);
+	ASSERT_TRUE(isinf(r.report.set[0].outcome.figures[2].p99_more.upper));
 	replay_free(&r);
 }
 
@@ -282,7 +311,7 @@ TEST(canned_files_are_of_the_schema)
 }
 
 TEST_MAIN("test-bench-past", T(decisions_are_made_again_from_the_cells),
-	  T(a_fail_needs_its_confirmation_in_the_file), T(over_the_budget_once_is_no_fail), T(a_run_that_crashed_has_not_passed),
+	  T(a_fail_needs_its_confirmation_in_the_file), T(over_the_budget_once_is_no_fail), T(the_p99_is_held_against_off_with_bounds), T(a_run_that_crashed_has_not_passed),
 	  T(what_is_wrong_is_named_with_file_and_line), T(no_file_and_no_text),
 	  T(cut_anywhere_it_is_partial_or_an_error_and_never_a_pass), T(rubbish_is_survived),
 	  T(canned_files_are_of_the_schema))

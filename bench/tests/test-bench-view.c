@@ -378,7 +378,7 @@ TEST(a_cell_of_a_markdown_table_does_not_break_it)
 		if (!width)
 			width = bars;
 		ASSERT_EQ(bars, width);
-		verdict_rows += bars == 10;
+		verdict_rows += bars == 11;
 	}
 	ASSERT_EQ(verdict_rows, 2 * (2 + 3));
 }
