@@ -306,6 +306,28 @@ static __always_inline void bio_set_owner(struct bio_slot *b, struct bio *bio, s
 	}
 }
 
+/*
+ * A bio of the operation found no slot: it ends unseen, and is not waited for.
+ * Where the last bio is the operation's end, so does that; other bios may be at
+ * it, so that it stays until its key comes again.
+ */
+static __noinline int bio_without_slot(u64 op)
+{
+	struct op *o = op ? op_of(op) : NULL;
+
+	if (!o)
+		return 0;
+	fetch_add_u32(&o->refs, -1);
+	if (o->via != VIA_AIO || o->end_seen)
+		return 0;
+	lost(LOSS_NO_OP_END);
+	o->end_seen = 1;
+	o->dev_wanted = 0;
+	if (o->nr_bios == 1)
+		op_drop(o);
+	return 0;
+}
+
 /* Set once the block throttle was asked about a bio. */
 u32 throttle_in_use = 0;
 
@@ -337,7 +359,7 @@ static __always_inline int bio_queued(struct bio *bio, bool held)
 		return 0;
 	b = bio_slot_new(address(bio));
 	if (!b)
-		return 0;
+		return bio_without_slot(op);
 	b->q = cfg.kernel_q && !held ? 0 : now;
 	b->g = 0;
 	b->op = op;

@@ -196,10 +196,25 @@ struct {
 
 u32 ahead_noted = 0;
 
+/* Was one of its bios queued before @start? Of those at the front. */
+__global_fn int bio_older(u64 first, u64 start, u64 now)
+{
+	struct bio *bio = (struct bio *)first;
+
+	for (int i = 0; i < CHAIN_PIECE && bio; i++) {
+		u64 q = bio_queue_time_at((u64)bio, now);
+
+		if (q && q <= start)
+			return 1;
+		bio = BPF_CORE_READ(bio, bi_next);
+	}
+	return 0;
+}
+
 /*
  * It was allocated before its bios were queued, and when the first got it is
  * not known. By front merges a request is older than its first bio too, but
- * not than its last.
+ * not than its last or, with merges at the back, one between.
  */
 static __always_inline bool rq_ahead(struct request *rq, const struct done *d)
 {
@@ -209,7 +224,7 @@ static __always_inline bool rq_ahead(struct request *rq, const struct done *d)
 		return false;
 	/* 0: the front of one that was split, alone in its request */
 	last = bio_queue_time(rq->biotail, d->s.c);
-	return !last || start < last;
+	return !last || (start < last && (rq->bio == rq->biotail || !bio_older(address(rq->bio), start, d->s.c)));
 }
 
 /* What is known by the first bio; false: not to be counted. */
@@ -234,6 +249,8 @@ static __always_inline bool done_bio(struct request *rq, struct bio *bio, struct
 		if (b->rest) {
 			d->bytes = b->bytes;
 			d->partials = b->partials;
+			/* one of all is not merged; what is left is counted as it ends */
+			d->merged = b->ended - 1;
 		}
 	}
 	d->bop = bio_bop(bio);
@@ -262,13 +279,45 @@ static __always_inline bool done_bio(struct request *rq, struct bio *bio, struct
 	return true;
 }
 
+/*
+ * When it was issued is not known: there was no room for that, or the kernel
+ * stamps it no more. What is left is the total; of its operation's time until
+ * now nobody can say what it was since the bio was queued.
+ */
+__global_fn int done_unknown(u32 scratch)
+{
+	struct done *d = done_at(scratch);
+	struct op *o;
+	u64 from, q;
+
+	if (!d)
+		return 0;
+	d->s.g = d->s.i = d->s.p = d->s.d = d->s.h = d->s.e = 0;
+	o = TIER(TIER_VFS) && d->op ? op_of(d->op) : NULL;
+	if (!o)
+		return 0;
+	OP_HOLDER(o) = 1;
+	from = op_claim(o, d->s.c);
+	if (from) {
+		q = clamp_ns(d->s.q, from, d->s.c);
+		op_give_cpu(o, STAGE_SUBMIT, q - from);
+		op_give(o, STAGE_OTHER, d->s.c - q);
+	}
+	OP_HOLDER(o) = 0;
+	return 0;
+}
+
 /* What our own stamps say; the kernel's issue, where that is exact. */
-static __always_inline void done_stamps(struct request *rq, struct rq_slot *r, struct done *d)
+static __always_inline void done_stamps(struct request *rq, struct rq_slot *r, struct done *d, u32 scratch)
 {
 	if (cfg.kernel_d)
 		d->s.d = rq->io_start_time_ns;
-	if (!r)
+	if (!r) {
+		/* counted where it found none; what fails early, and the data of a flush, need not be issued */
+		if (!cfg.kernel_d && !d->status && d->bop != BOP_FLUSH)
+			done_unknown(scratch);
 		return;
+	}
 	d->s.i = r->i;
 	d->s.p = r->p;
 	d->s.h = r->h;
@@ -331,6 +380,7 @@ static __noinline int on_part_done(struct request *rq, u32 nr_bytes, u64 now)
 		rest->held = 0;
 		rest->rest = 1;
 		rest->partials = 0;
+		rest->ended = 0;
 		rest->submitter = head ? head->submitter : 0;
 		if (head)
 			rest->owner = head->owner;
@@ -341,8 +391,10 @@ static __noinline int on_part_done(struct request *rq, u32 nr_bytes, u64 now)
 	rest->partials++;
 	d->s.q = rest->q;
 	d->s.g = cfg.kernel_g ? rq_got(rq, rest->q, rest->g) : rest->g;
-	done_stamps(rq, rqs_find(address(rq)), d);
+	done_stamps(rq, rqs_find(address(rq)), d, scratch);
+	d->merged = rest->ended - 1;
 	chain_done(address(bio), scratch, d, nr_bytes);
+	rest->ended = d->merged + 1;
 	return 0;
 }
 
@@ -354,10 +406,10 @@ __global_fn int done_account(u32 scratch)
 
 	if (!d)
 		return 0;
-	/* the kernel was told meanwhile to stamp no more: what is left is the total */
+	/* the kernel was told meanwhile to stamp no more */
 	if (cfg.kernel_d && !d->s.d && d->bop != BOP_FLUSH && !d->status) {
 		lost(LOSS_UNSTAMPED);
-		d->s.g = d->s.i = d->s.e = d->s.h = 0;
+		done_unknown(scratch);
 	}
 	if (!stamps_ordered(&d->s))
 		stamps_reorder(&d->s);
@@ -418,7 +470,7 @@ static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_by
 	else if (bio && (!cfg.kernel_q || bios_have_slots() || bios_in_parts))
 		b = bios_find(address(bio));
 	if (done_begun(rq, bio, b, d)) {
-		done_stamps(rq, r, d);
+		done_stamps(rq, r, d, scratch);
 		if (more)
 			chain_done(address(more), scratch, d, ALL_BYTES);
 		done_account(scratch);

@@ -165,7 +165,10 @@ static __always_inline bool plain_slot(const struct rq_slot *r, const struct pla
 	}
 	AFTER(r->i)
 	AFTER(r->p)
-	AFTER(s->d)
+	/* 0: the kernel stamps it no more, or it was not issued */
+	if (s->d < lo)
+		return false;
+	lo = s->d;
 	AFTER(r->h)
 	AFTER(r->e)
 #undef AFTER

@@ -50,6 +50,7 @@ static __always_inline struct iop_part *part_claim(int index, u32 generation)
 		if (swap_if_u64(&p->generation_nr, was, (u64)generation << 32 | (nr + 1)) == was)
 			return &p->v[nr & (MAX_PARTS - 1)];
 	}
+	lost(LOSS_CONTENDED);
 	return NULL;
 }
 

@@ -116,7 +116,7 @@ struct bio_slot {
 		u64 flags;	/* all of them */
 	};
 	u32 submitter;	/* its thread, when `owner` is the initiator; 0: they are the same */
-	u32 pad2;
+	u32 ended;	/* with `rest`: bios that ended with parts */
 	struct owner owner;
 };
 

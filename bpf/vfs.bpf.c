@@ -394,7 +394,7 @@ static __always_inline int on_fork(struct task_struct *parent, struct task_struc
 	if (from == to || !bpf_map_lookup_elem(&tree, &from))
 		return 0;
 	if (bpf_map_update_elem(&tree, &to, &one, BPF_ANY))
-		lost(LOSS_MAP_FULL);
+		lost(LOSS_TREE_FULL);
 	return 0;
 }
 

@@ -206,6 +206,7 @@ enum iop_op_row {
 	X(RING_FULL, "ring_full", "over-threshold records that did not fit the ring")    \
 	X(PART_RING_FULL, "part_ring_full", "bios and stacks of records that did not fit the ring") \
 	X(MAP_FULL, "map_full", "operations that found no slot")                         \
+	X(TREE_FULL, "tree_full", "processes of the command that found no room: their I/O is left out") \
 	X(BIO_MAP_FULL, "bio_map_full", "bios or requests that found no slot")           \
 	X(NO_START, "no_start", "requests that completed with their start unseen")       \
 	X(NO_END, "no_end", "requests whose completion was not seen")                    \
@@ -215,7 +216,7 @@ enum iop_op_row {
 	X(BATCH_LONG, "batch_long", "libaio requests beyond those of one call that are walked") \
 	X(DEVICE_FULL, "device_full", "requests of devices beyond the table")            \
 	X(UNSTAMPED, "unstamped", "requests that the kernel did not stamp, though it did when tracing began") \
-	X(CONTENDED, "contended", "interval of an operation given up under contention")  \
+	X(CONTENDED, "contended", "interval or bio of an operation given up under contention")  \
 	X(UNEVEN, "uneven", "records whose stages do not sum to their total")
 
 enum iop_loss {

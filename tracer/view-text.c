@@ -138,7 +138,7 @@ static void put_reconstructed(FILE *out, const struct coverage *c)
 	fprintf(out, "          reconstructed from begin to end, at least:");
 	put_share(out, "requests", c->requests.reconstructed_percent);
 	put_share(out, "operations", c->operations.reconstructed_percent);
-	fprintf(out, "%s\n", c->doubtful ? "; below 99%, so percentiles are doubtful (?)" : "");
+	fprintf(out, "%s\n", c->doubtful ? "; too little, so percentiles are doubtful (?)" : "");
 }
 
 static void put_coverage(FILE *out, const struct report *r)

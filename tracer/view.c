@@ -84,7 +84,8 @@ static void set_reconstructed(struct coverage *c)
 
 	c->requests.reconstructed_percent = rqs;
 	c->operations.reconstructed_percent = ops;
-	c->doubtful = (rqs >= 0 && rqs < TRUSTED_PERCENT) || (ops >= 0 && ops < TRUSTED_PERCENT);
+	/* how much a process did that was not followed is not known */
+	c->doubtful = (rqs >= 0 && rqs < TRUSTED_PERCENT) || (ops >= 0 && ops < TRUSTED_PERCENT) || lost[LOSS_TREE_FULL];
 }
 
 /* Bios that went into a request beyond its first. */

@@ -182,6 +182,9 @@ static void put_entries(struct who *w)
 		{ .id = 5, .sub = 77, .dim = WHO_PROCESS }, { .id = 12, .sub = 8 << 20 | 1, .dim = WHO_FILE },
 		{ .id = 1, .dim = WHO_CGROUP },		    { .sub = 250 << 20 | 7, .dim = WHO_DEVICE },
 		{ .dim = WHO_PROCESS },
+	/* of a process that was not followed nobody knows how much it did */
+	c = covered(1000, 1000, LOSS_TREE_FULL, 1);
+	CU_ASSERT(c.doubtful);
 	};
 	struct who_entry e = { .flags = WHO_NAMED, .name_len = 4, .name = "a\xff z" };
 	struct who_stats *s = &e.s[WHO_OPS][WHO_READ];
