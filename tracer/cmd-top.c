@@ -189,7 +189,7 @@ static int take(struct top *t)
 	return 0;
 }
 
-static void status_line(const struct top *t, char *buf, size_t len)
+static void status_line(struct top *t, char *buf, size_t len)
 {
 	struct session_cost c;
 	struct coverage cov;

@@ -25,6 +25,7 @@ struct stats {
 	u64 counts[NR_COUNTS];
 	struct stats_row *rows[NR_ROWS];
 	u32 nr_shards;
+	u64 begun_unseen;	/* requests whose begin is unseen, and was told to be before tracing: coverage_from() */
 };
 
 /* The row, made when it is not there; NULL: no memory. */

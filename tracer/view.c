@@ -100,19 +100,20 @@ static u64 merged(const struct stats *st)
 
 /*
  * The begin of a request is unseen when its bio's program was skipped, or had no
- * room. What is more was queued before tracing, and waited for its request.
+ * room. What is more was queued before tracing, and waited for its request: *@before,
+ * which stays when later ones could have been skipped.
  */
-static void settle_unseen(struct coverage *c)
+static void settle_unseen(struct coverage *c, u64 *before)
 {
 	u64 unseen = c->lost[LOSS_NO_START], could = c->recursion_misses + c->lost[LOSS_BIO_MAP_FULL];
 
-	if (unseen <= could)
-		return;
-	c->lost[LOSS_NO_START] = could;
-	c->begun_before += unseen - could;
+	if (unseen > could && unseen - could > *before)
+		*before = unseen - could;
+	c->lost[LOSS_NO_START] = unseen - *before;
+	c->begun_before += *before;
 }
 
-void coverage_from(const struct stats *st, u64 requests_in_flight, u64 operations_in_flight,
+void coverage_from(struct stats *st, u64 requests_in_flight, u64 operations_in_flight,
 		   u64 in_flight_at_start, u64 recursion_misses, struct coverage *ret)
 {
 	const u64 *c = st->counts;
@@ -137,7 +138,7 @@ void coverage_from(const struct stats *st, u64 requests_in_flight, u64 operation
 		.recursion_misses = recursion_misses,
 	};
 	memcpy(ret->lost, c + COUNT_LOSS_FIRST, sizeof(ret->lost));
-	settle_unseen(ret);
+	settle_unseen(ret, &st->begun_unseen);
 	set_reconstructed(ret);
 }
 

@@ -82,8 +82,8 @@ struct report {
 	const struct governor *governor;	/* --budget; NULL: not asked for */
 };
 
-/* Derive coverage from counters, and from what is in flight now. */
-void coverage_from(const struct stats *st, u64 requests_in_flight, u64 operations_in_flight,
+/* Derive coverage from counters, and from what is in flight now. No figure is less than the last time. */
+void coverage_from(struct stats *st, u64 requests_in_flight, u64 operations_in_flight,
 		   u64 in_flight_at_start, u64 recursion_misses, struct coverage *ret);
 enum resched_meaning resched_from(const struct stats *st);
 

@@ -152,6 +152,23 @@ TEST(what_began_unseen)
 	}
 }
 
+/* What was said to have begun before is not taken back when others were skipped since. */
+TEST(what_began_before_does_not_shrink)
+{
+	static const struct {
+		u64 unseen, skipped, lost, before;
+	} steps[] = { { 5, 0, 0, 5 }, { 5, 4, 0, 5 }, { 7, 4, 2, 5 }, { 10, 4, 4, 6 }, { 10, 9, 4, 6 } };
+	static struct stats st;
+	struct coverage c;
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		st.counts[COUNT_LOSS_FIRST + LOSS_NO_START] = steps[i].unseen;
+		coverage_from(&st, 0, 0, 0, steps[i].skipped, &c);
+		ASSERT_EQ(c.lost[LOSS_NO_START], steps[i].lost);
+		ASSERT_EQ(c.begun_before, steps[i].before);
+	}
+}
+
 /* Each loss counts against one operation; what is still in flight against none. */
 TEST(the_share_that_was_reconstructed)
 {
@@ -165,6 +182,9 @@ TEST(the_share_that_was_reconstructed)
 	CU_ASSERT(c.operations.reconstructed_percent < 99 && c.doubtful);
 	c = covered(1000, 1000, LOSS_MAP_FULL, 1000);
 	CU_ASSERT(c.operations.reconstructed_percent == 50 && c.doubtful);
+	/* of a process that was not followed nobody knows how much it did */
+	c = covered(1000, 1000, LOSS_TREE_FULL, 1);
+	CU_ASSERT(c.doubtful);
 	c = covered(10, 10, LOSS_TIME_BACKWARDS, 1000);
 	CU_ASSERT(c.operations.reconstructed_percent == 0 && c.doubtful);
 	/* one whose end was not seen is no finished one, and does not vanish */
