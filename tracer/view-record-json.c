@@ -106,6 +106,7 @@ static void put_part_json(struct json_line *l, const struct record *r, u32 i)
 static void put_tree(struct json_line *l, const struct record *r)
 {
 	json_put_num(l, "bios", r->slow.nr_parts);
+	json_put_num(l, "bios_untold", r->slow.nr_parts - r->nr_parts);
 	json_key(l, "tree");
 	json_open(l, '[');
 	for (u32 i = 0; i < r->nr_parts; i++)

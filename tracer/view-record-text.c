@@ -149,8 +149,10 @@ int view_text_record(FILE *out, const struct record *r, const struct record_view
 			fprintf(out, "  %-9s %9s %6.1f%%\n", stage_names[i], dur(s->stage_ns[i], d),
 				100.0 * (double)s->stage_ns[i] / (double)s->total_ns);
 	/* one bio, one request: all of it stands above */
-	if (s->nr_parts > r->nr_parts)
+	if (r->nr_parts == MAX_PARTS && s->nr_parts > MAX_PARTS)
 		fprintf(out, "  the last %u of %u bios:\n", r->nr_parts, s->nr_parts);
+	else if (s->nr_parts > r->nr_parts)
+		fprintf(out, "  %u of %u bios, there was no room for the others:\n", r->nr_parts, s->nr_parts);
 	if (s->nr_parts > 1 || (r->nr_parts && (r->parts[0].status || r->parts[0].requeues || r->parts[0].partials)))
 		put_tree(out, r, -1, 0);
 	put_critical_text(out, r);

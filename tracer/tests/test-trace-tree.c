@@ -34,6 +34,8 @@ TRACE_TEST(the_tree_of_a_record)
 			nr++;
 			check_between("bios", number_at(line, "bios"), 2, 1000);
 			check_between("told", (int64_t)json_array_size(tree), 2, 8);
+			check_same("those and the untold", (int64_t)json_array_size(tree) + number_at(line, "bios_untold"),
+				   number_at(line, "bios"));
 			json_array_foreach(tree, p, part) {
 				bytes += number_at(part, "bytes");
 				check_text("op", text_at(part, "op"), "write");
@@ -116,6 +118,42 @@ TRACE_TEST(the_critical_path_of_a_record)
 	trace_free(&t);
 }
 
+/* Reads that the disk takes in many more pieces than a record has room for. */
+TRACE_TEST(a_record_says_how_many_bios_it_leaves_out)
+{
+	enum { READS = 23, BIOS = 128, TOLD = 8 };
+	static struct loop narrow = { .fd = -1 };
+	const char *why = loop_need(&narrow, 64 << 20);
+	struct trace t;
+	int64_t nr = 0;
+	int64_t kb = 8;
+	json_t *line;
+	size_t i;
+
+	if (why)
+		TEST_SKIP(why);
+	check_case("1 MiB in requests of 8 KiB");
+	if (!check_same("8 KiB a request", loop_queue_swap(&narrow, "max_sectors_kb", &kb), 0))
+		return;
+	if (trace_command(&t, "--tier vfs --dev %s --threshold 1ns -- known-count --target %s --count %d --size 1M --direct",
+			  narrow.name, narrow.path, READS)) {
+		json_array_foreach(t.lines, i, line) {
+			if (!trace_is_slow(line))
+				continue;
+			nr++;
+			check_same("requests", number_at(line, "requests"), BIOS);
+			check_same("bios", number_at(line, "bios"), BIOS);
+			check_same("told", (int64_t)json_array_size(json_at(line, "tree")), TOLD);
+			check_same("untold", number_at(line, "bios_untold"), BIOS - TOLD);
+			check_true("no path through what is not there", json_is_null(json_at(line, "critical_path")));
+		}
+		check_same("lines", nr, READS);
+		check_same("requests counted", trace_device_count(&t, narrow.name, "read"), READS * BIOS);
+	}
+	check_same("as it was", loop_queue_swap(&narrow, "max_sectors_kb", &kb), 0);
+	trace_free(&t);
+}
+
 /* What a write asks for beyond itself. */
 TRACE_TEST(writes_with_fua)
 {
@@ -153,4 +191,4 @@ TRACE_TEST(writes_with_fua)
 	}
 }
 
-TEST_MAIN("trace-tree", T(the_tree_of_a_record), T(the_critical_path_of_a_record), T(writes_with_fua))
+TEST_MAIN("trace-tree", T(the_tree_of_a_record), T(the_critical_path_of_a_record), T(a_record_says_how_many_bios_it_leaves_out), T(writes_with_fua))

@@ -176,9 +176,27 @@ TEST(a_record_in_words)
 
 	CU_ASSERT(!view_text_record(f, &rec, &view_all));
 	fclose(f);
-	CU_ASSERT(strstr(text, "the last 2 of 3 bios") != NULL);
+	CU_ASSERT(strstr(text, "2 of 3 bios, there was no room for the others") != NULL);
 	CU_ASSERT(strstr(text, "requeued 1  in 3 parts  status 10 I/O error") != NULL);
 	CU_ASSERT(strstr(text, "/mnt/dir/file  offset 8192  cache miss") != NULL);
+}
+
+TEST(more_bios_than_a_record_holds)
+{
+	struct record rec = made_up_record();
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	rec.nr_parts = MAX_PARTS;
+	for (u32 i = 2; i < MAX_PARTS; i++)
+		rec.parts[i] = rec.parts[1];
+	rec.slow.nr_parts = 100;
+	CU_ASSERT(!view_text_record(f, &rec, &view_all));
+	CU_ASSERT(!view_json_record(f, &rec, &view_all));
+	fclose(f);
+	CU_ASSERT(strstr(text, "the last 8 of 100 bios") != NULL);
+	CU_ASSERT(strstr(text, "\"bios\":100,\"bios_untold\":92,") != NULL);
 }
 
 /* The command that flushes a device has no sector, in text either. */
@@ -203,7 +221,7 @@ int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		T(slow_lines), T(inflight_lines), T(a_flush_command_in_flight_has_no_sector), T(where_sleeping_tasks_wait),
-		T(a_record_in_words), T(a_flush_command_has_no_sector),
+		T(a_record_in_words), T(more_bios_than_a_record_holds), T(a_flush_command_has_no_sector),
 	};
 	int r = printed_begin();
 
