@@ -17,6 +17,7 @@
 struct doctor_cfg {
 	bool json;
 	uint64_t cpus;
+	struct rooms rooms;
 };
 
 static const struct opt doctor_opts[] = {
@@ -25,6 +26,7 @@ static const struct opt doctor_opts[] = {
 	{ "cpus", 0, OPT_U64, offsetof(struct doctor_cfg, cpus), "N",
 	  "compute map memory for a machine with N possible CPUs (default: this one)", 1, 8192,
 	  NULL },
+	ROOM_OPT(offsetof(struct doctor_cfg, rooms)),
 };
 
 static const struct opt_table doctor_table = {
@@ -156,7 +158,7 @@ static void put_text(const struct kernel *k, const struct hook_plan *plan,
 	printf("\nmap memory with %u possible CPUs\n", cpus_of(cfg));
 	for (int t = 0; t < NR_TIERS; t++)
 		printf("  %-8s %s\n", tier_names[t],
-		       fmt_size(session_maps_bytes(t, cpus_of(cfg), disk_total_requests()), size,
+		       fmt_size(session_maps_bytes(t, cpus_of(cfg), disk_total_requests(), &cfg->rooms), size,
 				sizeof(size)));
 	printf("\nstages\n");
 	put_stages(k, plan);
@@ -205,7 +207,7 @@ static json_t *tier_json(const struct hook_plan *plan, int t, const struct docto
 			json_array_append_new(missing, json_string(stage_names[s]));
 	return json_pack("{s:s,s:s,s:o,s:I}", "tier", tier_names[t], "state", state_names[st],
 			 "not_measured", missing, "maps_bytes",
-			 (json_int_t)session_maps_bytes(t, cpus_of(cfg), disk_total_requests()));
+			 (json_int_t)session_maps_bytes(t, cpus_of(cfg), disk_total_requests(), &cfg->rooms));
 }
 
 static int put_json(const struct kernel *k, const struct hook_plan *plan,

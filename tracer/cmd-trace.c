@@ -188,7 +188,7 @@ static int attach_rest(struct trace *t, struct session_opts *o)
 		if (r)
 			return cmd_fail(&trace_table, EXIT_ERROR, "%s", strerror(-r));
 		t->stacks.with_user = o->user_stacks;
-		t->stacks.max_stacks = MAX_STACKS;
+		t->stacks.max_stacks = room_or(&o->rooms, ROOM_STACKS, MAX_STACKS);
 	}
 	if (o->by) {
 		r = who_map_init(t->session, o->by);
@@ -324,6 +324,9 @@ static int trace_main(struct trace *t, int argc, char **argv)
 	o.watched = true;
 	o.in_flight = t->cfg.hung_ns != 0;
 	o.debug = t->cfg.debug ? stderr : NULL;
+	r = trace_set_room(&t->cfg, &o);
+	if (r >= 0)
+		return r;
 	r = trace_catch_signals(t);
 	if (!r && command)
 		r = child_fork(&t->child, command);

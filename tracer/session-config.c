@@ -2,6 +2,7 @@
 /* What the programs are told before they are loaded: how large their maps are, and their configuration. */
 #include "session-config.h"
 
+#include <errno.h>
 #include <linux/aio_abi.h>
 #include <linux/io_uring.h>
 #include <stdio.h>
@@ -35,12 +36,12 @@ static void sizes_by(struct session_sizes *z, const struct session_opts *o)
 {
 	if (!o->by && !o->stacks)
 		return;
-	z->who_stacks = o->stacks ? MAX_STACKS : 1;
+	z->who_stacks = o->stacks ? room_or(&o->rooms, ROOM_STACKS, MAX_STACKS) : 1;
 	z->who = o->by ? (u32)__builtin_popcount(o->by) * (o->by_max + 1) : 1;
 	z->who_ops = o->tier >= TIER_VFS ? z->ops : 1;
 	z->who_streams = 4096;
 	z->who_bios = z->bios;
-	z->who_dirtiers = o->by ? MAX_DIRTIERS : 1;
+	z->who_dirtiers = o->by ? room_or(&o->rooms, ROOM_DIRTY_FILES, MAX_DIRTIERS) : 1;
 }
 
 static bool has_records(const struct session_opts *o)
@@ -70,25 +71,36 @@ bool session_asks_dirtiers(const struct session_opts *o)
 	return keeps_dirtiers(o) || o->by;
 }
 
+#define LEAST_RING 4096
+
+/* Masks and rings are powers of two, rings of whole pages. */
+static u32 room_of(const struct session_opts *o, enum room which, u32 n)
+{
+	u32 least = which == ROOM_RING ? (u32)sysconf(_SC_PAGESIZE) : SLOT_WAYS;
+
+	return round_pow2(room_or(&o->rooms, which, n), least, 1u << 30);
+}
+
 struct session_sizes session_sizes_for(const struct session_opts *o, u32 cpus, u64 queue_depth)
 {
 	bool vfs = o->tier >= TIER_VFS;
 	struct session_sizes z = {
 		.cpus = cpus,
 		.shards = round_pow2(cpus, 1, MAX_SHARDS),
-		.bios = round_pow2(256ull * cpus, 8192, 65536),
-		.rqs = round_pow2(queue_depth * 2, 4096, 65536),
-		.ops = vfs ? round_pow2(128ull * cpus, 8192, 32768) : SLOT_WAYS,
-		.tree = o->extras.tree ? 4096 : 1,
+		.bios = room_of(o, ROOM_BIOS, round_pow2(256ull * cpus, 8192, 65536)),
+		.rqs = room_of(o, ROOM_REQUESTS, round_pow2(queue_depth * 2, 4096, 65536)),
+		.ops = vfs ? room_of(o, ROOM_OPERATIONS, round_pow2(128ull * cpus, 8192, 32768)) : SLOT_WAYS,
+		.tree = o->extras.tree ? room_or(&o->rooms, ROOM_PROCESSES, 4096) : 1,
 		/* a third of a second of 50 000 records a second: the reader does not always get a processor at once */
-		.ring_bytes = has_records(o) ? 16 << 20 : 4096,
+		.ring_bytes = room_of(o, ROOM_RING, has_records(o) ? 16 << 20 : LEAST_RING),
 		.stacks = 1,
-		.dirtiers = keeps_dirtiers(o) ? MAX_DIRTIERS : 1,
+		.dirtiers = keeps_dirtiers(o) ? room_or(&o->rooms, ROOM_DIRTY_FILES, MAX_DIRTIERS) : 1,
 		.verdicts = o->nr_dirs ? NR_VERDICTS : 1,
 		.who = 1,
 		.who_ops = 1,
 		.who_streams = 1,
 		.who_bios = SLOT_WAYS,
+		.asked = o->rooms,
 		.who_stacks = 1,
 		.who_dirtiers = 1,
 	};
@@ -116,12 +128,12 @@ static int size_slots(struct object *o, const struct session_sizes *z)
 	const struct {
 		const char *map;
 		size_t slot_bytes;
-		u32 slots, *mask;
+		u32 slots, asked, *mask;
 	} want[] = {
-		{ "bios_slots", sizeof(struct bio_slot), z->bios, o->bios_mask },
-		{ "rqs_slots", sizeof(struct rq_slot), z->rqs, o->rqs_mask },
-		{ "ops_slots", sizeof(struct op), z->ops, o->ops_mask },
-		{ "who_bios_slots", sizeof(struct who_bio), z->who_bios, o->who_bios_mask },
+		{ "bios_slots", sizeof(struct bio_slot), z->bios, z->asked.n[ROOM_BIOS], o->bios_mask },
+		{ "rqs_slots", sizeof(struct rq_slot), z->rqs, z->asked.n[ROOM_REQUESTS], o->rqs_mask },
+		{ "ops_slots", sizeof(struct op), z->ops, z->asked.n[ROOM_OPERATIONS], o->ops_mask },
+		{ "who_bios_slots", sizeof(struct who_bio), z->who_bios, z->asked.n[ROOM_BIOS], o->who_bios_mask },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
@@ -129,6 +141,8 @@ static int size_slots(struct object *o, const struct session_sizes *z)
 		u32 slots = want[i].slots;
 		int err;
 
+		if (bytes > most && want[i].asked)
+			return -E2BIG;
 		while (slots * want[i].slot_bytes > most)
 			slots /= 2;
 		err = bpf_map__set_value_size(object_map(o, want[i].map), slots * (u32)want[i].slot_bytes);
@@ -190,9 +204,17 @@ static u64 maps_bytes(const struct object *o, u32 cpus)
 	return sum;
 }
 
-u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth)
+u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth, const struct rooms *rooms)
 {
-	const struct session_opts opts = { .tier = tier };
+	/* what is set is in use */
+	const struct session_opts opts = {
+		.tier = tier,
+		.rooms = *rooms,
+		.sample = rooms->n[ROOM_RING] != 0,
+		.extras = { .tree = rooms->n[ROOM_PROCESSES] != 0 },
+		.in_flight = rooms->n[ROOM_DIRTY_FILES] != 0,
+		.stacks = rooms->n[ROOM_STACKS] != 0,
+	};
 	struct session_sizes z = session_sizes_for(&opts, cpus, queue_depth);
 	struct object o = { 0 };
 	u64 sum = 0;

@@ -14,15 +14,13 @@
 struct session_sizes {
 	u32 cpus, shards, bios, rqs, ops, op_rows, tree, ring_bytes, parts, stacks, dirtiers, verdicts;
 	u32 who, who_ops, who_streams, who_bios, who_stacks, who_dirtiers;
+	struct rooms asked;
 };
 
 /* For @cpus possible CPUs and disks that take @queue_depth requests together. */
 struct session_sizes session_sizes_for(const struct session_opts *o, u32 cpus, u64 queue_depth);
 
-/* The hook where pages are made dirty is needed: hook_extras.dirtiers. */
-bool session_asks_dirtiers(const struct session_opts *o);
-
-/* -errno of libbpf. */
+/* -errno of libbpf; -E2BIG: this kernel has no table as large as was asked for. */
 int session_size_maps(struct object *o, const struct session_sizes *z);
 
 /* Whose stamps serve. */

@@ -200,7 +200,7 @@ int session_open(const struct session_opts *opts, const struct kernel *k,
 		return err;
 	err = session_size_maps(&s->object, &z);
 	if (err)
-		return fail(why, err, "sizing the maps");
+		return fail(why, err, err == -E2BIG ? "--room: this kernel has no table of that size" : "sizing the maps");
 	session_configure(s->object.cfg, opts, k, &z, plan, &stamps);
 	err = object_load(&s->object);
 	if (err)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "hook.h"
+#include "room.h"
 #include "record.h"
 #include "unfinished.h"
 #include "bpf/config.h"
@@ -47,6 +48,7 @@ struct session_opts {
 	u8 by;			/* statistics by who (who-map.h): bit per who_dim */
 	u32 by_max;		/* entries of each dimension */
 	bool stacks, user_stacks;	/* of bios (stacks-map.h) */
+	struct rooms rooms;	/* of the maps */
 	FILE *debug;		/* gets what libbpf and the verifier say; NULL: nobody */
 };
 
@@ -133,7 +135,10 @@ int session_tier_times(const struct session *s, u64 ret_ns[static NR_TIERS]);
  */
 int session_set_tier(struct session *s, enum iop_tier tier, u64 *ret_cut);
 
-/* Memory that the maps of a tier take with @cpus possible CPUs, computed. */
-u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth);
+/* The hook where pages are made dirty is needed: hook_extras.dirtiers. */
+bool session_asks_dirtiers(const struct session_opts *o);
+
+/* Memory that the maps of a tier take with @cpus possible CPUs, computed; what @rooms names counts as used. */
+u64 session_maps_bytes(enum iop_tier tier, u32 cpus, u64 queue_depth, const struct rooms *rooms);
 
 #endif

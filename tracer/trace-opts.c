@@ -166,6 +166,7 @@ static const struct opt trace_opts[] = {
 	{ "budget", 0, OPT_PARSE, F(budget), "PCT",
 	  "keep tracing below this share of the processor time in use: go down a tier or more when it costs more, and up again when there is room",
 	  0, 0, parse_budget },
+	ROOM_OPT(F(room)),
 	{ "floor", 0, OPT_FLAG, F(floor), NULL,
 	  "attach the hooks of the tier with programs that return at once, and measure nothing", 0, 0,
 	  NULL },
@@ -291,4 +292,27 @@ int trace_set_filters(const struct trace_cfg *cfg, struct session_opts *o, struc
 	o->min_lat_ns = cfg->min_lat_ns;
 	r = trace_set_places(cfg, o, watched);
 	return r >= 0 ? r : set_ops(cfg, o);
+}
+
+int trace_set_room(const struct trace_cfg *cfg, struct session_opts *o)
+{
+	bool records = o->threshold_ns || o->sample || o->top;
+	const struct {
+		bool used;
+		const char *needs;
+	} uses[NR_ROOMS] = {
+		[ROOM_OPERATIONS] = { o->tier >= TIER_VFS, "--tier vfs or above" },
+		[ROOM_BIOS] = { true, "" },
+		[ROOM_REQUESTS] = { true, "" },
+		[ROOM_RING] = { records, "--threshold, --sample or --top, whose records go through it" },
+		[ROOM_PROCESSES] = { o->extras.tree, "a command" },
+		[ROOM_DIRTY_FILES] = { session_asks_dirtiers(o), "records, --by, --hung or a filter by task" },
+		[ROOM_STACKS] = { o->stacks, "--stacks" },
+	};
+
+	for (int i = 0; i < NR_ROOMS; i++)
+		if (cfg->room.n[i] && !uses[i].used)
+			return cmd_fail(&trace_table, EXIT_USAGE, "--room %s: needs %s", room_names[i], uses[i].needs);
+	o->rooms = cfg->room;
+	return -1;
 }

@@ -36,6 +36,7 @@ struct trace_cfg {
 	const char *limits_file;
 	uint64_t anomaly_window_ns;
 	double budget;	/* a share; 0: none */
+	struct rooms room;
 };
 
 extern const struct opt_table trace_table;
@@ -62,6 +63,9 @@ int trace_set_places(const struct trace_cfg *cfg, struct session_opts *o, struct
  */
 int trace_set_devs(const struct opt_table *t, const struct opt_list *devs, const struct opt_list *stacks,
 		   struct session_opts *o);
+
+/* --room: of what is not in use it is refused. -1 or an exit status, as above. */
+int trace_set_room(const struct trace_cfg *cfg, struct session_opts *o);
 
 struct trace_who {
 	u8 shown;	/* tables in reports: bit per who_dim */

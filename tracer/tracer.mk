@@ -12,6 +12,7 @@ TRACER_SRC := \
 	tracer/hook.c \
 	tracer/kernel.c \
 	tracer/ksyms.c \
+	tracer/room.c \
 	tracer/look.c \
 	tracer/object.c \
 	tracer/preempt.c \

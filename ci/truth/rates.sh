@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2016,SC2034,SC2086,SC2154
+# Records at the rate that DESIGN promises, in virtual time: one processor for the load, the programs and the reader,
+# an instruction a nanosecond.
+
+rate_reads=200000
+
+# told_at_full_rate OPTION…: each read of a disk that answers at once is told, io_uring, 16 at a time
+told_at_full_rate()
+{
+	null t0 irqmode=1 || return
+	# what is read from the host while time passes would slow the rate
+	fio_on $dev --number_ios=2000 --ioengine=io_uring --iodepth=16 >$tmp/rate.out
+	trace_opts="--dev $dev --sample 1/1 $*"
+	start rate || return
+	fio_on $dev --number_ios=$rate_reads --ioengine=io_uring --iodepth=16 >$tmp/rate.out
+	stop rate
+	same "fio's reads" "$(fio_count rate read)" $rate_reads
+	same "reads" "$(operations rate read io_uring count)" $rate_reads
+	same "requests" "$(requests rate $disk read count)" $rate_reads
+	same "records whose stages do not sum to the total" "$(covered rate lost.uneven)" 0
+	records=$(grep -c '^{"type":"sample"' $tmp/rate.json)
+}
+
+# In thousandths of a second of the guest's clock, from the first to the last that began.
+records_take_ms()
+{
+	sed -n 's/^{"type":"sample".*"start_ns":\([0-9]*\),.*/\1/p' $tmp/rate.json | awk '
+		NR == 1 || $1 < from { from = $1 } $1 > to { to = $1 } END { printf "%d", (to - from) / 1000000 }'
+}
+
+fifty_thousand_records_a_second()
+{
+	local ms
+	told_at_full_rate || return
+	same "records" "$records" $rate_reads
+	same "lost" "$(lost rate)" 0
+	ms=$(records_take_ms)
+	printf 'truth:   %s: %d records in %d ms of the guest: %d a second\n' $current $records $ms $((records * 1000 / ms))
+	at_least "a second" $((records * 1000 / ms)) 50000
+	rm $tmp/rate.json
+}
+
+# The same with room for a few: what is lost is counted, and nothing else of it changes.
+what_the_ring_has_no_room_for_is_counted()
+{
+	told_at_full_rate --room ring=64k || return
+	at_least "records lost" "$(covered rate lost.ring_full)" 1
+	at_least "records told" "$records" 1
+	same "records, and those lost" $((records + $(covered rate lost.ring_full))) $rate_reads
+	same "other losses" $(($(lost rate) - $(covered rate lost.ring_full) - $(covered rate lost.part_ring_full))) 0
+	rm $tmp/rate.json
+}
+
+rates="fifty_thousand_records_a_second what_the_ring_has_no_room_for_is_counted"
