@@ -34,7 +34,7 @@ test-known-count_LIBS := -ljansson
 
 # The tracer's counts, stages and manners on a real kernel: black-box, through its command and its JSON.
 TRACE_TESTS := test-inflight test-trace test-trace-cache test-trace-cgroup test-trace-filter test-trace-place test-trace-stages test-trace-input
-TRACE_TESTS += test-trace-budget test-trace-by test-trace-kinds test-trace-levels test-trace-records test-trace-tree test-trace-who test-trace-anomaly test-trace-stacks test-trace-sums test-top
+TRACE_TESTS += test-trace-budget test-trace-by test-trace-kinds test-trace-levels test-trace-records test-trace-room test-trace-tree test-trace-who test-trace-anomaly test-trace-stacks test-trace-sums test-top
 TESTS += $(TRACE_TESTS)
 $(foreach t,$(TRACE_TESTS),$(eval $(t)_SRC := tracer/tests/$(t).c $(GROUND_SRC))$(eval $(t)_LIBS := -ljansson))
 test-trace-kinds_LIBS += -luring

@@ -65,7 +65,11 @@ room_for_records()
 	echo 128 >/sys/block/$disk/queue/max_sectors_kb || return
 	trace_opts="--tier full --dev $dev --sample 1/1 --room ring=4096"
 	start ring || return
-	fio_on $dev --number_ios=2000 --bs=512k --ioengine=io_uring --iodepth=8 >$tmp/ring.out
+	fio_on $dev --number_ios=100 --bs=512k --ioengine=io_uring --iodepth=8 >$tmp/ring.out
+	# the reader stands still
+	kill -STOP $tracer
+	fio_on $dev --number_ios=1900 --bs=512k --ioengine=io_uring --iodepth=8 >$tmp/ring.out
+	kill -CONT $tracer
 	stop ring
 	at_least "records that found no room" "$(covered ring lost.ring_full)" 1
 	at_least "bios of records that found none" "$(covered ring lost.part_ring_full)" 1
