@@ -7,7 +7,7 @@
 reads_with()
 {
 	local engine
-	null t0 completion_nsec=2000000 || return
+	null t0 completion_nsec=50000000 || return
 	trace_opts="--tier full --dev $dev --threshold 1ns --room $1"
 	start room || return
 	for engine in io_uring libaio; do
