@@ -212,7 +212,7 @@ enum iop_op_row {
 	X(NO_END, "no_end", "requests whose completion was not seen")                    \
 	X(NO_OP_END, "no_op_end", "operations whose end was not seen")                   \
 	X(TIME_BACKWARDS, "time_backwards", "stamps out of order, clamped")              \
-	X(CHAIN_LONG, "chain_long", "bios of a request beyond those that are walked")    \
+	X(CHAIN_LONG, "chain_long", "requests of more bios than are walked, whose others end unseen")    \
 	X(BATCH_LONG, "batch_long", "libaio requests beyond those of one call that are walked") \
 	X(DEVICE_FULL, "device_full", "requests of devices beyond the table")            \
 	X(UNSTAMPED, "unstamped", "requests that the kernel did not stamp, though it did when tracing began") \
