@@ -177,7 +177,7 @@ bios_of_requests_in_parts()
 a_request_that_grew_at_both_ends()
 {
 	local at readers=()
-	null t0 hw_queue_depth=1 completion_nsec=3000000000 && echo mq-deadline >/sys/block/$disk/queue/scheduler &&
+	null t0 hw_queue_depth=1 completion_nsec=5000000000 && echo mq-deadline >/sys/block/$disk/queue/scheduler &&
 		echo 64 >/sys/block/$disk/queue/nr_requests || return
 	# on 6.1 the kernel stamps the issue then
 	echo 75000 2>/dev/null >/sys/block/$disk/queue/wbt_lat_usec

@@ -3,11 +3,11 @@
 # Too little room (--room) for a load of known counts, in real time: what is counted and what is counted as lost make
 # it up, and nothing else is said of it.
 
-# reads_with ROOM: 1000 reads by io_uring, then 1000 by libaio, 64 at a time, of a disk that takes its time
+# reads_with ROOM [SCHEDULER]: 1000 reads by io_uring, then 1000 by libaio, 64 at a time, of a disk that takes its time
 reads_with()
 {
 	local engine
-	null t0 completion_nsec=50000000 || return
+	null t0 completion_nsec=50000000 && echo ${2:-none} >/sys/block/$disk/queue/scheduler || return
 	trace_opts="--tier full --dev $dev --threshold 1ns --room $1"
 	start room || return
 	for engine in io_uring libaio; do
@@ -47,10 +47,11 @@ room_for_bios()
 	same "operations in flight" "$(covered room operations.in_flight)" 0
 }
 
-# Of a request whose issue found no room the total is known, and no stage.
+# Of a request whose issue found no room the total is known, and no stage. Without a scheduler, none needs room where
+# the kernel stamps the issue.
 room_for_requests()
 {
-	reads_with requests=8 || return
+	reads_with requests=8 mq-deadline || return
 	at_least "requests that found no room" "$(covered room lost.bio_map_full)" 1
 	same "reads" $(($(operations room read io_uring count) + $(operations room read libaio count))) 2000
 	same "requests" "$(requests room $disk read stages.total.count)" 2000
