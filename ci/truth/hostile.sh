@@ -173,6 +173,30 @@ bios_of_requests_in_parts()
 	whole bios
 }
 
+# Merged at the front and at the back: neither the first bio nor the last is as old as the request. That is no plug's.
+a_request_that_grew_at_both_ends()
+{
+	local at readers=()
+	null t0 hw_queue_depth=1 completion_nsec=5000000000 && echo mq-deadline >/sys/block/$disk/queue/scheduler &&
+		echo 64 >/sys/block/$disk/queue/nr_requests || return
+	# on 6.1 the kernel stamps the issue then
+	echo 75000 2>/dev/null >/sys/block/$disk/queue/wbt_lat_usec
+	trace_opts="--tier full --dev $dev"
+	start grew || return
+	# one in the device, one that waits for its tag, and the three
+	for at in 9000 7000 5000 4999 5001; do
+		dd if=$dev of=/dev/null bs=4k count=1 skip=$at iflag=direct 2>/dev/null &
+		readers+=($!)
+		sleep 0.3
+	done
+	wait "${readers[@]}"
+	stop grew
+	same "requests" "$(requests grew $disk read count)" 3
+	same "bios merged" "$(requests grew $disk read merged_bios)" 2
+	same "allocated ahead" "$(covered grew allocated_ahead)" 0
+	whole grew
+}
+
 # Written back by a kernel thread: it is the cgroup's that made the pages dirty.
 writeback_of_a_cgroup()
 {
@@ -210,6 +234,6 @@ nothing_is_left_after_kill_9()
 
 hostile="ends_on_another_processor tasks_end_in_mid_io a_killed_task_is_counted pids_are_used_again
 	ten_thousand_processes null_blk_is_switched_off scheduler_is_switched a_hundred_thousand_operations_add_up a_full_ring_is_counted
-	bios_of_requests_in_parts writeback_of_a_cgroup nothing_is_left_after_kill_9"
+	bios_of_requests_in_parts a_request_that_grew_at_both_ends writeback_of_a_cgroup nothing_is_left_after_kill_9"
 # it does not come back
 last=scsi_disk_is_removed
