@@ -6,7 +6,7 @@ EXTRA_PROGRAMS += $(O)/iopath-bench.8
 # xmllint: the tests read the XML that is written with it
 # python3-*, cmark-gfm: other parsers of what it writes, for the tests
 # kmod: modprobe of null_blk and scsi_debug
-DEPS += libsqlite3-dev libxml2-utils kmod sysbench python3-jsonschema python3-prometheus-client cmark-gfm
+DEPS += libsqlite3-dev libxml2-utils kmod sysbench python3-jsonschema python3-junitparser python3-prometheus-client cmark-gfm
 
 # Without main(): the tests link it.
 BENCH_LIB := \

@@ -249,7 +249,8 @@ static void gha_metric(const struct report *r, const struct report_set *s, unsig
 		       json_t *doc)
 {
 	const struct decision *d = &s->outcome.decision[arm][m];
-	char *name = NULL, range[32] = "", extra[160];
+	char *name = NULL, range[32], extra[160];
+	bool bounded = isfinite(d->loss.upper) && isfinite(d->loss.lower);
 	size_t len;
 	FILE *n;
 
@@ -257,15 +258,14 @@ static void gha_metric(const struct report *r, const struct report_set *s, unsig
 		return;
 	view_cell_name(r, s, arm, n);
 	fprintf(n, " %s cost-index", metric_name(m));
-	if (isfinite(d->loss.upper) && isfinite(d->loss.lower))
-		snprintf(range, sizeof(range), "%.2f", (d->loss.upper - d->loss.lower) / 2);
+	snprintf(range, sizeof(range), "± %.2f", (d->loss.upper - d->loss.lower) / 2);
 	snprintf(extra, sizeof(extra), "n=%u verdict=%s kernel=%.100s", d->rounds,
 		 verdict_name(d->verdict == VERDICT_UNDECIDED ? VERDICT_INCONCLUSIVE : d->verdict), r->kernel);
 	if (!fclose(n))
-		json_array_append_new(doc, json_pack("{s:s, s:s, s:f, s:s, s:s}", "name", name, "unit",
+		json_array_append_new(doc, json_pack("{s:s, s:s, s:f, s:s*, s:s}", "name", name, "unit",
 						     "off=100", "value",
 						     round((100 + d->loss.estimate) * 100) / 100, "range",
-						     range, "extra", extra));
+						     bounded ? range : NULL, "extra", extra));
 	free(name);
 }
 

@@ -142,7 +142,7 @@ static void om_verdict(const struct report *r, const struct report_set *s, unsig
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		fprintf(f, "iopath_bench_verdict{");
 		labels(r, s, arm, f);
-		fprintf(f, ",iopath_bench_verdict=\"%s\"} %d\n", verdict_name(all[i]), v == all[i]);
+		fprintf(f, ",verdict=\"%s\"} %d\n", verdict_name(all[i]), v == all[i]);
 	}
 }
 
@@ -170,8 +170,9 @@ void view_openmetrics(const struct report *r, FILE *f)
 	      "# HELP iopath_bench_overhead_ratio Cost of the arm against no tracer, Hodges-Lehmann, with one-sided bounds.\n",
 	      f);
 	om_family(r, f, om_overhead);
-	fputs("# TYPE iopath_bench_verdict stateset\n"
-	      "# HELP iopath_bench_verdict The worst verdict over the metrics of the arm.\n",
+	/* a node_exporter refuses a whole file for a type, as stateset, that its older format does not have */
+	fputs("# TYPE iopath_bench_verdict gauge\n"
+	      "# HELP iopath_bench_verdict The worst verdict over the metrics of the arm is 1, the others 0.\n",
 	      f);
 	om_family(r, f, om_verdict);
 	fputs("# TYPE iopath_bench_rounds gauge\n"
@@ -193,8 +194,9 @@ static void go_line(const struct report *r, const struct report_set *s, unsigned
 
 	if (!isfinite(iops) || !isfinite(ns))
 		return;
-	fprintf(f, "BenchmarkIopath/dev=%s/sched=%s/wl=%s/tier=%s 1 %.6g ns/op %.6g IOPS %.6g cpu-ns/op",
-		report_device(s), s->scheduler, s->workload, r->arms->v[arm].name, 1e9 / iops, iops, ns);
+	/* last what never ends in "-NUMBER", which would be taken for a number of processors */
+	fprintf(f, "BenchmarkIopath/dev=%s/wl=%s/tier=%s/sched=%s 1 %.6g ns/op %.6g IOPS %.6g cpu-ns/op",
+		report_device(s), s->workload, r->arms->v[arm].name, s->scheduler, 1e9 / iops, iops, ns);
 	if (p99 > 0)
 		fprintf(f, " %.6g p99-ns", p99);
 	fputc('\n', f);
