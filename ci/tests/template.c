@@ -54,6 +54,12 @@ static void add_step(json_t *job, const char *run, const char *when)
 	json_array_append_new(json_object_get(job, "steps"), json_pack("{s:s, s:s}", "run", run, "when", when));
 }
 
+/* @condition: of the job as a whole. */
+static void set_nightly(json_t *job, const char *condition, const char *schedule)
+{
+	json_object_set_new(job, "nightly", json_boolean(strstr(condition, schedule) != NULL));
+}
+
 static void add_all(json_t *job, const char *key, json_t *paths)
 {
 	json_array_extend(json_object_get(job, key), paths);
@@ -152,6 +158,7 @@ static bool add_github_job(json_t *jobs, json_t *template, const char *name, jso
 	json_object_foreach(json_object_get(template, "env"), key, value)
 		known &= !json_object_set_new(json_object_get(job, "env"), key, expression(value));
 	json_object_set_new(job, "timeout", json_string(text(from, "timeout-minutes")));
+	set_nightly(job, text(from, "if"), "github.event_name == 'schedule'");
 	add_needs(job, json_object_get(from, "needs"));
 	json_array_foreach(json_object_get(from, "steps"), i, step)
 		known &= take_github_step(job, step);
@@ -273,6 +280,7 @@ static json_t *gitlab_job(json_t *template, const char *name, json_t *own, unsig
 	snprintf(number, sizeof(number), "%u", nodes);
 	json_object_set_new(json_object_get(job, "env"), "CI_NODE_TOTAL", json_string(number));
 	json_object_set_new(job, "timeout", json_string(text(from, "timeout")));
+	set_nightly(job, text(json_array_get(json_object_get(from, "rules"), 0), "if"), "$CI_PIPELINE_SOURCE == \"schedule\"");
 	add_script(job, json_object_get(from, "before_script"), json_object_get(from, "script"), "success");
 	add_script(job, json_object_get(from, "after_script"), NULL, "always");
 	add_all(job, "artifacts", json_object_get(artifacts, "paths"));

@@ -2,7 +2,7 @@
 /*
  * The jobs of a CI template, of GitHub or GitLab, in one shape:
  *
- *	[{"name": "gate", "env": {NAME: VALUE}, "timeout": "25",
+ *	[{"name": "gate", "env": {NAME: VALUE}, "timeout": "25", "nightly": BOOLEAN,
  *	  "steps": [{"run": SHELL, "when": "success|failure|always"}],
  *	  "artifacts": [PATH], "cache": [PATH], "cache_key_files": [PATH],
  *	  "puts": [{"name": NAME, "path": PATH}], "gets": [{"name": NAME, "path": PATH}]}]

@@ -73,6 +73,7 @@ static const char raw[] = "{\"type\":\"head\",\"kernel\":\"6.1\",\"arms\":[\"off
 static const char fake_make[] =
 	"#!/bin/bash\n"
 	"echo \"$* $GATE_KERNEL\" >>\"$PLACE/asked\"\n"
+	"case $1 in *-deps) exit 0 ;; esac\n"	/* what fails is the job's own target */
 	"[ \"$STATUS\" != 4 ] || exit 4\n"
 	"O=$PWD/build\n"
 	". \"$TREE/ci/lab/common.sh\"\n"
@@ -81,6 +82,7 @@ static const char fake_make[] =
 	"[ \"$1\" != gate ] || { mkdir -p build/gate && cp \"$PLACE/raw.jsonl\" build/gate &&\n"
 	"	\"$GATE\" decide --raw build/gate/raw.jsonl --budget \"$TREE/ci/budget.ini\" --baseline none --out build/gate; } || exit\n"
 	"[ \"$1\" != lab-truth ] || { mkdir -p build/truth && touch build/truth/verdicts; }\n"
+	"[ \"$1\" != arms-smoke ] || { mkdir -p build/arms-smoke && touch build/arms-smoke/results.jsonl; }\n"
 	"[ \"$1\" != fuzz ] || { mkdir -p build/fuzz/found && touch build/fuzz/found/x; }\n"
 	"for word; do case $word in OUT=*) out=${word#OUT=} ;; RUNS=*) runs=${word#RUNS=} ;; esac; done\n"
 	"[ \"$1\" != bench ] || { mkdir -p \"$out\" && touch \"$out/results.jsonl\"; }\n"
@@ -224,56 +226,65 @@ static void with_each_job(const char *make_status,
 
 /* ---- tests ---- */
 
-static char asked[2048];
+static char asked[2][2048];	/* with each change, and each night */
 
 static void note_asked(const struct service *s, json_t *job, int status, const char *shown)
 {
 	_cleanup_free_ char *line = read_text("asked");
-	size_t len = strlen(asked);
+	char *of = asked[json_is_true(json_object_get(job, "nightly"))];
+	size_t len = strlen(of);
 
 	(void)s;
 	(void)shown;
-	(void)job;
 	ASSERT_EQ(status, 0);
-	snprintf(asked + len, sizeof(asked) - len, "%s", line);
+	snprintf(of + len, sizeof(asked[0]) - len, "%s", line);
 }
 
-/* What comes on top of that each night. */
+/* What comes on top of that each night, and then only. */
 static const char nightly[] =
 	"lab-truth KERNELS=5.10 6.1 6.12 7.2 6.1\nresults-truth 6.1\nfuzz FUZZ_TIME=900 6.1\n"
 	"bench OUT=build/bench/shard-1 ARGS=--shard 1/3 6.1\nbench OUT=build/bench/shard-2 ARGS=--shard 2/3 6.1\n"
-	"bench OUT=build/bench/shard-3 ARGS=--shard 3/3 6.1\nbench-merge RUNS=build/bench/shard-* OUT=build/bench/report 6.1\n";
+	"bench OUT=build/bench/shard-3 ARGS=--shard 3/3 6.1\nbench TIER=all WORKLOAD=all QUICK=1 OUT=build/bench-all 6.1\narms-smoke 6.1\n"
+	"bench-merge RUNS=build/bench/shard-* OUT=build/bench/report 6.1\n";
 
-/* `part TARGET` or `finish TARGET` of .ci/run, as the fake make notes them; ci/lab/kernels has the gate's kernel. */
+/*
+ * `make TARGET`, `part TARGET` or `finish TARGET` of .ci/run, as the fake make notes them; ci/lab/kernels has the gate's kernel.
+ * Not lab-deps: it is made ahead there for two that run at once, and each brings it itself.
+ */
 TEST(jobs_ask_make_for_what_ci_run_does)
 {
 	_cleanup_fclose_ FILE *f = fopen(".ci/run", "re");
 	char once[512] = "", want[2048], line[256], target[64];
+	int end = 0;
 
 	while (f && fgets(line, sizeof(line), f))
-		if ((sscanf(line, "part %63s", target) == 1 || sscanf(line, "finish %63s", target) == 1) &&
+		if ((sscanf(line, "part %63s", target) == 1 || sscanf(line, "finish %63s", target) == 1 ||
+		     (sscanf(line, "make %63s%n", target, &end) == 1 && line[end] == '\n' && strcmp(target, "lab-deps") != 0)) &&
 		    !strchr(target, '(')) {
 			size_t len = strlen(once);
 
 			snprintf(once + len, sizeof(once) - len, "%s 6.1\n", target);
 		}
 	ASSERT_TRUE(*once);
-	snprintf(want, sizeof(want), "%s%s%s%s", once, nightly, once, nightly);
-	asked[0] = '\0';
+	asked[0][0] = asked[1][0] = '\0';
 	with_each_job("0", note_asked);
-	ASSERT_STR(asked, want);
+	snprintf(want, sizeof(want), "%s%s", once, once);
+	ASSERT_STR(asked[0], want);
+	snprintf(want, sizeof(want), "%s%s", nightly, nightly);
+	ASSERT_STR(asked[1], want);
 }
 
 TEST(what_they_ask_for_is_a_target)
 {
 	unsetenv("MAKEFLAGS");
 	unsetenv("MAKELEVEL");
-	for (char *save, *line = strtok_r(asked, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		struct proc p = {};
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++)
+		for (char *save, *line = strtok_r(asked[i], "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+			struct proc p = {};
 
-		ASSERT_EQ(proc_line(&p, "make -n %.*s", (int)strcspn(line, " "), line), 0);
-		proc_free(&p);
-	}
+			ASSERT_EQ(proc_line(&p, "make -n %.*s", (int)strcspn(line, " "), line), 0);
+			proc_free(&p);
+		}
 }
 
 static void expect_failure(const struct service *s, json_t *job, int status, const char *shown)
