@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Whole runs of a sysbench that is made up: what it is told to do, and what becomes of one that fails. */
+/* Whole runs of a sysbench that is made up: what it is told to do, and what becomes of one that fails; and of the real one. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -197,7 +197,135 @@ TEST(one_that_dies_in_the_middle_is_named)
 	expect_clean();
 }
 
+/* ---- the real one ---- */
+
+/* Around it: of each step the device's reads, the files that are there, and of a run its events and reads a second. */
+static const char around[] =
+	"#!/bin/sh\n"
+	"step=\n"
+	"for w; do case $w in prepare | run | cleanup) step=$w ;; esac; done\n"
+	"[ \"$step\" ] || exec sysbench \"$@\"\n"
+	"reads() { read -r n rest <\"/sys/class/block/$SYSBENCH_DISK/stat\" && echo \"$n\"; }\n"
+	"before=$(reads)\n"
+	"said=$(sysbench \"$@\" 2>&1); status=$?\n"
+	"after=$(reads)\n"
+	"number() { n=$(printf '%s\\n' \"$said\" | sed -n \"s,^ *$1: *,,p\"); echo \"${n:--1}\"; }\n"
+	"echo \"$step $((after - before)) $(ls | grep -c '^test_file[.]') $(number 'total number of events') $(number reads/s)\" >>\"$SYSBENCH_LOG\"\n"
+	"printf '%s\\n' \"$said\"\n"
+	"exit $status\n";
+
+#define REAL_STEPS 64
+
+struct real_step {
+	char name[16];
+	unsigned long reads, files;
+	long events;
+	double reads_s;
+};
+
+static unsigned int read_steps(struct real_step *steps)
+{
+	_cleanup_fclose_ FILE *f = fopen(fmt("%s/steps", base), "re");
+	unsigned int nr = 0;
+
+	for (struct real_step *s = steps; f && nr < REAL_STEPS && fscanf(f, "%15s %lu %lu %ld %lf", s->name, &s->reads, &s->files,
+									 &s->events, &s->reads_s) == 5; s++)
+		nr++;
+	return nr;
+}
+
+/* A pass is one of the runs: its rate to the digits that sysbench prints, and no fewer I/Os at the disk than it did. */
+static void expect_one_of_the_runs(const json_t *pass, const struct real_step *steps, unsigned int nr)
+{
+	double iops = json_number_value(json_object_get(pass, "iops"));
+	json_int_t disk_ios = json_integer_value(json_object_get(pass, "disk_ios"));
+	unsigned int found = 0;
+
+	for (unsigned int i = 0; i < nr; i++)
+		found += !strcmp(steps[i].name, "run") && iops > steps[i].reads_s - 1e-6 && iops < steps[i].reads_s + 1e-6 &&
+			 disk_ios >= (json_int_t)steps[i].reads;
+	if (!found)
+		printf("    no run had %f reads/s and at most %lld reads\n", iops, (long long)disk_ios);
+	ASSERT_TRUE(found > 0);
+}
+
+static void expect_passes_are_runs(const struct real_step *steps, unsigned int nr)
+{
+	_cleanup_free_ char *text = NULL;
+	unsigned int passes = 0;
+	char *save = NULL;
+
+	ASSERT_EQ(file_read(fmt("%s/out/results.jsonl", base), &text), 0);
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		static const char *const names[] = { "saturation", "fixed_rate" };
+		json_t *cell = json_loads(l, 0, NULL);
+
+		for (size_t i = 0; i < ARRAY_SIZE(names) && json_is_true(json_object_get(cell, "valid")); i++)
+			if (json_is_object(json_object_get(cell, names[i]))) {
+				expect_one_of_the_runs(json_object_get(cell, names[i]), steps, nr);
+				passes++;
+			}
+		json_decref(cell);
+	}
+	ASSERT_TRUE(passes >= 2);
+}
+
+static char disk[64];
+
+/* A file system of the user's, with a file of theirs. */
+static bool make_place(void)
+{
+	static const char job[] = "file-test-mode=rndrd\nfile-num=4\nfile-total-size=8M\nfile-block-size=16384\nfile-extra-flags=direct\n";
+
+	return !file_replace(fmt("%s/real.sysbench", base), job) && !file_replace(fmt("%s/sysbench", base), around) &&
+	       !chmod(fmt("%s/sysbench", base), 0755) &&
+	       !system(fmt("rm -f %s/steps; mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 %s && mkdir %s/mine && "
+			   "mount %s %s/mine && echo mine >%s/mine/keep", base, disk, base, disk, base, base));
+}
+
+/* Each read of the real one is one at the device: direct, 16 KiB, one at a time, and nobody else reads there. */
+TEST(what_the_real_one_says_is_what_the_kernel_counted)
+{
+	struct real_step steps[REAL_STEPS] = { 0 };
+	unsigned int nr, runs = 0;
+	struct bench_run r;
+
+	if (system("sysbench --version >/dev/null 2>&1"))
+		TEST_SKIP("sysbench is not installed");
+	NEEDS_DISK(disk, 640); /* it wants 512 MiB free */
+	ASSERT_TRUE(make_place());
+	setenv("SYSBENCH_LOG", fmt("%s/steps", base), 1);
+	setenv("SYSBENCH_DISK", strrchr(disk, '/') + 1, 1);
+	r = run_new(fmt("--device %s/mine --arms off,off2 --quick --rounds 1:1 --window 400ms --max-steal 100 "
+			"--sysbench %s/sysbench --workload %s/real.sysbench", base, base, base));
+	run_start(&r);
+	run_end(&r);
+	nr = read_steps(steps);
+	if (nr < 4 || nr == REAL_STEPS)
+		show(&r);
+	ASSERT_TRUE(nr >= 4 && nr < REAL_STEPS);
+	ASSERT_STR(steps[0].name, "cleanup");
+	ASSERT_STR(steps[1].name, "prepare");
+	for (unsigned int i = 1; i < nr; i++) {
+		ASSERT_EQ(steps[i].files, 4);
+		/* one that gave up on a rate counts nothing */
+		if (strcmp(steps[i].name, "run") || steps[i].events < 0)
+			continue;
+		runs++;
+		ASSERT_EQ((long)steps[i].reads, steps[i].events);
+	}
+	ASSERT_TRUE(runs >= 3);
+	expect_passes_are_runs(steps, nr);
+	check_files("summary");
+	/* nothing of it is left, and what is the user's is there */
+	ASSERT_EQ(system(fmt("test \"$(ls %s/mine)\" = \"$(printf 'keep\\nlost+found')\" && grep -qx mine %s/mine/keep", base, base)), 0);
+	ASSERT_EQ(system(fmt("umount %s/mine && rmdir %s/mine", base, base)), 0);
+	run_free(&r);
+	expect_clean();
+	end_disk(disk);
+}
+
 TEST_MAIN("test-bench-sysbench", T(it_is_told_what_to_do_and_a_rate_that_it_does_not_hold_is_lowered),
 	  T(its_ios_are_reads_and_writes_and_its_rate_is_of_events),
 	  T(a_full_queue_is_a_rate_that_was_too_high), T(a_rate_is_lowered_when_the_queue_fills_later),
-	  T(one_that_dies_in_the_middle_is_named))
+	  T(one_that_dies_in_the_middle_is_named), T(what_the_real_one_says_is_what_the_kernel_counted))
