@@ -27,13 +27,18 @@ static const struct rules {
 	{ WORKLOAD_URING, uring_owned, true, NULL, NULL },
 };
 
-static const struct rules *rules_of(const struct workload *w)
+static const struct rules *rules_of(enum workload_kind kind)
 {
 	const struct rules *r = rules;
 
-	while (r->kind != w->kind)
+	while (r->kind != kind)
 		r++;
 	return r;
+}
+
+const char *const *workload_settings_owned(enum workload_kind kind)
+{
+	return rules_of(kind)->owned;
 }
 
 bool workload_setting_is(const char *line, size_t len, const char *name)
@@ -130,7 +135,7 @@ static int check_value(const char *line, size_t len, const struct workload *w, s
 
 int workload_check_setting(const char *line, const struct workload *w, struct why *why)
 {
-	const struct rules *r = rules_of(w);
+	const struct rules *r = rules_of(w->kind);
 	size_t len = strcspn(line, "=\r\n");
 
 	if (!line[strspn(line, " \t\r\n")])
@@ -161,7 +166,7 @@ static bool has_line(const char *text, const char *begin)
 
 int workload_check_settings(const struct workload *w, struct why *why)
 {
-	const struct rules *r = rules_of(w);
+	const struct rules *r = rules_of(w->kind);
 
 	if (r->needed && !has_line(w->text, r->needed))
 		return why_fail(why, EXIT_USAGE, -EINVAL, "workload %s: no %s in it", w->name, r->needed_name);

@@ -13,6 +13,9 @@ int workload_check_setting(const char *line, const struct workload *w, struct wh
 /* All of the file @w is there: is anything missing that its program needs? */
 int workload_check_settings(const struct workload *w, struct why *why);
 
+/* Those that are the harness's to say in a file of @kind, sysbench's or iopath-uring's; a NULL ends them. */
+const char *const *workload_settings_owned(enum workload_kind kind);
+
 /* Are the @len bytes of @line that name? sysbench takes "_" for "-" too. */
 bool workload_setting_is(const char *line, size_t len, const char *name);
 

@@ -26,20 +26,30 @@ static const char *const owned_keys[] = {
 	"flow*", "write_bw_log", "write_lat_log", "write_iops_log", "write_hist_log", "write_iolog",
 	"log_*", "per_job_logs", "group_reporting", "randrepeat",
 	"allrandrepeat", "randseed", "rand_seed", "disk_util", "steadystate*", "ss", "ss_ramp", "ss_dur", "exitall*", "create_only",
-	"unlink", "status-interval", "lat_percentiles", "percentile_list", "slat_percentiles", "clat_percentiles",
+	"unlink", "status-interval", "lat_percentiles", "percentile_list", "slat_percentiles", "clat_percentiles", NULL,
 };
 
 /* Would make a cell something else than one steady state. */
 static const char *const refused_keys[] = {
 	"stonewall", "wait_for_previous", "wait_for", "exec_prerun", "exec_postrun", "startdelay",
-	"start_delay", "include", "read_iolog", "offset_increment_percent", "size_percent", "idle-prof",
+	"start_delay", "include", "read_iolog", "offset_increment_percent", "size_percent", "idle-prof", NULL,
 };
 
-static bool key_in(const char *line, const char *const *keys, size_t nr)
+const char *const *workload_dropped(void)
+{
+	return owned_keys;
+}
+
+const char *const *workload_refused(enum workload_kind kind)
+{
+	return kind == WORKLOAD_FIO ? refused_keys : workload_settings_owned(kind);
+}
+
+static bool key_in(const char *line, const char *const *keys)
 {
 	size_t len = strcspn(line, " \t=\r\n");
 
-	for (size_t i = 0; i < nr; i++) {
+	for (size_t i = 0; keys[i]; i++) {
 		size_t klen = strlen(keys[i]);
 
 		if (keys[i][klen - 1] == '*' ? len >= klen - 1 && !strncmp(line, keys[i], klen - 1) :
@@ -99,7 +109,7 @@ static int parse_line(const char *line, struct workload *w, unsigned int *jobs, 
 		return workload_check_setting(s, w, why);
 	if (*s == '[' && strncmp(s, "[global]", 8))
 		(*jobs)++;
-	if (key_in(s, refused_keys, ARRAY_SIZE(refused_keys)))
+	if (key_in(s, refused_keys))
 		return why_fail(why, EXIT_USAGE, -EINVAL,
 				"workload %s: \"%s\": a cell measures one steady state", w->name, s);
 	return 0;
@@ -373,11 +383,11 @@ int workload_render(const struct workload *w, const struct job_params *p, char *
 	render_global(f, w, p);
 	err = section_open(&section);
 	for (char *l = err ? NULL : strtok_r(copy, "\n", &save); l && !err; l = strtok_r(NULL, "\n", &save)) {
-		static const char *const clones[] = { "numjobs" };
+		static const char *const clones[] = { "numjobs", NULL };
 		const char *s = skip_blank(l);
 
-		if (is_comment(s) || key_in(s, owned_keys, ARRAY_SIZE(owned_keys)) ||
-		    (p->pace && key_in(s, clones, 1)))
+		if (is_comment(s) || key_in(s, owned_keys) ||
+		    (p->pace && key_in(s, clones)))
 			continue;
 		if (*s != '[') {
 			fprintf(section.f, "%s\n", l);
@@ -411,7 +421,7 @@ void workload_unused(const struct workload *w, char *buf, size_t len)
 		int n;
 
 		line++;
-		if (is_comment(s) || !key_in(s, owned_keys, ARRAY_SIZE(owned_keys)))
+		if (is_comment(s) || !key_in(s, owned_keys))
 			continue;
 		n = snprintf(one, sizeof(one), "%s%.60s (line %u)", at ? ", " : "", s, line);
 		/* room for " and 1000 more" */

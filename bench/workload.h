@@ -78,6 +78,10 @@ int workload_from_command(const char *text, struct workload *ret, struct why *wh
 int workload_parse(const char *name, enum workload_kind kind, const char *text, struct workload *ret,
 		   struct why *why);
 
+/* Settings that a file of @kind must not have, and those of a fio job that are dropped; NAME, or PREFIX*. A NULL ends them. */
+const char *const *workload_refused(enum workload_kind kind);
+const char *const *workload_dropped(void);
+
 /* *ret is malloc'd. */
 int workload_render(const struct workload *w, const struct job_params *p, char **ret);
 

@@ -62,26 +62,48 @@ TEST(workload_render_owns_where_how_long_and_how_fast)
 	workload_free(&w);
 }
 
-/* Does the man page name @key in the part that begins with @begin? Its words may be patterns. */
-static bool man_names(const char *begin, const char *key)
+#define MAN_WORDS 64
+
+/* Of the man page's part @section, the list behind the line @begin. Its words may be patterns. */
+static size_t man_list(char *page, const char *section, const char *begin, const char *words[static MAN_WORDS])
+{
+	char *at = strstr(page, section), *save = NULL;
+	size_t nr = 0;
+
+	at = at ? strstr(at, begin) : NULL;
+	if (!at)
+		return 0;
+	for (char *w = strtok_r(at + strlen(begin), " ,\n", &save); w && strcmp(w, ".") && strcmp(w, "and"); w = strtok_r(NULL, " ,\n", &save))
+		if (strcmp(w, ".Cm") && nr < MAN_WORDS)
+			words[nr++] = w;
+	return nr;
+}
+
+/* Each of @keys stands there, and nothing else does. */
+static void expect_in_man_page(const char *const *keys, const char *section, const char *begin)
 {
 	_cleanup_free_ char *page = NULL;
-	char *at, *end, *save = NULL;
+	const char *words[MAN_WORDS];
+	bool used[MAN_WORDS] = { false };
+	size_t nr;
 
-	if (file_read("bench/iopath-bench.8.in", &page))
-		return false;
-	at = strstr(page, begin);
-	end = at ? strpbrk(at, ".:") : NULL;
-	if (!end)
-		return false;
-	at = end + 1;
-	end = strstr(at, " .\n");
-	if (end)
-		*end = '\0';
-	for (char *w = strtok_r(at, " ,\n", &save); w; w = strtok_r(NULL, " ,\n", &save))
-		if (!fnmatch(w, key, 0))
-			return true;
-	return false;
+	ASSERT_EQ(file_read("bench/iopath-bench.8.in", &page), 0);
+	nr = man_list(page, section, begin, words);
+	for (size_t k = 0; keys[k]; k++) {
+		bool found = false;
+
+		for (size_t i = 0; i < nr; i++)
+			if (!fnmatch(words[i], keys[k], 0))
+				used[i] = found = true;
+		if (!found)
+			printf("    not in the man page behind %s: %s\n", section + 1, keys[k]);
+		ASSERT_TRUE(found);
+	}
+	for (size_t i = 0; i < nr; i++) {
+		if (!used[i])
+			printf("    in the man page behind %s alone: %s\n", section + 1, words[i]);
+		ASSERT_TRUE(used[i]);
+	}
 }
 
 /* What a user's job file says of where, how long, how fast, which seed and which logs is the harness's to say. */
@@ -128,9 +150,6 @@ TEST(what_the_harness_says_a_job_file_does_not)
 		if (strstr(text, "4711"))
 			printf("    %s\n", keys[i]);
 		ASSERT_TRUE(!strstr(text, "4711"));
-		if (!man_names("\nDropped:", keys[i]))
-			printf("    not in the man page: %s\n", keys[i]);
-		ASSERT_TRUE(man_names("\nDropped:", keys[i]));
 		ASSERT_TRUE(strstr(text, "bs=4k\n") && strstr(text, "rw=read\n"));
 		/* the same offsets in every cell, so in every arm */
 		ASSERT_TRUE(strstr(text, "\nrandrepeat=1\n") != NULL);
@@ -399,20 +418,29 @@ TEST(workload_that_is_not_one_steady_state_is_refused)
 
 TEST(what_is_refused_is_in_the_man_page)
 {
-	static const char *const keys[] = { "stonewall", "wait_for_previous", "wait_for", "exec_prerun", "exec_postrun", "startdelay",
-					    "start_delay", "include", "read_iolog", "offset_increment_percent", "size_percent", "idle-prof" };
+	static const struct {
+		enum workload_kind kind;
+		const char *text, *section, *begin;	/* with the setting on its third line */
+	} t[] = {
+		{ WORKLOAD_FIO, "[a]\nrw=read\n%s=1\n", "\n.It Pa .fio\n", "\nRefused, as a cell is one steady state:\n" },
+		{ WORKLOAD_SYSBENCH, "# a\nfile-test-mode=rndrd\n%s=1\n", "\n.It Pa .sysbench\n", "\nRefused:\n" },
+		{ WORKLOAD_URING, "# a\nop=read\n%s=1\n", "\n.It Pa .uring\n", "\nRefused:\n" },
+	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		_cleanup_free_ char *job = NULL;
-		struct workload w = { 0 };
-		struct why why = { 0 };
+	expect_in_man_page(workload_dropped(), "\n.It Pa .fio\n", "Dropped:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		const char *const *keys = workload_refused(t[i].kind);
 
-		ASSERT_TRUE(asprintf(&job, "[a]\nrw=read\n%s=1\n", keys[i]) > 0);
-		ASSERT_EQ(workload_parse("w", WORKLOAD_FIO, job, &w, &why), -EINVAL);
-		ASSERT_TRUE(strstr(why.text, "workload w:3: ") != NULL);
-		if (!man_names("\nRefused, as a cell", keys[i]))
-			printf("    not in the man page: %s\n", keys[i]);
-		ASSERT_TRUE(man_names("\nRefused, as a cell", keys[i]));
+		expect_in_man_page(keys, t[i].section, t[i].begin);
+		for (size_t k = 0; keys[k]; k++) {
+			char job[256];
+			struct workload w = { 0 };
+			struct why why = { 0 };
+
+			snprintf(job, sizeof(job), t[i].text, keys[k]);
+			ASSERT_EQ(workload_parse("w", t[i].kind, job, &w, &why), -EINVAL);
+			ASSERT_TRUE(strstr(why.text, "workload w:3: ") != NULL);
+		}
 	}
 }
 
