@@ -11,6 +11,40 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
+/* Lines, but for what a run says of the machine and of where its results go. */
+static int count_complaints(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+		n += strncmp(text, "iopath-bench: note: ", 20) && strncmp(text, "iopath-bench: results in ", 25);
+	return n;
+}
+
+/* It ends, and says why in one line. */
+static void expect_refused(struct bench_run r, int status, const char *says)
+{
+	run_start(&r);
+	run_end(&r);
+	if (r.status != status || !strstr(r.text, says) || count_complaints(r.text) != 1)
+		show(&r);
+	ASSERT_EQ(r.status, status);
+	ASSERT_TRUE(strstr(r.text, says) != NULL);
+	ASSERT_EQ(count_complaints(r.text), 1);
+	run_free(&r);
+}
+
+static void expect_refused_file(const char *name, const char *text, const char *says)
+{
+	const char *path = fmt("%s/%s", base, name);
+	struct bench_run r = run_new("--arms off,off2 --quick --workload");
+
+	ASSERT_EQ(file_replace(path, text), 0);
+	add(&r, path);
+	expect_refused(r, EXIT_USAGE, says);
+	unlink(fmt("%s/%s", base, name));
+}
+
 TEST(bad_input_is_one_line_and_the_right_code)
 {
 	static const struct {
@@ -44,27 +78,9 @@ TEST(bad_input_is_one_line_and_the_right_code)
 	};
 
 	NEEDS_ROOT_AND_LOOP();
-	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		struct bench_run r = run_new(t[i].words);
-
-		run_start(&r);
-		run_end(&r);
-		if (r.status != t[i].status || !strstr(r.text, t[i].says))
-			show(&r);
-		ASSERT_EQ(r.status, t[i].status);
-		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
-		run_free(&r);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
+		expect_refused(run_new(t[i].words), t[i].status, t[i].says);
 	expect_clean();
-}
-
-static int count_lines(const char *text)
-{
-	int n = 0;
-
-	for (; *text; text++)
-		n += *text == '\n';
-	return n;
 }
 
 TEST(broken_job_files_are_named_with_their_line)
@@ -88,22 +104,8 @@ TEST(broken_job_files_are_named_with_their_line)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		const char *path = fmt("%s/%s", base, t[i].name);
-		struct bench_run r = run_new("--arms off,off2 --quick --workload");
-
-		ASSERT_EQ(file_replace(path, t[i].text), 0);
-		add(&r, path);
-		run_start(&r);
-		run_end(&r);
-		if (!strstr(r.text, t[i].says))
-			show(&r);
-		ASSERT_EQ(r.status, EXIT_USAGE);
-		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
-		ASSERT_EQ(count_lines(r.text), 1);
-		run_free(&r);
-		unlink(path);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
+		expect_refused_file(t[i].name, t[i].text, t[i].says);
 	expect_clean();
 }
 
@@ -125,19 +127,8 @@ TEST(what_sysbench_refuses_is_named_with_its_line)
 		return;
 	}
 	setup();
-	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		struct bench_run r = run_new("--arms off,off2 --quick --workload");
-
-		ASSERT_EQ(file_replace(fmt("%s/j.sysbench", base), fmt("file-test-mode=rndrd\n%s\nfile-num=4\n", t[i].line)), 0);
-		add(&r, fmt("%s/j.sysbench", base));
-		run_start(&r);
-		run_end(&r);
-		if (!strstr(r.text, t[i].says))
-			show(&r);
-		ASSERT_EQ(r.status, EXIT_USAGE);
-		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
-		run_free(&r);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++)
+		expect_refused_file("j.sysbench", fmt("file-test-mode=rndrd\n%s\nfile-num=4\n", t[i].line), t[i].says);
 	expect_clean();
 }
 

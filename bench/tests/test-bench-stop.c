@@ -178,6 +178,16 @@ static bool five_cells(void)
 	return nr_cells() >= 5;
 }
 
+/* Four rounds of a fio that is made up, which is time enough to stop it; not started yet. */
+static struct bench_run new_short_run(void)
+{
+	struct bench_run r = run_new("--arms off,off2 --quick --time-limit 60s --rounds 4:4 --window 200ms --workload randread-4k-qd1");
+
+	unlink(fmt("%s/out/results.jsonl", base));
+	run_fake(&r);
+	return r;
+}
+
 /* Killed in the middle of a cell, of a line, and by Ctrl-C: what was measured stays, to the byte. */
 TEST(a_run_that_was_killed_is_resumed_and_loses_only_its_running_cell)
 {
@@ -189,9 +199,7 @@ TEST(a_run_that_was_killed_is_resumed_and_loses_only_its_running_cell)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	unlink(fmt("%s/out/results.jsonl", base));
-	r = run_new("--arms off,off2 --quick --time-limit 60s --rounds 4:4 --window 200ms --workload randread-4k-qd1");
-	run_fake(&r);
+	r = new_short_run();
 	run_start(&r);
 	ASSERT_TRUE(wait_for(&r, three_cells));
 	signal_run(&r, SIGKILL);
@@ -294,9 +302,7 @@ TEST(a_run_enters_the_history_when_it_is_complete_and_not_before)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	unlink(fmt("%s/out/results.jsonl", base));
-	r = run_new("--arms off,off2 --quick --time-limit 60s --rounds 4:4 --window 200ms --workload randread-4k-qd1");
-	run_fake(&r);
+	r = new_short_run();
 	add_words(&r, fmt("--history %s/history.db", base));
 	run_start(&r);
 	ASSERT_TRUE(wait_for(&r, three_cells));
@@ -328,9 +334,7 @@ TEST(a_run_in_the_lab_is_not_resumed)
 
 	NEEDS_ROOT_AND_LOOP();
 	setup();
-	unlink(fmt("%s/out/results.jsonl", base));
-	r = run_new("--arms off,off2 --quick --time-limit 60s --rounds 4:4 --window 200ms --workload randread-4k-qd1");
-	run_fake(&r);
+	r = new_short_run();
 	setenv("LAB_KERNEL", "6.12", 1);
 	run_start(&r);
 	unsetenv("LAB_KERNEL");
