@@ -54,6 +54,20 @@ static void remove_base(void)
 		child_run(argv, 10 * NS_PER_S, NULL, &end);
 }
 
+/* ---- a tree that is made up ---- */
+
+int tree_sh(const char *command)
+{
+	int status = system(fmt("cd %s/tree && %s", base, command));
+
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void tree_put(const char *name, const char *text)
+{
+	ASSERT_EQ(file_replace(fmt("%s/tree/%s", base, name), text), 0);
+}
+
 /* ---- one run ---- */
 
 void add(struct bench_run *r, const char *arg)

@@ -64,6 +64,10 @@ int nr_cells(void);	/* in its results so far */
 __attribute__((format(printf, 1, 2))) const char *fmt(const char *f, ...);
 void setup(void);
 
+/* In base/tree, where a test makes up what a script finds: the exit status of a shell there, and a file. */
+int tree_sh(const char *command);
+void tree_put(const char *name, const char *text);
+
 /* "run" with our directories and @words, split at blanks. */
 struct bench_run run_new(const char *words);
 void run_fake(struct bench_run *r);	/* with fake-fio in place of fio */

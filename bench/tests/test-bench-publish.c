@@ -38,18 +38,6 @@ static const char lab[] =
 	"	printf '{\"disk\":\"%s\",\"arm\":\"%s\",\"ios\":2000,\"runs\":%s,\"ns\":%s}\\n' $disk $arm 8000 ${#arm}00000\n"
 	"done; done\n";
 
-static int sh(const char *command)
-{
-	int status = system(fmt("cd %s/tree && %s", base, command));
-
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void put(const char *name, const char *text)
-{
-	ASSERT_EQ(file_replace(fmt("%s/tree/%s", base, name), text), 0);
-}
-
 static bool make_tree(void)
 {
 	struct canned c = canned_default();
@@ -65,21 +53,21 @@ static bool make_tree(void)
 	c.second_scheduler = "bfq";
 	ASSERT_EQ(canned_write(&c, fmt("%s/tree/of/results.jsonl", base)), 0);
 	snprintf(text, sizeof(text), program, build_dir);
-	put("build/iopath-bench", text);
-	put("of/verdict.json", "{\"complete\": true}\n");
-	put("ci/gate/run", gate);
-	put("ci/lab/run", lab);
-	put("bin/qemu-system-x86_64", "#!/bin/sh\necho QEMU of a test\n");
-	put("bin/fio", "#!/bin/sh\necho fio-of-a-test\n");
-	put("build/lab/kernel/6.1/release", "6.1.0-test\n");
-	put("build/lab/kernel/6.12/release", "6.12.0-test\n");
-	ASSERT_EQ(sh("chmod +x build/iopath-bench ci/*/run bin/*"), 0);
+	tree_put("build/iopath-bench", text);
+	tree_put("of/verdict.json", "{\"complete\": true}\n");
+	tree_put("ci/gate/run", gate);
+	tree_put("ci/lab/run", lab);
+	tree_put("bin/qemu-system-x86_64", "#!/bin/sh\necho QEMU of a test\n");
+	tree_put("bin/fio", "#!/bin/sh\necho fio-of-a-test\n");
+	tree_put("build/lab/kernel/6.1/release", "6.1.0-test\n");
+	tree_put("build/lab/kernel/6.12/release", "6.12.0-test\n");
+	ASSERT_EQ(tree_sh("chmod +x build/iopath-bench ci/*/run bin/*"), 0);
 	return true;
 }
 
 static int publish(const char *what)
 {
-	return sh(fmt("PATH=$PWD/bin:$PATH O=build KERNEL= ARGS=--quick bench/bench-publish %s %s.md >said 2>&1", what, what));
+	return tree_sh(fmt("PATH=$PWD/bin:$PATH O=build KERNEL= ARGS=--quick bench/bench-publish %s %s.md >said 2>&1", what, what));
 }
 
 static void expect_in(const char *page, const char *const *wanted, size_t nr)
@@ -124,11 +112,11 @@ TEST(schedulers_are_published)
 	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), " run --workload-dir workloads --workload uring-randread-qd1 --out build/publish/schedulers-"), 4);
 	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "--device lab:scsi --scheduler none,mq-deadline,bfq,kyber --arms off,off2,full --quick\n"), 1);
 	/* what is there is not done again; a run that is not whole is */
-	ASSERT_EQ(sh("rm runs.txt build/publish/schedulers-cost/bfq/gate.json && "
+	ASSERT_EQ(tree_sh("rm runs.txt build/publish/schedulers-cost/bfq/gate.json && "
 		     "echo '{\"complete\": false}' >build/publish/schedulers-virtio/verdict.json"), 0);
 	again = page_of("schedulers");
 	ASSERT_TRUE(page && again && !strcmp(page, again));
-	ASSERT_EQ(sh("test $(wc -l <runs.txt) = 2 && grep -q 'gate bfq decide' runs.txt && grep -q lab:virtio runs.txt"), 0);
+	ASSERT_EQ(tree_sh("test $(wc -l <runs.txt) = 2 && grep -q 'gate bfq decide' runs.txt && grep -q lab:virtio runs.txt"), 0);
 }
 
 TEST(disks_are_published)
@@ -150,9 +138,9 @@ TEST(disks_are_published)
 	expect_in(page, wanted, ARRAY_SIZE(wanted));
 	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "lab virtual 6.1 nvme,virtio,scsi bench/disks-guest 2000\n"), 1);
 	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "6.12 run --workload-dir workloads --workload randrw-16k-fsync --out build/publish/disks-arms-ext4 "), 1);
-	ASSERT_EQ(sh("rm runs.txt"), 0);
+	ASSERT_EQ(tree_sh("rm runs.txt"), 0);
 	ASSERT_EQ(publish("disks"), 0);
-	ASSERT_TRUE(sh("test -e runs.txt") != 0);
+	ASSERT_TRUE(tree_sh("test -e runs.txt") != 0);
 }
 
 /* Half a page is none: the one that was published stays. */
@@ -160,10 +148,10 @@ TEST(a_run_that_fails_publishes_nothing)
 {
 	if (!make_tree())
 		TEST_SKIP("needs jq");
-	put("disks.md", "the page of before\n");
-	ASSERT_EQ(sh("touch broken"), 0);
+	tree_put("disks.md", "the page of before\n");
+	ASSERT_EQ(tree_sh("touch broken"), 0);
 	ASSERT_EQ(publish("disks"), EXIT_ENVIRONMENT);
-	ASSERT_EQ(sh("grep -q 'disks-tiers-nvme did not come to its end (status 4)' said && test \"$(cat disks.md)\" = 'the page of before'"), 0);
+	ASSERT_EQ(tree_sh("grep -q 'disks-tiers-nvme did not come to its end (status 4)' said && test \"$(cat disks.md)\" = 'the page of before'"), 0);
 	ASSERT_EQ(publish("nothing"), EXIT_USAGE);
 }
 

@@ -53,21 +53,14 @@ static const char harness_text[] =
 	"	read -r base rest <base.txt; \"$base\" cost || exit 5; build/iopath cost ;;\n"
 	"esac\n";
 
-static int sh(const char *command)
-{
-	int status = system(fmt("cd %s/repo && %s", base, command));
-
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void commit(int slow, const char *name)
 {
 	char text[sizeof(tracer_text) + 16];
 
 	snprintf(text, sizeof(text), tracer_text, slow);
-	ASSERT_EQ(file_replace(fmt("%s/repo/tracer.sh", base), text), 0);
-	ASSERT_EQ(file_replace(fmt("%s/repo/%s", base, name), name), 0);
-	ASSERT_EQ(sh(fmt("git add -A && git -c user.name=t -c user.email=t@t commit -qm %s && git tag %s", name, name)), 0);
+	tree_put("tracer.sh", text);
+	tree_put(name, name);
+	ASSERT_EQ(tree_sh(fmt("git add -A && git -c user.name=t -c user.email=t@t commit -qm %s && git tag %s", name, name)), 0);
 }
 
 /* Six revisions; the fourth makes the tracer slow. */
@@ -78,12 +71,12 @@ static bool make_repository(void)
 	setup();
 	if (system("git --version >/dev/null 2>&1") || !getcwd(here, sizeof(here)))
 		return false;
-	if (!access(fmt("%s/repo", base), F_OK))
+	if (!access(fmt("%s/tree", base), F_OK))
 		return true;
-	if (system(fmt("mkdir -p %s/repo && cp %s/bench/bench-compare %s/", base, here, base)) || sh("git init -q .") ||
-	    sh(fmt("ln -s %s/workloads workloads && printf 'build\\nworkloads\\nbase.txt\\nargs.txt\\nundecided\\nbroken\\n' >.gitignore", here)))
+	if (system(fmt("mkdir -p %s/tree && cp %s/bench/bench-compare %s/", base, here, base)) || tree_sh("git init -q .") ||
+	    tree_sh(fmt("ln -s %s/workloads workloads && printf 'build\\nworkloads\\nbase.txt\\nargs.txt\\nundecided\\nbroken\\n' >.gitignore", here)))
 		return false;
-	ASSERT_EQ(file_replace(fmt("%s/repo/Makefile", base), makefile_text), 0);
+	tree_put("Makefile", makefile_text);
 	for (int i = 1; i <= 6; i++)
 		commit(i >= 4, fmt("r%d", i));
 	return true;
@@ -91,12 +84,12 @@ static bool make_repository(void)
 
 static void use_harness(const char *text)
 {
-	ASSERT_EQ(sh("mkdir -p build && rm -f build/iopath-bench && make -s"), 0);
+	ASSERT_EQ(tree_sh("mkdir -p build && rm -f build/iopath-bench && make -s"), 0);
 	if (text) {
-		ASSERT_EQ(file_replace(fmt("%s/repo/build/iopath-bench", base), text), 0);
-		ASSERT_EQ(sh("chmod +x build/iopath-bench"), 0);
+		tree_put("build/iopath-bench", text);
+		ASSERT_EQ(tree_sh("chmod +x build/iopath-bench"), 0);
 	} else {
-		ASSERT_EQ(sh(fmt("ln -s %s/iopath-bench build/iopath-bench", build_dir)), 0);
+		ASSERT_EQ(tree_sh(fmt("ln -s %s/iopath-bench build/iopath-bench", build_dir)), 0);
 	}
 }
 
@@ -108,15 +101,15 @@ TEST(git_bisect_finds_the_revision_that_costs_more)
 		TEST_SKIP("no git");
 	/* a copy: the tree's own comes and goes with the revision */
 	use_harness(harness_text);
-	ASSERT_EQ(sh(fmt("mv build/iopath-bench %s/harness", base)), 0);
-	ASSERT_EQ(sh("git bisect start r6 r1 >/dev/null"), 0);
-	ASSERT_EQ(sh(fmt("git bisect run sh -c 'make -s programs || exit 125; BISECT=1 BENCH=%s/harness OUT=build/run %s/bench-compare r1 full' "
+	ASSERT_EQ(tree_sh(fmt("mv build/iopath-bench %s/harness", base)), 0);
+	ASSERT_EQ(tree_sh("git bisect start r6 r1 >/dev/null"), 0);
+	ASSERT_EQ(tree_sh(fmt("git bisect run sh -c 'make -s programs || exit 125; BISECT=1 BENCH=%s/harness OUT=build/run %s/bench-compare r1 full' "
 			 ">%s/said 2>&1", base, base, base)), 0);
 	ASSERT_EQ(file_read(fmt("%s/said", base), &said), 0);
 	if (!strstr(said, "is the first bad commit"))
 		printf("%s", said);
-	ASSERT_EQ(sh("test \"$(git rev-parse refs/bisect/bad)\" = \"$(git rev-parse r4)\""), 0);
-	ASSERT_EQ(sh("git bisect reset >/dev/null 2>&1"), 0);
+	ASSERT_EQ(tree_sh("test \"$(git rev-parse refs/bisect/bad)\" = \"$(git rev-parse r4)\""), 0);
+	ASSERT_EQ(tree_sh("git bisect reset >/dev/null 2>&1"), 0);
 }
 
 TEST(what_is_no_answer_is_not_bad_for_git_bisect)
@@ -136,12 +129,12 @@ TEST(what_is_no_answer_is_not_bad_for_git_bisect)
 		TEST_SKIP("no git");
 	use_harness(harness_text);
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		ASSERT_EQ(sh(fmt("rm -rf undecided broken build/run; %s", t[i].set)), 0);
-		ASSERT_EQ(sh(fmt("OUT=build/run %s/bench-compare %s >/dev/null 2>&1", base, t[i].words)), t[i].plain);
-		ASSERT_EQ(sh(fmt("rm -rf build/run; BISECT=1 OUT=build/run %s/bench-compare %s >/dev/null 2>&1", base, t[i].words)),
+		ASSERT_EQ(tree_sh(fmt("rm -rf undecided broken build/run; %s", t[i].set)), 0);
+		ASSERT_EQ(tree_sh(fmt("OUT=build/run %s/bench-compare %s >/dev/null 2>&1", base, t[i].words)), t[i].plain);
+		ASSERT_EQ(tree_sh(fmt("rm -rf build/run; BISECT=1 OUT=build/run %s/bench-compare %s >/dev/null 2>&1", base, t[i].words)),
 			  t[i].bisect);
 	}
-	ASSERT_EQ(sh("rm -rf undecided broken build/run"), 0);
+	ASSERT_EQ(tree_sh("rm -rf undecided broken build/run"), 0);
 }
 
 /* OUT is the same from one revision to the next. */
@@ -150,11 +143,11 @@ TEST(an_older_run_is_no_answer)
 	if (!make_repository())
 		TEST_SKIP("no git");
 	use_harness(harness_text);
-	ASSERT_EQ(sh(fmt("OUT=build/run %s/bench-compare r1 full >/dev/null 2>&1", base)), 1);
-	ASSERT_EQ(sh("grep -q complete build/run/verdict.json && touch broken"), 0);
-	ASSERT_EQ(sh(fmt("OUT=build/run %s/bench-compare r1 full >/dev/null 2>&1", base)), 3);
-	ASSERT_EQ(sh(fmt("BISECT=1 OUT=build/run %s/bench-compare r1 full >/dev/null 2>&1", base)), 125);
-	ASSERT_EQ(sh("rm -rf broken build/run"), 0);
+	ASSERT_EQ(tree_sh(fmt("OUT=build/run %s/bench-compare r1 full >/dev/null 2>&1", base)), 1);
+	ASSERT_EQ(tree_sh("grep -q complete build/run/verdict.json && touch broken"), 0);
+	ASSERT_EQ(tree_sh(fmt("OUT=build/run %s/bench-compare r1 full >/dev/null 2>&1", base)), 3);
+	ASSERT_EQ(tree_sh(fmt("BISECT=1 OUT=build/run %s/bench-compare r1 full >/dev/null 2>&1", base)), 125);
+	ASSERT_EQ(tree_sh("rm -rf broken build/run"), 0);
 }
 
 /* Unless somebody says how many: the budget is decided in fewer than a change is. */
@@ -170,10 +163,10 @@ TEST(two_revisions_have_rounds_for_many_cells)
 		TEST_SKIP("no git");
 	use_harness(harness_text);
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
-		ASSERT_EQ(sh(fmt("OUT=build/run %s/bench-compare r1 full %s >/dev/null 2>&1", base, t[i].words)), 1);
-		ASSERT_EQ(sh(fmt("grep -qe '%s' args.txt", t[i].has)), t[i].status);
+		ASSERT_EQ(tree_sh(fmt("OUT=build/run %s/bench-compare r1 full %s >/dev/null 2>&1", base, t[i].words)), 1);
+		ASSERT_EQ(tree_sh(fmt("grep -qe '%s' args.txt", t[i].has)), t[i].status);
 	}
-	ASSERT_EQ(sh("rm -rf build/run args.txt"), 0);
+	ASSERT_EQ(tree_sh("rm -rf build/run args.txt"), 0);
 }
 
 /* The real harness with both tracers in one run; the next one takes a fifth of the throughput. */
@@ -187,15 +180,15 @@ TEST(two_revisions_are_interleaved_in_one_run)
 		TEST_SKIP("no git");
 	use_harness(NULL);
 	setenv("FAKE_FIO_LOSS", "20", 1);
-	status = sh(fmt("OUT=build/run %s/bench-compare r1 full --state-dir %s/state --fio %s/fake-fio --max-steal 100 --quick "
+	status = tree_sh(fmt("OUT=build/run %s/bench-compare r1 full --state-dir %s/state --fio %s/fake-fio --max-steal 100 --quick "
 			"--time-limit 5m --rounds 6:6 --window 200ms --workload randread-4k-qd1 >%s/said 2>&1", base, base, build_dir, base));
 	ASSERT_EQ(file_read(fmt("%s/said", base), &said), 0);
 	if (status != EXIT_OVER_BUDGET)
 		printf("    status %d\n%s", status, said);
 	ASSERT_EQ(status, EXIT_OVER_BUDGET);
 	ASSERT_TRUE(strstr(said, "verdict: worse") != NULL);
-	ASSERT_TRUE(count_in(fmt("%s/repo/build/run/results.jsonl", base), "\"arm\":\"base\"") >= 6);
-	ASSERT_TRUE(count_in(fmt("%s/repo/build/run/results.jsonl", base), "\"arm\":\"next\"") >= 6);
+	ASSERT_TRUE(count_in(fmt("%s/tree/build/run/results.jsonl", base), "\"arm\":\"base\"") >= 6);
+	ASSERT_TRUE(count_in(fmt("%s/tree/build/run/results.jsonl", base), "\"arm\":\"next\"") >= 6);
 	expect_clean();
 }
 
@@ -210,7 +203,7 @@ TEST(a_revision_that_sees_little_is_not_compared)
 		TEST_SKIP("no git");
 	use_harness(NULL);
 	setenv("FAKE_SEEN", "5", 1);
-	status = sh(fmt("BISECT=1 OUT=build/run %s/bench-compare r1 full --state-dir %s/state --fio %s/fake-fio --max-steal 100 --quick "
+	status = tree_sh(fmt("BISECT=1 OUT=build/run %s/bench-compare r1 full --state-dir %s/state --fio %s/fake-fio --max-steal 100 --quick "
 			"--time-limit 5m --rounds 2:2 --window 200ms --workload randread-4k-qd1 >%s/said 2>&1", base, base, build_dir, base));
 	unsetenv("FAKE_SEEN");
 	ASSERT_EQ(file_read(fmt("%s/said", base), &said), 0);
