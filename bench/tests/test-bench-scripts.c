@@ -294,7 +294,7 @@ TEST(stages_are_summed_over_the_operations_of_the_device)
 TEST(stages_stand_in_the_report_per_request)
 {
 	struct canned c = canned_default();
-	_cleanup_free_ char *plain = NULL, *text = NULL, *md = NULL, *wanted = NULL;
+	_cleanup_free_ char *plain = NULL, *text = NULL, *md = NULL;
 	struct why why = { 0 };
 	struct replay r;
 	size_t len;
