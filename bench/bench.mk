@@ -81,6 +81,7 @@ BENCH_LIB := \
 	bench/table.c \
 	bench/target.c \
 	bench/tracer.c \
+	bench/throttle.c \
 	bench/tune.c \
 	bench/turns.c \
 	bench/undo.c \

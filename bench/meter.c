@@ -48,10 +48,13 @@ static int take_counters(const struct meter *m, struct meter_edge *e)
 	return m->pmu.nr_cpus ? pmu_read(&m->pmu, &e->pmu) : 0;
 }
 
+#define CPU_DIR "/sys/devices/system/cpu"
+
 static int take_groups(const struct meter *m, const pid_t root[GROUP_NR], struct meter_edge *e)
 {
 	int err = tasks_take("/proc", &e->tasks);
 
+	throttle_read(CPU_DIR, &e->throttle);
 	e->has_groups = !err;
 	for (int i = 0; i < GROUP_NR && e->has_groups; i++) {
 		if (m->groups.on)
@@ -106,6 +109,7 @@ struct meter_usage meter_between(const struct meter *m, const struct meter_edge 
 		u.kthreads_ns = tasks_kernel_between(&from->tasks, &to->tasks);
 	u.has_pmu = pmu_between(&from->pmu, &to->pmu, u.pmu);
 	u.has_energy = energy_between(&m->energy, &from->energy, &to->energy, to->when_ns - from->when_ns, &u.energy_uj);
+	u.has_throttle = throttle_between(&from->throttle, &to->throttle, &u.core_throttles, &u.package_throttles);
 	return u;
 }
 
@@ -121,12 +125,14 @@ static json_t *count_or_null(bool has, uint64_t v)
 
 json_t *meter_usage_json(const struct meter_usage *u)
 {
-	return json_pack("{s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "source",
+	return json_pack("{s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "source",
 			 !u->has_groups ? NULL : u->by_cgroup ? "cgroup" : "proc", "workload",
 			 u->has_groups ? group_json(&u->group[GROUP_WORKLOAD]) : json_null(), "tracer",
 			 u->has_groups && u->has_tracer ? group_json(&u->group[GROUP_TRACER]) : json_null(),
 			 "kthreads_ns", count_or_null(u->has_groups, u->kthreads_ns), "cycles",
 			 count_or_null(u->has_pmu, u->pmu[PMU_CYCLES]), "instructions",
 			 count_or_null(u->has_pmu, u->pmu[PMU_INSTRUCTIONS]), "energy_uj",
-			 count_or_null(u->has_energy, u->energy_uj));
+			 count_or_null(u->has_energy, u->energy_uj), "core_throttles",
+			 count_or_null(u->has_throttle, u->core_throttles), "package_throttles",
+			 count_or_null(u->has_throttle, u->package_throttles));
 }

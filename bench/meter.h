@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What is read at both edges of a window beside the CPU time of the machine:
- * whose it was, cycles and instructions, energy. Each is there or absent; none
- * is needed.
+ * whose it was, cycles and instructions, energy, heat. Each is there or absent;
+ * none is needed.
  */
 #ifndef BENCH_METER_H
 #define BENCH_METER_H
@@ -13,6 +13,7 @@
 #include "bench/energy.h"
 #include "bench/group.h"
 #include "bench/pmu.h"
+#include "bench/throttle.h"
 
 struct meter {
 	struct groups groups;
@@ -31,6 +32,7 @@ struct meter_edge {
 	struct group_time group[GROUP_NR];
 	bool has_groups;
 	struct tasks tasks;
+	struct throttle_sample throttle;
 	struct pmu_sample pmu;
 	struct energy_sample energy;
 };
@@ -44,12 +46,13 @@ void meter_edge_free(struct meter_edge *e);
 
 /* In the window; what a flag denies was not measured. */
 struct meter_usage {
-	bool has_groups, has_tracer, has_pmu, has_energy;
+	bool has_groups, has_tracer, has_pmu, has_energy, has_throttle;
 	bool by_cgroup;		/* else by process trees, from ticks */
 	struct group_time group[GROUP_NR];
 	uint64_t kthreads_ns;
 	uint64_t pmu[PMU_NR];
 	uint64_t energy_uj;
+	uint64_t core_throttles, package_throttles;
 };
 
 struct meter_usage meter_between(const struct meter *m, const struct meter_edge *from, const struct meter_edge *to,

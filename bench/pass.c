@@ -144,6 +144,16 @@ void pass_judge_machine(const struct pass_env *e, struct pass_result *r)
 	if (strcmp(r->scheduler_before, e->scheduler) || strcmp(r->scheduler_after, e->scheduler))
 		pass_fault(r, "scheduler is %s, not %s: something else switched it",
 		      strcmp(r->scheduler_after, e->scheduler) ? r->scheduler_after :
+/* A clock that heat set is that of the weather, not of an arm. */
+static void judge_heat(struct pass_result *r)
+{
+	const struct meter_usage *u = &r->usage;
+
+	if (r->has_usage && u->has_throttle && u->core_throttles + u->package_throttles)
+		pass_fault(r, "the processor slowed down to cool off (throttle counts: core +%llu, package +%llu)",
+			   (unsigned long long)u->core_throttles, (unsigned long long)u->package_throttles);
+}
+
 								 r->scheduler_before,
 		      e->scheduler);
 	if (kmsg_complaint(e->kmsg_fd, complaint, sizeof(complaint)))
@@ -159,6 +169,7 @@ static void read_scheduler(const struct pass_env *e, char *buf, size_t len)
 
 	snprintf(path, sizeof(path), "/sys/block/%s/queue/scheduler", e->device->disk);
 	if (setting_read(path, buf, len))
+	judge_heat(r);
 		snprintf(buf, len, "?");
 }
 

@@ -85,7 +85,7 @@ struct pass_result {
  */
 int pass_run(struct pass_env *e, const struct pace *pace, double target_iops,
 	     const struct tracer *tracer, struct pass_result *ret, struct why *why);
-/* Make it a fault when it was not under the machine's settings, or the machine not ours: uses cpu and scheduler_*. */
+/* Make it a fault when it was not under the machine's settings, or the machine not ours: uses cpu, usage and scheduler_*. */
 void pass_judge_machine(const struct pass_env *e, struct pass_result *r);
 void pass_result_free(struct pass_result *r);
 json_t *pass_json(const struct pass_result *r);

@@ -66,6 +66,7 @@ static void restore_usage(struct reader *r, const json_t *o, struct meter_usage 
 	u->has_tracer = restore_group(r, o, "tracer", &u->group[GROUP_TRACER]);
 	u->has_pmu = rd_has(o, "cycles");
 	u->has_energy = rd_has(o, "energy_uj");
+	u->has_throttle = rd_has(o, "core_throttles");
 	if (u->has_groups) {
 		u->by_cgroup = !strcmp(rd_text(r, o, "source"), "cgroup");
 		u->kthreads_ns = rd_count(r, o, "kthreads_ns");
@@ -76,6 +77,10 @@ static void restore_usage(struct reader *r, const json_t *o, struct meter_usage 
 	}
 	if (u->has_energy)
 		u->energy_uj = rd_count(r, o, "energy_uj");
+	if (u->has_throttle) {
+		u->core_throttles = rd_count(r, o, "core_throttles");
+		u->package_throttles = rd_count(r, o, "package_throttles");
+	}
 }
 
 static unsigned int restore_flags(struct reader *r, const json_t *o)

@@ -120,6 +120,44 @@ TEST(time_that_the_hypervisor_took_does_not_count)
 	close_log();
 }
 
+static json_t *usage_of(const struct pass_result *r)
+{
+	json_t *o, *usage;
+	struct pass_result copy = *r;
+
+	copy.cpu.nr = 0; /* no core has figures */
+	o = pass_json(&copy);
+	usage = json_incref(json_object_get(o, "usage"));
+	json_decref(o);
+	return usage;
+}
+
+TEST(a_processor_that_cools_off_does_not_count)
+{
+	struct pass_result r = good();
+	json_t *usage;
+
+	open_log();
+	r.has_usage = true;
+	r.usage.core_throttles = 9; /* not measured */
+	expect(r, NULL);
+	usage = usage_of(&r);
+	ASSERT_TRUE(json_is_null(json_object_get(usage, "core_throttles")));
+	ASSERT_TRUE(json_is_null(json_object_get(usage, "package_throttles")));
+	json_decref(usage);
+	r.usage = (struct meter_usage){ .has_throttle = true };
+	expect(r, NULL);
+	r.usage.core_throttles = 1;
+	expect(r, "the processor slowed down to cool off (throttle counts: core +1, package +0)");
+	usage = usage_of(&r);
+	ASSERT_EQ(json_integer_value(json_object_get(usage, "core_throttles")), 1);
+	ASSERT_TRUE(json_is_integer(json_object_get(usage, "package_throttles")));
+	json_decref(usage);
+	r.usage = (struct meter_usage){ .has_throttle = true, .package_throttles = 8 };
+	expect(r, "core +0, package +8");
+	close_log();
+}
+
 TEST(what_is_odd_but_counts_is_flagged)
 {
 	static const char *const names[] = { "unsteady", "rate_missed", "uevents" };
@@ -140,4 +178,4 @@ TEST(what_is_odd_but_counts_is_flagged)
 
 TEST_MAIN("test-bench-cell", T(a_complaint_is_told_from_talk), T(a_scheduler_that_was_switched_does_not_count),
 	  T(a_kernel_that_complains_does_not_count), T(time_that_the_hypervisor_took_does_not_count),
-	  T(what_is_odd_but_counts_is_flagged))
+	  T(a_processor_that_cools_off_does_not_count), T(what_is_odd_but_counts_is_flagged))

@@ -15,6 +15,7 @@
 #include "bench/pmu.h"
 #include "bench/stop.h"
 #include "bench/tests/canned.h"
+#include "bench/throttle.h"
 #include "tracer/base/cleanup.h"
 #include "tracer/base/test.h"
 
@@ -269,6 +270,51 @@ TEST(energy_is_that_of_whole_packages_and_may_wrap)
 	ASSERT_TRUE(!a.valid);
 }
 
+/* ---- heat ---- */
+
+static void put_throttles(const char *cpu, const char *core, const char *package)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "cpus/%s/thermal_throttle/core_throttle_count", cpu);
+	put(path, core);
+	snprintf(path, sizeof(path), "cpus/%s/thermal_throttle/package_throttle_count", cpu);
+	put(path, package);
+}
+
+TEST(throttle_counts_are_those_of_all_cpus)
+{
+	struct throttle_sample a, b, none;
+	uint64_t core = 7, package = 7;
+
+	put_throttles("cpu0", "5\n", "10\n");
+	put_throttles("cpu10", "0\n", "10\n");
+	put_throttles("cpufreq", "1000\n", "1000\n"); /* no CPU */
+	put("cpus/online", "0,10\n");
+	throttle_read(at("cpus"), &a);
+	ASSERT_EQ(a.nr, 2);
+	put_throttles("cpu0", "5\n", "12\n");
+	put_throttles("cpu10", "3\n", "12\n");
+	throttle_read(at("cpus"), &b);
+	ASSERT_TRUE(throttle_between(&a, &b, &core, &package));
+	ASSERT_EQ(core, 3);
+	ASSERT_EQ(package, 2 + 2);
+	ASSERT_TRUE(throttle_between(&b, &b, &core, &package));
+	ASSERT_EQ(core + package, 0);
+	/* a machine without them, or another set of CPUs: not measured, which is not 0 */
+	throttle_read(at("nowhere"), &none);
+	ASSERT_EQ(none.nr, 0);
+	ASSERT_TRUE(!throttle_between(&none, &none, &core, &package));
+	put_throttles("cpu2", "0\n", "0\n");
+	throttle_read(at("cpus"), &b);
+	ASSERT_TRUE(!throttle_between(&a, &b, &core, &package));
+	/* one of the two is enough to be told */
+	put("one/cpu0/thermal_throttle/core_throttle_count", "4\n");
+	throttle_read(at("one"), &a);
+	ASSERT_EQ(a.nr, 1);
+	ASSERT_EQ(a.core, 4);
+}
+
 /* ---- programs ---- */
 
 TEST(programs_of_others_are_left_out)
@@ -327,7 +373,7 @@ TEST_MAIN("test-bench-cpu", T(the_cgroup_mount_is_found),
 	  T(process_trees_and_kernel_threads_are_told_apart),
 	  T(a_pmu_is_summed_over_cpus_and_scaled),
 	  T(a_pmu_that_is_not_whole_is_absent),
-	  T(energy_is_that_of_whole_packages_and_may_wrap),
+	  T(energy_is_that_of_whole_packages_and_may_wrap), T(throttle_counts_are_those_of_all_cpus),
 	  T(programs_of_others_are_left_out),
 	  T(an_attribution_comes_back_from_its_line),
 	  T(loaded_programs_can_be_listed))
