@@ -175,7 +175,7 @@ int attribution_run(struct pass_env *e, const struct arm *arm, const char *iopat
 		    struct attribution *ret, struct why *why)
 {
 	_cleanup_close_ int on = statistics_on();
-	const char *group = e->meter ? groups_dir(&e->meter->groups, GROUP_TRACER) : NULL;
+	struct tracer_place where = pass_tracer_place(e);
 	struct tracer t = { .child.pidfd = -1 };
 	struct tracer_report report = { 0 };
 	struct bpf_programs others = { 0 };
@@ -186,7 +186,7 @@ int attribution_run(struct pass_env *e, const struct arm *arm, const char *iopat
 		snprintf(ret->fault, sizeof(ret->fault), "no statistics of BPF programs: %s", strerror(-err));
 		return 0;
 	}
-	err = tracer_start(arm, iopath, e->device, e->work_dir, group, e->undo, &t, why);
+	err = tracer_start(arm, iopath, e->device, e->work_dir, &where, e->undo, &t, why);
 	if (err == -EPROTO) { /* the tracer's doing */
 		snprintf(ret->fault, sizeof(ret->fault), "%.250s", why->text);
 		*why = (struct why){ 0 };

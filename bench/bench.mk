@@ -57,6 +57,7 @@ BENCH_LIB := \
 	bench/order.c \
 	bench/pass.c \
 	bench/past.c \
+	bench/pin.c \
 	bench/plot.c \
 	bench/preflight.c \
 	bench/phase-round.c \
@@ -80,8 +81,8 @@ BENCH_LIB := \
 	bench/sysbench.c \
 	bench/table.c \
 	bench/target.c \
-	bench/tracer.c \
 	bench/throttle.c \
+	bench/tracer.c \
 	bench/tune.c \
 	bench/turns.c \
 	bench/undo.c \

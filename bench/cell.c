@@ -90,9 +90,9 @@ int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath, cons
 	int err = 0, stop_err;
 
 	if (arm->kind != ARM_OFF) {
-		err = tracer_start(arm, iopath, e->device, e->work_dir,
-				   e->meter ? groups_dir(&e->meter->groups, GROUP_TRACER) : NULL, e->undo, &t,
-				   why);
+		struct tracer_place where = pass_tracer_place(e);
+
+		err = tracer_start(arm, iopath, e->device, e->work_dir, &where, e->undo, &t, why);
 		if (err == -EPROTO) { /* the tracer's doing: a cell that does not count */
 			set_fault(&c, true, why->text);
 			*why = (struct why){ 0 };

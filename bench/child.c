@@ -83,7 +83,10 @@ static int become(char *const argv[], const struct child_io *io, pid_t parent, c
 		_exit(127);
 	if (io->cgroup)
 		enter_cgroup(io->cgroup);
-	err = redirect(-1, 0);
+	/* behind the cgroup: entering one may widen it again */
+	err = io->cpus && sched_setaffinity(0, sizeof(*io->cpus), io->cpus) ? -errno : 0;
+	if (!err)
+		err = redirect(-1, 0);
 	if (!err)
 		err = redirect(io->out_fd, 1);
 	if (!err)

@@ -9,6 +9,7 @@
 #ifndef BENCH_CHILD_H
 #define BENCH_CHILD_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -31,6 +32,7 @@ struct child_io {
 	const char *cwd;	/* NULL: ours */
 	int out_fd, err_fd;	/* -1: /dev/null */
 	const char *cgroup;	/* directory to begin in; NULL: ours */
+	const cpu_set_t *cpus;	/* to run on, with all of its children; NULL: ours */
 };
 
 /* argv[0] is looked up in PATH. -errno of fork or exec (-ENOENT: no program). */

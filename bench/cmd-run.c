@@ -122,8 +122,8 @@ static const struct opt run_opts[] = {
 	  "begin no round that would end after it; behind the first look of each set it goes to what is to be confirmed or undecided",
 	  1e9, 0x1p62, NULL },
 	{ "tune", 0, OPT_FLAG, AT(tune), NULL,
-	  "governor performance, turbo and huge pages off, irqbalance stopped, the disk's interrupts on the last core; all is put back. "
-	  "Loads are pinned by their own cpus=, tracers never",
+	  "governor performance, turbo and huge pages off, irqbalance stopped; tracers and the disk's interrupts on the last core, "
+	  "each load on as many of the last ones as it has jobs; all is put back",
 	  0, 0, NULL },
 	{ "time-limit", 0, OPT_DURATION, AT(time_limit_ns), "DUR", "the same as --time", 1e9, 0x1p62, NULL },
 	{ "shard", 0, OPT_PARSE, AT(shard), "I/N",

@@ -34,6 +34,14 @@ void pass_fault(struct pass_result *r, const char *fmt, ...)
 	va_end(ap);
 }
 
+struct tracer_place pass_tracer_place(const struct pass_env *e)
+{
+	return (struct tracer_place){
+		.cgroup = e->meter ? groups_dir(&e->meter->groups, GROUP_TRACER) : NULL,
+		.cpus = e->tracer_cpus,
+	};
+}
+
 /* One end of the window. */
 struct edge {
 	struct cpu_snapshot cpu;
@@ -136,14 +144,6 @@ static void judge_clock(const struct load_run *run, const struct edge *a, const 
 	judge_part(r, "in the window", from, to);
 }
 
-void pass_judge_machine(const struct pass_env *e, struct pass_result *r)
-{
-	char complaint[160];
-	double all = (double)r->cpu.window_ns * r->cpu.nr;
-
-	if (strcmp(r->scheduler_before, e->scheduler) || strcmp(r->scheduler_after, e->scheduler))
-		pass_fault(r, "scheduler is %s, not %s: something else switched it",
-		      strcmp(r->scheduler_after, e->scheduler) ? r->scheduler_after :
 /* A clock that heat set is that of the weather, not of an arm. */
 static void judge_heat(struct pass_result *r)
 {
@@ -154,6 +154,14 @@ static void judge_heat(struct pass_result *r)
 			   (unsigned long long)u->core_throttles, (unsigned long long)u->package_throttles);
 }
 
+void pass_judge_machine(const struct pass_env *e, struct pass_result *r)
+{
+	char complaint[160];
+	double all = (double)r->cpu.window_ns * r->cpu.nr;
+
+	if (strcmp(r->scheduler_before, e->scheduler) || strcmp(r->scheduler_after, e->scheduler))
+		pass_fault(r, "scheduler is %s, not %s: something else switched it",
+		      strcmp(r->scheduler_after, e->scheduler) ? r->scheduler_after :
 								 r->scheduler_before,
 		      e->scheduler);
 	if (kmsg_complaint(e->kmsg_fd, complaint, sizeof(complaint)))
@@ -161,6 +169,7 @@ static void judge_heat(struct pass_result *r)
 	if (r->cpu.steal_ns > STEAL_NOISE_NS &&
 	    (double)r->cpu.steal_ns > e->max_steal_pct / 100 * all)
 		pass_fault(r, "the hypervisor took %.1f%% of the CPU time", 100 * (double)r->cpu.steal_ns / all);
+	judge_heat(r);
 }
 
 static void read_scheduler(const struct pass_env *e, char *buf, size_t len)
@@ -169,7 +178,6 @@ static void read_scheduler(const struct pass_env *e, char *buf, size_t len)
 
 	snprintf(path, sizeof(path), "/sys/block/%s/queue/scheduler", e->device->disk);
 	if (setting_read(path, buf, len))
-	judge_heat(r);
 		snprintf(buf, len, "?");
 }
 

@@ -9,6 +9,7 @@
 #define BENCH_PASS_H
 
 #include <jansson.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,7 +40,8 @@ struct pass_env {
 	const struct target *target;
 	const struct workload *workload;
 	const char *scheduler;
-	const char *cpus;	/* for fio; NULL: not pinned */
+	const char *cpus;	/* for the load; NULL: not pinned */
+	const cpu_set_t *tracer_cpus;	/* NULL: not pinned */
 	struct timing timing;
 	/* fio's I/O does not show on the device (cached reads): wait this long instead */
 	bool unseen_start;
@@ -85,6 +87,8 @@ struct pass_result {
  */
 int pass_run(struct pass_env *e, const struct pace *pace, double target_iops,
 	     const struct tracer *tracer, struct pass_result *ret, struct why *why);
+/* Where the tracer of these passes runs. */
+struct tracer_place pass_tracer_place(const struct pass_env *e);
 /* Make it a fault when it was not under the machine's settings, or the machine not ours: uses cpu, usage and scheduler_*. */
 void pass_judge_machine(const struct pass_env *e, struct pass_result *r);
 void pass_result_free(struct pass_result *r);

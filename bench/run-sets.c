@@ -142,6 +142,18 @@ static uint64_t share(const struct run *r, unsigned int index)
 	return r->only >= 0 ? r->deadline_ns : now + left / (run_nr_sets(r) - index);
 }
 
+static void choose_pins(struct run *r, const struct workload *w)
+{
+	char text[256];
+
+	pins_choose(w, &r->pins);
+	r->pins.interrupts = r->interrupts;
+	r->set.pins = &r->pins;
+	pins_tell(&r->pins, w, text, sizeof(text));
+	if (r->only < 0)
+		run_say_tuned(text);
+}
+
 static int run_workload(struct run *r, const struct device *d, const char *scheduler,
 			const struct workload *w, struct report_set *out, struct why *why)
 {
@@ -155,6 +167,8 @@ static int run_workload(struct run *r, const struct device *d, const char *sched
 		err = resume_replay(&r->set, &key, &out->outcome, &done, why);
 	if (err || done)
 		return err;
+	if (r->c->tune)
+		choose_pins(r, w);
 	r->set.deadline_ns = share(r, key.index);
 	r->set.late_turn = r->only >= 0;
 	err = target_open(d, w, r->c->span_bytes, &r->undo, &target, why);
@@ -248,7 +262,9 @@ static int tune_device(struct run *r, const struct device *d)
 	char core[16];
 
 	machine_last_cpus(1, core, sizeof(core));
-	return core[0] ? tune_interrupts("", d->disk, core, &r->undo, run_say_tuned, NULL) : 0;
+	json_decref(r->interrupts);
+	r->interrupts = json_array();
+	return core[0] ? tune_interrupts("", d->disk, core, &r->undo, run_say_tuned, r->interrupts) : 0;
 }
 
 static int run_device(struct run *r, unsigned int device, struct why *why)

@@ -29,6 +29,8 @@ struct run {
 	struct utsname uts;
 	char *work_dir;
 	json_t *tuned;		/* what --tune has changed of the machine */
+	struct pins pins;	/* of the set at hand, with --tune */
+	json_t *interrupts;	/* of the disk at hand, with --tune */
 	uint64_t deadline_ns;
 	bool staged;		/* the rest of the time goes to what is undecided */
 	const struct past *past;	/* what was measured so far, or NULL */

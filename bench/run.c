@@ -425,5 +425,6 @@ int run_bench(const struct run_config *c, struct why *why)
 	free(r.sets);
 	json_decref(r.header);
 	json_decref(r.tuned);
+	json_decref(r.interrupts);
 	return code;
 }

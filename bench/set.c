@@ -146,7 +146,9 @@ static void init_state(struct set_state *s, const struct target *target, char *c
 		.undo = c->undo,
 		.meter = c->meter,
 	};
-	machine_last_cpus(s->key->workload->cpus, cpus, len);
+	if (c->pins && c->pins->core[0])
+		s->env.tracer_cpus = &c->pins->tracer;
+	machine_last_cpus(c->pins ? c->pins->load_cores : s->key->workload->cpus, cpus, len);
 	s->env.cpus = cpus[0] ? cpus : NULL;
 }
 
@@ -176,6 +178,8 @@ static json_t *set_json(const struct set_state *s)
 			      device_fingerprint(k->device), "scheduler", k->scheduler, "cpus",
 			      s->env.cpus, "job", text_json(k->workload->text));
 
+	if (s->c->pins)
+		json_object_set_new(o, "pinned", pins_json(s->c->pins, s->env.cpus));
 	calibration_put(&s->cal, o);
 	return o;
 }

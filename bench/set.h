@@ -14,6 +14,7 @@
 #include "bench/attribution.h"
 #include "bench/pass.h"
 #include "bench/past.h"
+#include "bench/pin.h"
 #include "bench/result.h"
 #include "bench/table.h"
 #include "bench/verdict.h"
@@ -46,6 +47,7 @@ struct set_config {
 	double max_steal_pct;
 	struct undo *undo;
 	const struct meter *meter;
+	const struct pins *pins;	/* NULL: only what the workload says of itself */
 	struct result *result;
 };
 

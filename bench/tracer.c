@@ -125,9 +125,9 @@ void tracer_read_summary(const char *text, const char *device, struct tracer_rep
 }
 
 static int spawn(struct tracer *t, const char *iopath, const struct device *d, const char *work_dir,
-		 const char *cgroup, int out)
+		 const struct tracer_place *where, int out)
 {
-	struct child_io io = { .cwd = work_dir, .out_fd = out, .err_fd = out, .cgroup = cgroup };
+	struct child_io io = { .cwd = work_dir, .out_fd = out, .err_fd = out, .cgroup = where->cgroup, .cpus = where->cpus };
 	_cleanup_free_ char *command = NULL, *program = NULL;
 	char *tier[] = { (char *)iopath, "trace", "--tier", (char *)t->arm->tier, "--json", "--dev",
 			 (char *)d->name, "-o", t->summary_path, t->arm->floor ? "--floor" : NULL,
@@ -196,7 +196,7 @@ static int wait_ready(struct tracer *t, struct undo *u, struct why *why)
 }
 
 int tracer_start(const struct arm *arm, const char *iopath, const struct device *d,
-		 const char *work_dir, const char *cgroup, struct undo *u, struct tracer *ret,
+		 const char *work_dir, const struct tracer_place *where, struct undo *u, struct tracer *ret,
 		 struct why *why)
 {
 	struct tracer t = { .arm = arm, .child.pidfd = -1 };
@@ -210,7 +210,7 @@ int tracer_start(const struct arm *arm, const char *iopath, const struct device 
 	}
 	err = sink_open(arm->kind == ARM_TIER ? TRACER_READY : arm->ready, arm->proof, &t.sink, &out);
 	if (!err) {
-		err = spawn(&t, iopath, d, work_dir, cgroup, out);
+		err = spawn(&t, iopath, d, work_dir, where, out);
 		if (err)
 			why_fail(why, EXIT_ENVIRONMENT, err, "arm %s: cannot run %s: %s", arm->name,
 				 arm->kind != ARM_TIER ? "/bin/sh" : arm->program ? arm->program : iopath,

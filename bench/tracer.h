@@ -52,12 +52,18 @@ struct tracer_report {
 	char fault[256];
 };
 
+/* Where it runs; NULL: as the harness does. */
+struct tracer_place {
+	const char *cgroup;
+	const cpu_set_t *cpus;
+};
+
 /*
  * Returns when it is attached. A tracer that ends or stays silent is -EPROTO,
- * with its last line in *why. @iopath: the program of the tier arms. @cgroup: its, or NULL.
+ * with its last line in *why. @iopath: the program of the tier arms.
  */
 int tracer_start(const struct arm *arm, const char *iopath, const struct device *d,
-		 const char *work_dir, const char *cgroup, struct undo *u, struct tracer *ret,
+		 const char *work_dir, const struct tracer_place *where, struct undo *u, struct tracer *ret,
 		 struct why *why);
 /* Always leaves nothing behind; -errno only for what the harness itself did wrong. */
 int tracer_stop(struct tracer *t, const struct device *d, struct undo *u,

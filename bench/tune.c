@@ -157,7 +157,21 @@ static int find_msi(const char *root, const char *disk, char *buf, size_t len)
 	return -ENOENT;
 }
 
-int tune_interrupts(const char *root, const char *disk, const char *cpus, struct undo *u, tune_say *say, json_t *lines)
+/* By what the hardware was told, which may be one core of those that it is allowed. */
+static json_t *irq_json(const char *root, const char *irq, int moved)
+{
+	static const char *const files[] = { "effective_affinity_list", "smp_affinity_list" };
+	char path[PATH_MAX], cpus[SETTING_MAX] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(files) && !cpus[0]; i++) {
+		snprintf(path, sizeof(path), "%s/proc/irq/%s/%s", root, irq, files[i]);
+		if (setting_read(path, cpus, sizeof(cpus)))
+			cpus[0] = '\0';
+	}
+	return json_pack("{s:i, s:s?, s:b}", "irq", atoi(irq), "cpus", cpus[0] ? cpus : NULL, "moved", moved);
+}
+
+int tune_interrupts(const char *root, const char *disk, const char *cpus, struct undo *u, tune_say *say, json_t *ret_irqs)
 {
 	unsigned int moved = 0, refused = 0;
 	char dir[PATH_MAX], was[SETTING_MAX];
@@ -175,11 +189,12 @@ int tune_interrupts(const char *root, const char *disk, const char *cpus, struct
 		r = turn(path, cpus, u, was, sizeof(was), &fatal);
 		moved += r > 0;
 		refused += r < 0;
+		json_array_append_new(ret_irqs, irq_json(root, e->d_name, r > 0));
 	}
 	if (d)
 		closedir(d);
 	if (moved)
-		tell(say, lines, "%s: %u interrupts to core %s", disk, moved, cpus);
+		tell(say, NULL, "%s: %u interrupts to core %s", disk, moved, cpus);
 	if (refused && !fatal)
 		tell(say, NULL, "%s: %u interrupts are the kernel's to place, and stay", disk, refused);
 	return fatal;

@@ -21,9 +21,12 @@ typedef void tune_say(const char *line);
  * NULL, gets what was changed. -errno of the undo stack alone.
  */
 int tune_machine(const char *root, struct undo *u, tune_say *say, json_t *ret_lines);
-/* The interrupts of @disk to the cores @cpus ("3"). Managed ones cannot be moved. */
+/*
+ * The interrupts of @disk to the cores @cpus ("3"). Managed ones cannot be moved. *ret_irqs, an array, gets
+ * which core each of them comes in on now.
+ */
 int tune_interrupts(const char *root, const char *disk, const char *cpus, struct undo *u, tune_say *say,
-		    json_t *ret_lines);
+		    json_t *ret_irqs);
 
 /* The first process called @comm, by /proc below @root, or 0. */
 pid_t tune_find_process(const char *root, const char *comm);

@@ -11,6 +11,7 @@
 
 #include "bench/file.h"
 #include "bench/machine.h"
+#include "bench/pin.h"
 #include "bench/preflight.h"
 #include "bench/setting.h"
 #include "bench/stop.h"
@@ -393,6 +394,7 @@ TEST(irqbalance_stands_still_and_goes_on)
 
 TEST(interrupts_of_the_disk_go_to_one_core)
 {
+	json_t *irqs = json_array(), *first;
 	char command[512];
 	struct undo u;
 
@@ -407,18 +409,35 @@ TEST(interrupts_of_the_disk_go_to_one_core)
 	snprintf(command, sizeof(command), "ln -s ../../devices/pci0/0000:00:03.0/nvme/nvme0 %s", at("sys/block/nvme0n1/device"));
 	ASSERT_EQ(system(command), 0);
 	u = open_undo(NULL);
-	ASSERT_EQ(tune_interrupts(root, "nvme0n1", "3", &u, say, NULL), 0);
+	put("proc/irq/24/effective_affinity_list", "2\n");
+	ASSERT_EQ(tune_interrupts(root, "nvme0n1", "3", &u, say, irqs), 0);
 	expect("proc/irq/24/smp_affinity_list", "3");
 	expect("proc/irq/26/smp_affinity_list", "0-3");
 	ASSERT_STR(said, "nvme0n1: 1 interrupts to core 3\n");
+	ASSERT_EQ(json_array_size(irqs), 2);
+	first = json_array_get(irqs, json_integer_value(json_object_get(json_array_get(irqs, 0), "irq")) == 24 ? 0 : 1);
+	ASSERT_STR(json_string_value(json_object_get(first, "cpus")), "2"); /* what the hardware does, not what it was told */
+	ASSERT_TRUE(json_is_true(json_object_get(first, "moved")));
+	/* killed: the next run puts them back */
+	close(u.lock_fd);
+	json_decref(u.steps);
+	free(u.dir);
+	u = open_undo(NULL);
+	expect("proc/irq/24/smp_affinity_list", "0-3");
+	json_array_clear(irqs);
+	ASSERT_EQ(tune_interrupts(root, "nvme0n1", "3", &u, say, irqs), 0);
+	expect("proc/irq/24/smp_affinity_list", "3");
 	undo_close(&u);
 	expect("proc/irq/24/smp_affinity_list", "0-3");
+	json_array_clear(irqs);
 	/* a loop device has none */
 	u = open_undo(NULL);
 	said[0] = '\0';
-	ASSERT_EQ(tune_interrupts(root, "loop0", "3", &u, say, NULL), 0);
+	ASSERT_EQ(tune_interrupts(root, "loop0", "3", &u, say, irqs), 0);
+	ASSERT_EQ(json_array_size(irqs), 0);
 	ASSERT_STR(said, "");
 	undo_close(&u);
+	json_decref(irqs);
 	end();
 }
 
@@ -450,7 +469,7 @@ static bool thp_becomes(const char *value)
 
 TEST(however_a_run_ends_the_machine_is_as_it_was)
 {
-	static const int signals[] = { SIGTERM, SIGKILL };
+	static const int signals[] = { SIGINT, SIGTERM, SIGKILL };
 	char was[SETTING_MAX];
 
 	NEEDS_ROOT_AND_LOOP();
@@ -478,33 +497,184 @@ TEST(however_a_run_ends_the_machine_is_as_it_was)
 	}
 }
 
-/* The cores of a load are its own word, those of a tracer are all: tuned or not, it is the same measurement. */
-TEST(what_is_pinned_is_so_without_tuning_too)
+/* ---- who runs where ---- */
+
+static struct workload text_of(enum workload_kind kind, const char *text)
 {
-	char core[16], status[256];
+	return (struct workload){ .kind = kind, .name = (char *)"w", .text = (char *)text };
+}
 
-	NEEDS_ROOT_AND_LOOP();
-	setup();
-	machine_last_cpus(1, core, sizeof(core));
-	for (int tuned = 0; tuned < 2; tuned++) {
-		struct bench_run r = run_new(tuned ? "--tune" : "");
-		char seen[SETTING_MAX] = "";
+/* On fewer cores than that its jobs wait for each other. */
+TEST(a_load_has_as_many_cores_as_jobs)
+{
+	static const struct {
+		enum workload_kind kind;
+		const char *text;
+		unsigned int jobs;
+	} t[] = {
+		{ WORKLOAD_FIO, "[a]\nrw=read\n", 1 },
+		{ WORKLOAD_FIO, "# numjobs=9\n[global]\nbs=4k\n numjobs = 3\n[a]\n[b]\nnumjobs=2\n[c]\nrw=read", 3 + 2 + 3 },
+		{ WORKLOAD_FIO, "[a]\nnumjobs=4\n[global]\nnumjobs=2\n[b]\n", 4 + 2 },
+		{ WORKLOAD_FIO, "rw=read\n", 1 },
+		{ WORKLOAD_SYSBENCH, "file-test-mode=rndrd\n", 1 },
+		{ WORKLOAD_SYSBENCH, "file-test-mode=rndrd\nthreads=6\n", 6 },
+		{ WORKLOAD_URING, "direct\njobs=4\ndepth=8\n", 4 },
+		{ WORKLOAD_URING, "depth=8\n", 1 },
+		{ WORKLOAD_COMMAND, "numjobs=2 jobs=3 x", 0 },
+	};
+	struct workload own = text_of(WORKLOAD_FIO, "[a]\nnumjobs=4\n");
+	struct pins p;
 
-		add_words(&r, "--arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1,randread-4k-jobs2 --arm-ready ^on --arm");
-		add(&r, fmt("who=trap 'echo 5 events; exit' INT; grep Cpus_allowed_list /proc/self/status >%s/seen; echo on; "
-			    "while :; do sleep .05; done", base));
-		run_fake(&r);
-		run_start(&r);
-		run_end(&r);
-		/* of the one that says cpus=1, and of the one that says nothing */
-		ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), fmt("\"scheduler\":\"none\",\"cpus\":\"%s\",", core)), 1);
-		ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"scheduler\":\"none\",\"cpus\":null,"), 1);
-		ASSERT_EQ(file_read_line(fmt("%s/seen", base), seen, sizeof(seen)), 0);
-		snprintf(status, sizeof(status), "grep -qxF '%s' /proc/self/status", seen);
-		ASSERT_EQ(system(status), 0);
-		check_files("summary");
-		run_free(&r);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct workload w = text_of(t[i].kind, t[i].text);
+
+		ASSERT_EQ(pin_jobs(&w), t[i].jobs);
 	}
+	own.cpus = 1; /* its own word holds */
+	pins_choose(&own, &p);
+	ASSERT_EQ(p.load_cores, 1);
+	ASSERT_TRUE(CPU_ISSET(atoi(p.core), &p.tracer));
+	ASSERT_EQ(CPU_COUNT(&p.tracer), 1);
+}
+
+#define ONE_JOB "# One job that says nothing of cores\n# iopath: target=device\n[job]\nrw=randread\nbs=4k\nioengine=psync\ndirect=1\n"
+#define GREP "grep Cpus_allowed_list"
+
+/*
+ * A short run under @prefix ("taskset -c 0", or nothing), of @load: an arm writes down what the kernel allows it, and
+ * what it allows the jobs of the fio that the same run has begun, once they have read something.
+ */
+static struct bench_run pinned_try(const char *prefix, const char *words, const char *load)
+{
+	struct bench_run r = { .child.pidfd = -1, .out_fd = -1 };
+
+	setup();
+	ASSERT_EQ(system(fmt("rm -rf %s/load %s/tracer %s/out", base, base, base)), 0);
+	ASSERT_EQ(file_replace(fmt("%s/one-job.fio", base), ONE_JOB), 0);
+	add_words(&r, prefix);
+	add(&r, fmt("%s/iopath-bench", build_dir));
+	add_words(&r, fmt("run --state-dir %s/state --workload-dir workloads --out %s/out --max-steal 100", base, base));
+	add_words(&r, "--arms off,off2 --quick --rounds 1:1 --window 200ms --arm-ready ^on --arm");
+	add(&r, fmt("who=trap 'echo 5 events; exit' INT; " GREP " /proc/self/status >%s/tracer; exec 3>>%s/load; echo on; "
+		    "while :; do sleep .05; for fio in $(pgrep -x -P $PPID fio); do for job in $(pgrep -P $fio); do "
+		    "grep -q '^read_bytes: [1-9]' /proc/$job/io && " GREP " /proc/$job/status >&3; done; done 2>/dev/null; done", base, base));
+	add_words(&r, words);
+	add(&r, load);
+	run_start(&r);
+	run_end(&r);
+	return r;
+}
+
+/* On a machine that is busy a round may be lost before the arm has its turn. */
+static struct bench_run pinned_run(const char *prefix, const char *words, const char *load)
+{
+	/* they may be fmt()'s, whose buffers go round */
+	_cleanup_free_ char *before = strdup(prefix), *what = strdup(load);
+	struct bench_run r = pinned_try(before, words, what);
+
+	for (int i = 0; i < 3 && system(fmt("test -s %s/load", base)); i++) {
+		run_free(&r);
+		r = pinned_try(before, words, what);
+	}
+	return r;
+}
+
+/* All that @file of the run says is what the kernel says of a process on @cpus (NULL: one of ours). */
+static void expect_cpus(const char *file, const char *cpus)
+{
+	const char *pin = cpus ? fmt("taskset -c %s ", cpus) : "";
+	int same = system(fmt("test \"$(sort -u %s/%s)\" = \"$(%s" GREP " /proc/self/status)\"", base, file, pin));
+
+	if (same)
+		ASSERT_EQ(system(fmt("sort %s/%s | uniq -c", base, file)), 0);
+	ASSERT_EQ(same, 0);
+}
+
+static const char *results(void)
+{
+	return fmt("%s/out/results.jsonl", base);
+}
+
+#define NEEDS_TWO_CORES()                                  \
+	do {                                               \
+		NEEDS_ROOT_AND_LOOP();                     \
+		setup();                                   \
+		machine_last_cpus(2, both, sizeof(both));  \
+		machine_last_cpus(1, core, sizeof(core));  \
+		if (!strchr(both, ','))                    \
+			TEST_SKIP("needs two cores");      \
+	} while (0)
+
+TEST(tuned_a_load_and_its_tracer_stay_where_they_are)
+{
+	char both[32], core[16];
+	struct bench_run r;
+
+	NEEDS_TWO_CORES();
+	r = pinned_run("", "--tune --workload", fmt("%s/one-job.fio", base));
+	expect_cpus("load", core);
+	expect_cpus("tracer", core);
+	ASSERT_EQ(count_in(results(), fmt("\"pinned\":{\"load\":\"%s\",\"tracer\":\"%s\",\"interrupts\":[]}", core, core)), 1);
+	ASSERT_TRUE(strstr(r.text, fmt("tune: one-job: on core %s, tracers on core %s", core, core)) != NULL);
+	check_files("summary");
+	run_free(&r);
+	/* two jobs are not squeezed onto one core; the tracer shares one of theirs */
+	r = pinned_run("", "--tune --workload", "randread-4k-jobs2");
+	expect_cpus("load", both);
+	expect_cpus("tracer", core);
+	ASSERT_EQ(count_in(results(), fmt("\"pinned\":{\"load\":\"%s\",\"tracer\":\"%s\"", both, core)), 1);
+	run_free(&r);
+	expect_clean();
+}
+
+TEST(untuned_only_what_a_load_says_itself_is_pinned)
+{
+	char both[32], core[16];
+	struct bench_run r;
+
+	NEEDS_TWO_CORES();
+	r = pinned_run("", "--workload", fmt("%s/one-job.fio", base));
+	expect_cpus("load", NULL);
+	expect_cpus("tracer", NULL);
+	ASSERT_EQ(count_in(results(), "\"pinned\""), 0);
+	run_free(&r);
+	r = pinned_run("", "--workload", "randread-4k-qd1");
+	expect_cpus("load", core); /* its cpus=1 */
+	expect_cpus("tracer", NULL);
+	run_free(&r);
+	expect_clean();
+}
+
+/* How many cores it needs only its user knows. */
+TEST(a_command_is_not_pinned_and_that_is_said)
+{
+	char both[32], core[16];
+	struct bench_run r;
+
+	NEEDS_TWO_CORES();
+	r = pinned_run("", "--tune --workload-command",
+		       fmt("reads=" GREP " /proc/self/status >>%s/load; while :; do dd if={dev} of=/dev/null bs=4k count=2000 iflag=direct "
+			   "status=none; done", base));
+	expect_cpus("load", NULL);
+	expect_cpus("tracer", core);
+	ASSERT_EQ(count_in(results(), fmt("\"pinned\":{\"load\":null,\"tracer\":\"%s\"", core)), 1);
+	ASSERT_TRUE(strstr(r.text, "tune: reads: a command does not tell how many cores it needs") != NULL);
+	run_free(&r);
+	expect_clean();
+}
+
+/* The same mask that a cpuset leaves: nothing is sent to a core outside. */
+TEST(tuning_keeps_within_the_cores_that_it_was_given)
+{
+	char both[32], core[16], first[16];
+	struct bench_run r;
+
+	NEEDS_TWO_CORES();
+	snprintf(first, sizeof(first), "%s", strrchr(both, ',') + 1);
+	r = pinned_run(fmt("taskset -c %s", first), "--tune --workload", "randread-4k-jobs2");
+	expect_cpus("load", first);
+	expect_cpus("tracer", first);
+	run_free(&r);
 	expect_clean();
 }
 
@@ -514,4 +684,6 @@ TEST_MAIN("bench-tune", T(a_machine_out_of_the_box_is_doubtful), T(a_machine_mad
 	  T(preflight_says_by_its_status_whether_the_machine_is_ready), T(tuning_changes_what_is_there_and_puts_it_back),
 	  T(a_crash_is_put_right_by_the_next_run), T(a_refusal_is_said_and_the_rest_goes_on),
 	  T(irqbalance_stands_still_and_goes_on), T(interrupts_of_the_disk_go_to_one_core),
-	  T(however_a_run_ends_the_machine_is_as_it_was), T(what_is_pinned_is_so_without_tuning_too))
+	  T(however_a_run_ends_the_machine_is_as_it_was), T(a_load_has_as_many_cores_as_jobs),
+	  T(tuned_a_load_and_its_tracer_stay_where_they_are), T(untuned_only_what_a_load_says_itself_is_pinned),
+	  T(a_command_is_not_pinned_and_that_is_said), T(tuning_keeps_within_the_cores_that_it_was_given))
