@@ -335,6 +335,9 @@ static int run_there(const struct run_config *c, const char *out, bool *ret_none
 	remove_files(dir);
 	if (code == 124 || code > 128)
 		code = EXIT_HARNESS;
+	/* what the lab or the run in it refused, it has said itself */
+	if (*ret_none && (code == EXIT_USAGE || code == EXIT_ENVIRONMENT))
+		return code;
 	if (*ret_none)
 		return why_fail(why, EXIT_HARNESS, code <= EXIT_OVER_BUDGET || code == EXIT_INCONCLUSIVE ? EXIT_HARNESS : code,
 				"no results came back from the lab");

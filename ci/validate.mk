@@ -36,8 +36,9 @@ SMOKE_DEVICES := a_partition_that_is_mounted_keeps_the_whole_disk a_member_of_a_
 	swap_is_refused a_device_that_vanishes_ends_the_run a_disk_that_is_pulled_ends_the_run \
 	null_blk_is_made_and_removed scsi_debug_is_made_and_removed polled_completions_are_measured_where_a_device_has_them
 lab-smoke:
-	$(Q)$(MAKE) $(if $(Q),-s) $(addprefix $(O)/,iopath-bench iopath-uring fake-fio test-bench-device)
+	$(Q)$(MAKE) $(if $(Q),-s) $(addprefix $(O)/,iopath iopath-bench iopath-uring fake-fio test-bench-device)
 	$(Q)KERNEL=6.1 DISK=null_blk O='$(O)' setpriv --pdeathsig TERM ci/lab/run '$(O)/test-bench-device $(SMOKE_DEVICES)'
+	$(Q)O='$(O)' setpriv --pdeathsig TERM ci/lab/selftest --bench
 	$(Q)KERNELS=6.1 DISKS='nvme virtio scsi' SCHEDS='none mq-deadline' TIERS= SHARD= VALIDATE_OUT='$(O)/lab-smoke' \
 		O='$(O)' setpriv --pdeathsig TERM ci/validate/run validate
 
@@ -51,7 +52,7 @@ doctor-expect:
 HELP_TARGETS += \
 	make_validate______exact_counts_on_kernels_x_disks_x_schedulers_x_tiers_(ci/README.md) \
 	make_validate-merge__results/validation.md_of_what_shards_have_left \
-	make_lab-smoke_____the_same_on_6.1,_three_disks,_two_schedulers;_and_the_harness_on_devices_that_it_makes \
+	make_lab-smoke_____the_same_on_6.1,_three_disks,_two_schedulers;_and_the_harness_on_devices_that_it_makes_and_in_the_lab \
 	make_doctor-check__what_iopath_doctor_says_on_the_kernels_of_the_lab,_against_ci/expect/ \
 	make_doctor-expect_renew_ci/expect/,_old_beside_new
 HELP_VARIABLES += KERNELS=_DISKS=_SCHEDS=_TIERS=_SHARD=i/n____for_make_validate

@@ -147,7 +147,7 @@ TEST(a_guest_that_leaves_no_results_is_told)
 	static const struct {
 		const char *end;
 		int status;
-	} t[] = { { "exit 0", EXIT_HARNESS }, { "exit 3", EXIT_HARNESS }, { "exit 2", EXIT_USAGE }, { "exit 124", EXIT_HARNESS } };
+	} t[] = { { "exit 0", EXIT_HARNESS }, { "exit 3", EXIT_HARNESS }, { "exit 1", EXIT_HARNESS }, { "exit 124", EXIT_HARNESS } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
 		_cleanup_free_ char *said = NULL;
@@ -172,6 +172,26 @@ TEST(a_guest_whose_run_does_not_begin_says_why_itself)
 	ASSERT_EQ(run_lab(fmt("--device lab:nvme --out %s/tree/out", base), NULL), EXIT_ENVIRONMENT);
 	ASSERT_EQ(sh("cmp leave/verdict.json out/verdict.json && test $(ls -A out | wc -l) = 1"), 0);
 	ASSERT_TRUE(nothing_left());
+}
+
+/* An unknown kernel, a disk that it does not have, no room: one line, which is the lab's. */
+TEST(what_the_lab_refuses_is_told_once)
+{
+	static const int codes[] = { EXIT_USAGE, EXIT_ENVIRONMENT };
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+		_cleanup_free_ char *said = NULL;
+
+		make_tree("exit 0");
+		put("ci/lab/run", fmt("#!/bin/sh\necho \"lab: KERNEL=$KERNEL: know only 6.1\" >&2\nexit %d\n", codes[i]));
+		ASSERT_EQ(sh("chmod +x ci/lab/run"), 0);
+		setenv("KERNEL", "1.0", 1);
+		ASSERT_EQ(run_lab(fmt("--device lab:nvme --out %s/tree/out", base), &said), codes[i]);
+		unsetenv("KERNEL");
+		ASSERT_STR(said, "lab: KERNEL=1.0: know only 6.1\n");
+		ASSERT_EQ(sh("test ! -e out/results.jsonl"), 0);
+		ASSERT_TRUE(nothing_left());
+	}
 }
 
 /* Hours of a guest: they stay where they are, and that is said. */
@@ -340,6 +360,6 @@ TEST(the_lab_is_used_in_real_time)
 }
 
 TEST_MAIN("bench-lab", T(the_lab_runs_it_in_there_and_brings_its_results_back), T(a_run_in_the_lab_ends_with_its_own_code),
-	  T(a_guest_that_leaves_no_results_is_told), T(a_guest_whose_run_does_not_begin_says_why_itself), T(results_that_cannot_be_written_are_not_lost), T(a_run_in_the_lab_goes_into_the_history), T(a_signal_ends_the_lab_too),
+	  T(a_guest_that_leaves_no_results_is_told), T(what_the_lab_refuses_is_told_once), T(a_guest_whose_run_does_not_begin_says_why_itself), T(results_that_cannot_be_written_are_not_lost), T(a_run_in_the_lab_goes_into_the_history), T(a_signal_ends_the_lab_too),
 	  T(a_program_without_its_tree_has_no_lab), T(two_kernels_run_alike_and_are_compared),
 	  T(a_kernel_without_a_whole_run_is_no_answer), T(the_lab_gets_its_disks_and_arguments), T(the_lab_is_used_in_real_time))
