@@ -16,6 +16,7 @@
 struct history {
 	sqlite3 *db;
 	char *path;
+	int64_t version;	/* of the file; 0: it is empty */
 };
 
 /* From each version to the next; an older file takes those that it has not had. */
@@ -32,11 +33,14 @@ static const char *const steps[] = {
 	"ALTER TABLE runs ADD COLUMN revision TEXT;",
 };
 #define VERSION ((int)ARRAY_SIZE(steps))
+#define VERSION_REVISION 3	/* has runs.revision */
 
 static int fail(const struct history *h, struct why *why)
 {
 	int code = sqlite3_errcode(h->db);
 
+	if (code == SQLITE_READONLY)
+		return why_fail(why, EXIT_ENVIRONMENT, -EROFS, "%s: cannot be written to", h->path);
 	return why_fail(why, code == SQLITE_NOTADB || code == SQLITE_CANTOPEN ? EXIT_USAGE : EXIT_HARNESS, -EIO,
 			"%s: %s", h->path, sqlite3_errmsg(h->db));
 }
@@ -86,10 +90,11 @@ static int upgrade(struct history *h, struct why *why)
 	return end(h, err, why);
 }
 
-/* New, ours, or somebody's. */
-static int check(struct history *h, struct why *why)
+/* New, ours, or somebody's. What is only read is not changed: it may be another's, or another program's too. */
+static int check(struct history *h, bool write, struct why *why)
 {
 	int64_t id = 0, version = 0, objects = 0;
+	bool is_new;
 	int err = pragma(h, "PRAGMA application_id", &id, why);
 
 	if (!err)
@@ -98,17 +103,17 @@ static int check(struct history *h, struct why *why)
 		err = pragma(h, "SELECT count(*) FROM sqlite_master", &objects, why);
 	if (err)
 		return err;
-	if (!objects && !id && !version)
-		return upgrade(h, why);
-	if (id != APPLICATION_ID)
+	is_new = !objects && !id && !version;
+	if (!is_new && id != APPLICATION_ID)
 		return why_fail(why, EXIT_USAGE, -EPROTO, "%s: not a history of iopath-bench", h->path);
-	if (version < 1 || version > VERSION)
+	if (!is_new && (version < 1 || version > VERSION))
 		return why_fail(why, EXIT_USAGE, -EPROTO, "%s: version %lld; this program knows 1 to %d", h->path,
 				(long long)version, VERSION);
-	return version < VERSION ? upgrade(h, why) : 0;
+	h->version = write ? VERSION : version;
+	return write && version < VERSION ? upgrade(h, why) : 0;
 }
 
-int history_open(const char *path, bool create, struct history **ret, struct why *why)
+int history_open(const char *path, bool write, struct history **ret, struct why *why)
 {
 	struct history *h = calloc(1, sizeof(*h));
 	int err;
@@ -120,11 +125,11 @@ int history_open(const char *path, bool create, struct history **ret, struct why
 		free(h);
 		return -ENOMEM;
 	}
-	err = sqlite3_open_v2(path, &h->db, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), NULL) ?
+	err = sqlite3_open_v2(path, &h->db, SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0), NULL) ?
 		      fail(h, why) : 0;
 	if (!err) {
 		sqlite3_busy_timeout(h->db, 5000);
-		err = check(h, why);
+		err = check(h, write, why);
 	}
 	if (err)
 		history_close(h);
@@ -144,11 +149,29 @@ void history_close(struct history *h)
 
 /* ---- adding ---- */
 
-static int64_t started_ms(const struct report *r)
+/* What tells a run from all others of its machine. */
+struct identity {
+	int64_t started_ms;
+	uint64_t seed;
+};
+
+static struct identity identity_of(const struct report *r)
 {
 	int64_t ms = json_integer_value(json_object_get(r->header, "started_ms"));
 
-	return ms > 0 ? ms : r->first_ms;
+	return (struct identity){ ms > 0 ? ms : r->first_ms, r->seed };
+}
+
+/* Of the run that measured @s: in a merged one it is its part. */
+static struct identity identity_of_set(const struct report *r, const struct report_set *s)
+{
+	struct identity id = identity_of(r);
+
+	if (s->started_ms > 0)
+		id.started_ms = s->started_ms;
+	if (s->seed)
+		id.seed = s->seed;
+	return id;
 }
 
 static void bind_text(sqlite3_stmt *s, int at, const char *text)
@@ -184,7 +207,7 @@ static void bind_revision(sqlite3_stmt *s, int at, const struct report *r)
 }
 
 /* What may be the part of @r that was there when it was stopped. */
-static int drop_part(struct history *h, const struct report *r, struct why *why)
+static int drop_part(struct history *h, const struct report *r, const struct identity *id, struct why *why)
 {
 	static const char *const text[] = {
 		"DELETE FROM cells WHERE run IN (SELECT id FROM runs WHERE started_ms = ? AND seed = ? AND key = ? AND NOT whole)",
@@ -197,8 +220,8 @@ static int drop_part(struct history *h, const struct report *r, struct why *why)
 
 		if (sqlite3_prepare_v2(h->db, text[i], -1, &s, NULL))
 			return fail(h, why);
-		sqlite3_bind_int64(s, 1, started_ms(r));
-		sqlite3_bind_int64(s, 2, (int64_t)r->seed);
+		sqlite3_bind_int64(s, 1, id->started_ms);
+		sqlite3_bind_int64(s, 2, (int64_t)id->seed);
 		bind_text(s, 3, machine_key(r));
 		if (sqlite3_step(s) != SQLITE_DONE)
 			err = fail(h, why);
@@ -207,18 +230,41 @@ static int drop_part(struct history *h, const struct report *r, struct why *why)
 	return err;
 }
 
-static int add_run(struct history *h, const struct report *r, const char *where, bool *ret_new, struct why *why)
+static int find_run(struct history *h, const struct report *r, const struct identity *id, int64_t *ret, struct why *why)
 {
-	static const char text[] =
-		"INSERT OR IGNORE INTO runs (started_ms, seed, key, kernel, smoke, verdict, place, revision, whole)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)";
+	static const char text[] = "SELECT id FROM runs WHERE started_ms = ? AND seed = ? AND key = ?";
 	sqlite3_stmt *s = NULL;
 	int err = 0;
 
 	if (sqlite3_prepare_v2(h->db, text, -1, &s, NULL))
 		return fail(h, why);
-	sqlite3_bind_int64(s, 1, started_ms(r));
-	sqlite3_bind_int64(s, 2, (int64_t)r->seed);
+	sqlite3_bind_int64(s, 1, id->started_ms);
+	sqlite3_bind_int64(s, 2, (int64_t)id->seed);
+	bind_text(s, 3, machine_key(r));
+	if (sqlite3_step(s) == SQLITE_ROW)
+		*ret = sqlite3_column_int64(s, 0);
+	else
+		err = fail(h, why);
+	sqlite3_finalize(s);
+	return err;
+}
+
+/* *ret is its number, whether it was there or not. */
+static int add_run(struct history *h, const struct report *r, const struct identity *id, const char *where, int64_t *ret,
+		   bool *ret_new, struct why *why)
+{
+	static const char text[] =
+		"INSERT OR IGNORE INTO runs (started_ms, seed, key, kernel, smoke, verdict, place, revision, whole)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)";
+	sqlite3_stmt *s = NULL;
+	int err = drop_part(h, r, id, why);
+
+	if (err)
+		return err;
+	if (sqlite3_prepare_v2(h->db, text, -1, &s, NULL))
+		return fail(h, why);
+	sqlite3_bind_int64(s, 1, id->started_ms);
+	sqlite3_bind_int64(s, 2, (int64_t)id->seed);
 	bind_text(s, 3, machine_key(r));
 	bind_text(s, 4, r->kernel);
 	sqlite3_bind_int(s, 5, r->smoke);
@@ -227,9 +273,9 @@ static int add_run(struct history *h, const struct report *r, const char *where,
 	bind_revision(s, 8, r);
 	if (sqlite3_step(s) != SQLITE_DONE)
 		err = fail(h, why);
-	*ret_new = !err && sqlite3_changes(h->db) > 0;
+	*ret_new |= !err && sqlite3_changes(h->db) > 0;
 	sqlite3_finalize(s);
-	return err;
+	return err ? err : find_run(h, r, id, ret, why);
 }
 
 /* "nvme0n1 (Samsung 990 PRO, 931.5 GiB)": another disk of the name is another series. "null_blk (irqmode=timer)", "loop". */
@@ -266,7 +312,7 @@ static void device_name(const struct report *r, const struct report_set *set, ch
 }
 
 static int add_cell(struct history *h, sqlite3_stmt *s, int64_t run, const struct report *r,
-		    const struct report_set *set, unsigned int arm, enum metric m, struct why *why)
+		    const struct report_set *set, unsigned int arm, enum metric m, bool *ret_new, struct why *why)
 {
 	char device[HISTORY_DEVICE_MAX];
 	const struct decision *d = &set->outcome.decision[arm][m];
@@ -285,30 +331,37 @@ static int add_cell(struct history *h, sqlite3_stmt *s, int64_t run, const struc
 	sqlite3_bind_int(s, 10, (int)d->rounds);
 	bind_text(s, 11, verdict_name(d->verdict == VERDICT_UNDECIDED ? VERDICT_INCONCLUSIVE : d->verdict));
 	done = sqlite3_step(s) == SQLITE_DONE;
+	*ret_new |= done && sqlite3_changes(h->db) > 0;
 	sqlite3_reset(s);
 	return done ? 0 : fail(h, why);
 }
 
-static int add_cells(struct history *h, const struct report *r, struct why *why)
+static int add_set(struct history *h, const struct report *r, const struct report_set *set, const char *where, bool *ret_new,
+		   struct why *why)
 {
-	static const char text[] = "INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-	int64_t run = sqlite3_last_insert_rowid(h->db);
+	static const char text[] = "INSERT OR IGNORE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	struct identity id = identity_of_set(r, set);
 	sqlite3_stmt *s = NULL;
-	int err = 0;
+	int64_t run = 0;
+	int err = add_run(h, r, &id, where, &run, ret_new, why);
+
+	if (err)
+		return err;
 
 	if (sqlite3_prepare_v2(h->db, text, -1, &s, NULL))
 		return fail(h, why);
-	for (unsigned int i = 0; i < r->nr_sets; i++)
-		for (unsigned int a = 0; a < r->arms->nr && !r->set[i].skipped; a++)
-			for (int m = 0; m < METRIC_NR && a != r->arms->off && !err; m++)
-				err = add_cell(h, s, run, r, &r->set[i], a, (enum metric)m, why);
+	for (unsigned int a = 0; a < r->arms->nr; a++)
+		for (int m = 0; m < METRIC_NR && a != r->arms->off && !err; m++)
+			err = add_cell(h, s, run, r, set, a, (enum metric)m, ret_new, why);
 	sqlite3_finalize(s);
 	return err;
 }
 
 int history_add(struct history *h, const struct report *r, const char *where, enum history_added *ret, struct why *why)
 {
+	struct identity id = identity_of(r);
 	bool is_new = false;
+	int64_t run;
 	int err;
 
 	if (!r->complete) {
@@ -318,11 +371,10 @@ int history_add(struct history *h, const struct report *r, const char *where, en
 	err = exec(h, "BEGIN IMMEDIATE", why);
 	if (err)
 		return err;
-	err = drop_part(h, r, why);
-	if (!err)
-		err = add_run(h, r, where, &is_new, why);
-	if (!err && is_new)
-		err = add_cells(h, r, why);
+	err = add_run(h, r, &id, where, &run, &is_new, why); /* one of which all was skipped, too */
+	for (unsigned int i = 0; i < r->nr_sets && !err; i++)
+		if (!r->set[i].skipped)
+			err = add_set(h, r, &r->set[i], where, &is_new, why);
 	err = end(h, err, why);
 	if (!err)
 		*ret = is_new ? HISTORY_NEW : HISTORY_THERE;
@@ -367,17 +419,22 @@ static struct history_point point_of(sqlite3_stmt *s)
 
 int history_each(struct history *h, const struct history_filter *f, history_fn *fn, void *arg, struct why *why)
 {
-	static const char text[] =
+	static const char format[] =
 		"SELECT started_ms, kernel, place, key, workload, device, scheduler, arm, metric, estimate, lower,"
-		" upper, rounds, cells.verdict, revision, runs.id FROM runs JOIN cells ON runs.id = cells.run"
+		" upper, rounds, cells.verdict, %s, runs.id FROM runs JOIN cells ON runs.id = cells.run"
 		" WHERE (?1 IS NULL OR workload = ?1) AND (?2 IS NULL OR scheduler = ?2) AND (?3 IS NULL OR arm = ?3)"
 		" AND (?4 IS NULL OR metric = ?4) AND (?5 IS NULL OR device = ?5 OR substr(device, 1, length(?5) + 2) = ?5 || ' (')"
 		" AND (?6 IS NULL OR substr(key, 1, length(?6)) = ?6) AND (?7 OR NOT smoke)"
 		" ORDER BY key, workload, device, scheduler, arm, metric, started_ms, runs.id";
 	const char *const filters[] = { f->workload, f->scheduler, f->arm, f->metric, f->device, f->machine };
+	_cleanup_free_ char *text = NULL;
 	sqlite3_stmt *s = NULL;
 	int err = 0, r;
 
+	if (!h->version)
+		return 0;
+	if (asprintf(&text, format, h->version >= VERSION_REVISION ? "revision" : "NULL") < 0)
+		return -ENOMEM;
 	if (sqlite3_prepare_v2(h->db, text, -1, &s, NULL))
 		return fail(h, why);
 	for (int i = 0; i < (int)ARRAY_SIZE(filters); i++)

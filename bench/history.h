@@ -18,14 +18,18 @@
 
 struct history;
 
-/* @create: make it if it is not there. An older one becomes one of this version. -EPROTO with *why: not a history of ours. */
-int history_open(const char *path, bool create, struct history **ret, struct why *why);
+/*
+ * @write: to add to it; it is made if it is not there, and an older one becomes one of this version. Else it is
+ * read as it is, of any version so far. -EPROTO with *why: not a history of ours.
+ */
+int history_open(const char *path, bool write, struct history **ret, struct why *why);
 /* Accepts NULL. */
 void history_close(struct history *h);
 
 /*
  * Of runs that came to their end, whatever the verdict: one that was stopped
- * may be resumed, and enters when it is whole. @where: the directory, for people.
+ * may be resumed, and enters when it is whole. Of a merged one each set enters as of the run that measured it,
+ * so that it is the same whether that comes alone, merged, or both. @where: the directory, for people.
  */
 enum history_added { HISTORY_NEW, HISTORY_THERE, HISTORY_NOT_COMPLETE };
 int history_add(struct history *h, const struct report *r, const char *where, enum history_added *ret, struct why *why);

@@ -267,7 +267,9 @@ static int put_set(struct result *out, unsigned int set, const struct past *p, c
 		return put(out, set, s->skip_line, why);
 	if (s->over && !s->end_line)
 		return why_fail(why, EXIT_USAGE, -EPROTO, "%s:%u: a set without its end: made by an older version", p->path, s->line);
-	json_object_set_new(s->head, "seed", json_integer((json_int_t)p->seed));
+	json_object_set_new(s->head, "seed", json_integer((json_int_t)s->seed));
+	if (!json_object_get(s->head, "started_ms")) /* else it was merged before */
+		json_object_set(s->head, "started_ms", json_object_get(p->header, "started_ms"));
 	err = put(out, set, s->head, why);
 	for (unsigned int i = 0; i < s->nr && !err; i++)
 		err = put(out, set, s->cell[i].json, why);

@@ -85,6 +85,8 @@ static int decide(struct replay *r, unsigned int index, struct why *why)
 	report_set_name(s, &key);
 	s->skipped = past->skipped;
 	s->failed = past->failed;
+	s->seed = past->seed;
+	s->started_ms = json_integer_value(json_object_get(past->head, "started_ms"));
 	s->job = json_string_value(json_object_get(past->head, "job"));
 	s->disk = json_object_get(past->head, "device");
 	if (s->skipped)

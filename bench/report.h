@@ -22,6 +22,9 @@ struct report_set {
 	const json_t *disk;	/* device_fingerprint() as the file has it; NULL: not read from one */
 	const char *skipped;	/* why it was not run, or NULL */
 	bool failed;		/* not for want of something that was asked for: the workload does not run */
+	/* of the run that measured it, where this one is merged; 0: this one's */
+	int64_t started_ms;
+	uint64_t seed;
 	struct set_outcome outcome;
 };
 

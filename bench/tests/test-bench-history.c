@@ -343,7 +343,7 @@ TEST(a_file_of_version_1_goes_on_and_a_whole_run_takes_the_place_of_its_part)
 
 	setup();
 	sql(version_1);
-	ASSERT_EQ(history_open(db, false, &h, &why), 0);
+	ASSERT_EQ(history_open(db, true, &h, &why), 0);
 	before = all_points(h);
 	ASSERT_STR(before, "0123 loop +77\n0123 loop +3\n");
 	ASSERT_TRUE(add_run(h, 1, 10));
@@ -353,6 +353,79 @@ TEST(a_file_of_version_1_goes_on_and_a_whole_run_takes_the_place_of_its_part)
 	after = all_points(h);
 	ASSERT_STR(after, "0123 loop +3\n0123 loop +10\n");
 	history_close(h);
+	unlink(db);
+}
+
+static void checksum(char **ret)
+{
+	char command[256];
+	struct child_end ended = { .status = -1 };
+	char *argv[] = { "sh", "-c", command, NULL };
+
+	snprintf(command, sizeof(command), "sha256sum <%s; ls %s*", db, db);
+	ASSERT_EQ(child_run(argv, 10 * NS_PER_S, ret, &ended), 0);
+}
+
+/* One of another user, or on a disk that is read only: an older one must not need to become a newer one to be seen. */
+TEST(an_older_file_is_read_as_it_is_and_one_that_cannot_be_written_says_so)
+{
+	_cleanup_free_ char *points = NULL, *before = NULL, *after = NULL;
+	struct history *h = NULL;
+	struct why why = { 0 };
+	enum history_added added;
+	struct canned c = canned_default();
+	struct replay r;
+
+	setup();
+	ASSERT_EQ(chmod(dir, 0755), 0);
+	sql(version_1);
+	ASSERT_EQ(canned_write(&c, file), 0);
+	ASSERT_EQ(replay_load(file, &r, &why), 0);
+	checksum(&before);
+	ASSERT_EQ(chmod(db, 0444), 0);
+	ASSERT_EQ(geteuid() ? 0 : seteuid(65534), 0);
+	ASSERT_EQ(history_open(db, false, &h, &why), 0);
+	points = all_points(h);
+	ASSERT_STR(points, "0123 loop +77\n0123 loop +3\n");
+	history_close(h);
+	ASSERT_EQ(history_open(db, true, &h, &why), -EROFS);
+	ASSERT_EQ(why.code, EXIT_ENVIRONMENT);
+	ASSERT_TRUE(!strncmp(why.text, db, strlen(db)));
+	ASSERT_STR(why.text + strlen(db), ": cannot be written to");
+	ASSERT_EQ(getuid() ? 0 : seteuid(0), 0);
+	/* the same for one that has nothing to become */
+	ASSERT_EQ(chmod(db, 0600), 0);
+	checksum(&after);
+	ASSERT_STR(after, before);
+	ASSERT_EQ(history_open(db, true, &h, &why), 0);
+	history_close(h);
+	ASSERT_EQ(chmod(db, 0444), 0);
+	ASSERT_EQ(geteuid() ? 0 : seteuid(65534), 0);
+	why = (struct why){ 0 };
+	ASSERT_EQ(history_open(db, true, &h, &why), 0);
+	ASSERT_EQ(history_add(h, &r.report, "here", &added, &why), -EROFS);
+	ASSERT_EQ(why.code, EXIT_ENVIRONMENT);
+	history_close(h);
+	ASSERT_EQ(getuid() ? 0 : seteuid(0), 0);
+	replay_free(&r);
+	unlink(db);
+}
+
+/* To look at nothing makes nothing of it. */
+TEST(an_empty_file_has_no_points_and_stays_empty)
+{
+	_cleanup_free_ char *points = NULL, *text = NULL;
+	struct history *h = NULL;
+	struct why why = { 0 };
+
+	setup();
+	ASSERT_EQ(file_replace(db, ""), 0);
+	ASSERT_EQ(history_open(db, false, &h, &why), 0);
+	points = all_points(h);
+	ASSERT_STR(points, "");
+	history_close(h);
+	ASSERT_EQ(file_read(db, &text), 0);
+	ASSERT_STR(text, "");
 	unlink(db);
 }
 
@@ -580,6 +653,7 @@ TEST_MAIN("test-bench-history", T(a_step_is_found_where_it_is), T(noise_and_spik
 	  T(what_differs_is_kept_apart_and_what_is_old_is_taken),
 	  T(a_file_that_is_no_history_is_refused), T(a_file_of_another_version_is_refused_and_stays_as_it_is),
 	  T(another_disk_of_the_name_is_another_series), T(a_file_of_version_1_goes_on_and_a_whole_run_takes_the_place_of_its_part),
+	  T(an_older_file_is_read_as_it_is_and_one_that_cannot_be_written_says_so), T(an_empty_file_has_no_points_and_stays_empty),
 	  T(a_change_tells_the_revisions_before_and_since), T(invalid_points_are_shown_and_make_no_change), T(a_part_of_a_run_is_not_taken_for_it),
 	  T(a_run_in_the_lab_enters_when_it_is_complete), T(a_change_is_marked_where_it_began),
 	  T(old_files_are_taken_in_and_drawn))

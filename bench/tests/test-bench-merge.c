@@ -6,6 +6,7 @@
 
 #include "bench/child.h"
 #include "bench/file.h"
+#include "bench/history.h"
 #include "bench/merge.h"
 #include "bench/replay.h"
 #include "bench/stop.h"
@@ -116,6 +117,90 @@ TEST(two_shards_become_one_run_with_the_decisions_of_both)
 	replay_free(&one);
 	replay_free(&two);
 	replay_free(&both);
+}
+
+static int note(const struct history_point *p, void *arg)
+{
+	FILE *f = arg;
+
+	return fprintf(f, "%s at %lld\n", p->workload, (long long)p->started_ms) < 0 ? -EIO : 0;
+}
+
+/* One line for each point of arm full that @history has. */
+static char *points(const char *history)
+{
+	struct history_filter filter = { .arm = "full", .metric = "throughput_loss_pct" };
+	struct history *h = NULL;
+	struct why why = { 0 };
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	ASSERT_EQ(history_open(history, false, &h, &why), 0);
+	ASSERT_EQ(history_each(h, &filter, note, f, &why), 0);
+	history_close(h);
+	fclose(f);
+	return text;
+}
+
+static enum history_added keep(const char *history, const char *results)
+{
+	enum history_added added = HISTORY_NOT_COMPLETE;
+	struct history *h = NULL;
+	struct why why = { 0 };
+	struct replay r;
+
+	ASSERT_EQ(replay_load(results, &r, &why), 0);
+	ASSERT_EQ(history_open(history, true, &h, &why), 0);
+	ASSERT_EQ(history_add(h, &r.report, results, &added, &why), 0);
+	history_close(h);
+	replay_free(&r);
+	return added;
+}
+
+static void write_started(const struct canned *c, const char *started, const char *to)
+{
+	_cleanup_free_ char *text = canned_text(c), *edited = canned_edit(text, "\"smoke\":", started);
+
+	ASSERT_TRUE(strlen(edited) > strlen(text));
+	ASSERT_EQ(file_replace(to, edited), 0);
+}
+
+/* A shard may enter alone, merged, or both, in any order: each of its sets is one point, of when it was measured. */
+TEST(the_history_has_each_set_of_a_merged_run_once)
+{
+	static const char *const orders[][3] = { { "a.jsonl", "out", "b.jsonl" }, { "out", "b.jsonl", "a.jsonl" },
+						 { "b.jsonl", "a.jsonl", "out" }, { "again", "out", "a.jsonl" } };
+	static const enum history_added want[][3] = { { HISTORY_NEW, HISTORY_NEW, HISTORY_THERE },
+						      { HISTORY_NEW, HISTORY_THERE, HISTORY_THERE },
+						      { HISTORY_NEW, HISTORY_NEW, HISTORY_THERE },
+						      { HISTORY_NEW, HISTORY_THERE, HISTORY_THERE } };
+	_cleanup_free_ char *words = NULL, *more = NULL;
+	struct canned a, b;
+
+	/* begun in the same second with the same seed, as jobs of a CI system are; and not */
+	for (int same = 0; same < 2; same++) {
+		write_shards(&a, &b);
+		b.seed = same ? a.seed : 9;
+		write_started(&a, "\"started_ms\":5000,\"smoke\":", in("a.jsonl"));
+		write_started(&b, same ? "\"started_ms\":5000,\"smoke\":" : "\"started_ms\":7000,\"smoke\":", in("b.jsonl"));
+		free(words);
+		ASSERT_TRUE(asprintf(&words, "--out %s %s %s", in("out"), in("a.jsonl"), in("b.jsonl")) > 0);
+		ASSERT_EQ(merge_cmd(words, NULL), EXIT_OVER_BUDGET);
+		free(more);
+		ASSERT_TRUE(asprintf(&more, "--out %s %s", in("again"), in("out")) > 0); /* merged twice */
+		ASSERT_EQ(merge_cmd(more, NULL), EXIT_OVER_BUDGET);
+		for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+			_cleanup_free_ char *text = NULL;
+
+			for (int k = 0; k < 3; k++)
+				ASSERT_EQ(keep(in("h.db"), in(orders[i][k])), want[i][k]);
+			text = points(in("h.db"));
+			ASSERT_STR(text, same ? "randread-4k-qd1 at 5000\nseqwrite-64k at 5000\n" :
+						"randread-4k-qd1 at 5000\nseqwrite-64k at 7000\n");
+			unlink(in("h.db"));
+		}
+	}
 }
 
 TEST(a_shard_that_is_missing_or_stopped_is_no_pass)
@@ -323,7 +408,7 @@ TEST(usage)
 }
 
 TEST_MAIN("test-bench-merge", T(two_shards_become_one_run_with_the_decisions_of_both),
-	  T(a_shard_that_is_missing_or_stopped_is_no_pass),
+	  T(the_history_has_each_set_of_a_merged_run_once), T(a_shard_that_is_missing_or_stopped_is_no_pass),
 	  T(a_shard_that_is_there_twice_is_not_the_other), T(unlike_machines_are_refused_or_kept_apart),
 	  T(unlike_disks_are_refused_or_kept_apart), T(what_does_not_go_together_is_named),
 	  T(parts_of_different_tracers_are_refused), T(merged_shards_have_what_a_ci_system_takes), T(usage))
