@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who runs where under --tune: the same cores in every cell, so that neither the
- * load nor a tracer moves between rounds.
+ * Who runs where under --tune: the same cores in every cell, for the load and
+ * for a tracer.
  *
  * A load has as many of the last cores as it has jobs: on fewer they would wait
  * for each other, and what a tracer takes would be lost in that. A tracer has
