@@ -78,7 +78,7 @@ static const struct report_set *find_set(const struct report *r, const struct re
 		if (s->skipped || strcmp(s->workload, like->workload) || strcmp(s->scheduler, like->scheduler) ||
 		    strcmp(report_device(s), report_device(like)))
 			continue;
-		if (!device_differs(s->disk, like->disk, kernels, &d))
+		if (!device_differs(s->outcome.disk, like->outcome.disk, kernels, &d))
 			return s;
 		if (!other)
 			other = s;
@@ -417,7 +417,7 @@ static int check_disks(const struct report_set *a, const struct report_set *b, c
 	struct difference d;
 	char what[DEVICE_NAME_MAX + 8];
 
-	if (!device_differs(a->disk, b->disk, rule->kernels, &d))
+	if (!device_differs(a->outcome.disk, b->outcome.disk, rule->kernels, &d))
 		return 0;
 	if (!rule->force)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "not the same device: %s of %s is %s in A, %s in B", d.name,

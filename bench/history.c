@@ -281,9 +281,9 @@ static int add_run(struct history *h, const struct report *r, const struct ident
 /* "nvme0n1 (Samsung 990 PRO, 931.5 GiB)": another disk of the name is another series. "null_blk (irqmode=timer)", "loop". */
 static void disk_name(const struct report_set *s, char *buf, size_t len)
 {
-	const char *model = json_string_value(json_object_get(s->disk, "model"));
-	const char *order = json_string_value(json_object_get(s->disk, "order"));
-	json_int_t size = json_integer_value(json_object_get(s->disk, "size_bytes"));
+	const char *model = json_string_value(json_object_get(s->outcome.disk, "model"));
+	const char *order = json_string_value(json_object_get(s->outcome.disk, "order"));
+	json_int_t size = json_integer_value(json_object_get(s->outcome.disk, "size_bytes"));
 
 	order = order ? strchr(order, ':') : NULL;
 	if (s->scratch && order)

@@ -88,7 +88,6 @@ static int decide(struct replay *r, unsigned int index, struct why *why)
 	s->seed = past->seed;
 	s->started_ms = json_integer_value(json_object_get(past->head, "started_ms"));
 	s->job = json_string_value(json_object_get(past->head, "job"));
-	s->disk = json_object_get(past->head, "device");
 	if (s->skipped)
 		return 0;
 	err = set_run(&c, &key, NULL, NULL, NULL, &s->outcome, why);

@@ -19,7 +19,6 @@ struct report_set {
 	char workload[64], device[DEVICE_NAME_MAX], driver[DEVICE_NAME_MAX], scheduler[32];
 	bool scratch;
 	const char *job;	/* text of the job file, or NULL */
-	const json_t *disk;	/* device_fingerprint() as the file has it; NULL: not read from one */
 	const char *skipped;	/* why it was not run, or NULL */
 	bool failed;		/* not for want of something that was asked for: the workload does not run */
 	/* of the run that measured it, where this one is merged; 0: this one's */

@@ -209,6 +209,7 @@ static int begin(struct set_state *s, const struct phase *p, struct why *why)
 		err = calibration_get(&r, past->head, s->c->live && s->key->workload->kind == WORKLOAD_FIO, &s->cal);
 		if (!err && !s->cal.nr_cores)
 			s->cal.nr_cores = past_nr_cores(past);
+		s->out.disk = json_incref(json_object_get(past->head, "device"));
 	}
 	if (!err && s->c->live) {
 		phase_tell(s, p, "calibration", 0);
@@ -217,8 +218,11 @@ static int begin(struct set_state *s, const struct phase *p, struct why *why)
 	if (!err && !(past && past->head)) {
 		err = s->c->live ? calibrate(&s->env, &s->cal, why) : -EINTR;
 		if (!err) {
+			json_t *line = set_json(s);
+
+			s->out.disk = json_incref(json_object_get(line, "device"));
 			s->c->result->set = s->key->index;
-			err = result_line(s->c->result, set_json(s), why);
+			err = result_line(s->c->result, line, why);
 		}
 	}
 	if (!err && s->c->live)
@@ -247,6 +251,8 @@ static int end(struct set_state *s, struct why *why)
 void set_outcome_free(struct set_outcome *o)
 {
 	table_free(&o->table);
+	json_decref(o->disk);
+	o->disk = NULL;
 	for (int a = 0; a < ARM_MAX; a++) {
 		latency_bins_free(&o->figures[a].read);
 		latency_bins_free(&o->figures[a].write);

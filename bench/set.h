@@ -93,6 +93,7 @@ struct set_outcome {
 	unsigned int confirm_left;	/* rounds to the next look of the confirmation that it waits for; 0: for something else */
 	bool attribution_left;	/* and for nothing else */
 	uint64_t round_ns;	/* what one took in the mean; 0: not known */
+	json_t *disk;		/* device_fingerprint() when the set began, or NULL */
 	struct table table;	/* the main rounds; set_outcome_free() */
 	struct attribution *attribution[ARM_MAX];	/* NULL: none */
 };

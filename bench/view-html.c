@@ -209,8 +209,14 @@ static void print_facts(const struct report *r, const struct report_set *s, FILE
 {
 	const struct set_outcome *o = &s->outcome;
 	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
-	char text[64], rate[320];
+	char text[64], rate[320], disk[400];
 
+	view_disk(s, disk, sizeof(disk));
+	if (disk[0]) {
+		fputs("<p class=\"soft\">", f);
+		xml_text(disk, f);
+		fputs("</p>\n", f);
+	}
 	view_interval(aa, text, sizeof(text));
 	fprintf(f, "<p class=\"soft\">%u of at most %u rounds", o->rounds, r->rounds.max);
 	if (o->confirm_rounds)

@@ -119,7 +119,7 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 {
 	const struct set_outcome *o = &s->outcome;
 	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
-	char text[48], rate[320];
+	char text[48], rate[320], disk[400];
 
 	fprintf(f, "\n## ");
 	md_text(s->workload, f);
@@ -129,6 +129,11 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 		md_text(s->skipped, f);
 		fputc('\n', f);
 		return;
+	}
+	view_disk(s, disk, sizeof(disk));
+	if (disk[0]) {
+		md_text(disk, f);
+		fputs(".\n\n", f);
 	}
 	view_interval(aa, text, sizeof(text));
 	fprintf(f, "%u of at most %u rounds", o->rounds, r->rounds.max);

@@ -32,8 +32,11 @@ static void print_set_head(const struct report *r, const struct report_set *s, F
 	const struct set_outcome *o = &s->outcome;
 	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
 	json_t *pmu = json_object_get(json_object_get(r->header, "meters"), "pmu");
-	char text[48], rate[320];
+	char text[48], rate[320], disk[400];
 
+	view_disk(s, disk, sizeof(disk));
+	if (disk[0])
+		fprintf(f, "%s: %s\n", s->device, disk);
 	view_interval(aa, text, sizeof(text));
 	fprintf(f, "bench %s %s %s kernel %s n=%u/%u seed=%llu  A/A %s", s->device, s->scheduler,
 		s->workload, r->kernel, o->rounds, r->rounds.max, (unsigned long long)r->seed, text);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tracer/base/cleanup.h"
+#include "tracer/base/parse.h"
 
 const struct view views[] = {
 	{ "text", "the table that a run prints", view_text },
@@ -76,6 +77,36 @@ void view_loads(const struct report *r, char *buf, size_t len)
 	}
 	if (!at)
 		snprintf(buf, len, "load by a command");
+}
+
+void view_disk(const struct report_set *s, char *buf, size_t len)
+{
+	static const char *const words[] = { "driver", "model", "scsi_host", "order", "place" };
+	static const char *const settings[] = { "nr_requests", "wbt_lat_usec", "rotational", "write_cache" };
+	const json_t *queues = json_object_get(s->outcome.disk, "nr_hw_queues");
+	FILE *f = fmemopen(buf, len, "w");
+	char size[32];
+
+	*buf = '\0';
+	if (!f)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		const char *word = json_string_value(json_object_get(s->outcome.disk, words[i]));
+
+		if (word && *word)
+			fprintf(f, "%s%s", i ? ", " : "", word);
+	}
+	if (s->outcome.disk)
+		fprintf(f, ", %s", fmt_size((uint64_t)json_integer_value(json_object_get(s->outcome.disk, "size_bytes")), size, sizeof(size)));
+	if (json_is_integer(queues))
+		fprintf(f, "; %lld hardware queue%s", json_integer_value(queues), json_integer_value(queues) == 1 ? "" : "s");
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		const char *value = json_string_value(json_object_get(json_object_get(s->outcome.disk, "queue"), settings[i]));
+
+		if (value)
+			fprintf(f, ", %s %s", settings[i], value);
+	}
+	fclose(f);
 }
 
 /* "+0.9 [+0.2,+1.7]" */

@@ -54,6 +54,12 @@ void view_cell_name(const struct report *r, const struct report_set *s, unsigned
 bool view_same_place(const struct report_set *a, const struct report_set *b);
 bool view_comes_first(const struct report *r, unsigned int set);
 
+/*
+ * "nvme, QEMU NVMe Ctrl, 1GiB; 2 hardware queues, nr_requests 1023, wbt_lat_usec 0, rotational 0, write_cache write back":
+ * the disk of a set as its line in the results has it, or "".
+ */
+void view_disk(const struct report_set *s, char *buf, size_t len);
+
 /* "fio-3.33, iopath-uring 0.1.0": what made the load, by its own word; commands have none. */
 void view_loads(const struct report *r, char *buf, size_t len);
 

@@ -407,6 +407,24 @@ TEST(schedulers_that_did_not_run_say_why)
 	ASSERT_TRUE(strstr(text, "| FAIL thr, cpu/IO") != NULL);
 }
 
+/* A name such as nvme0n1 tells a reader of another machine nothing. */
+TEST(the_disk_is_described_in_every_report_for_people)
+{
+	static const char *const formats[] = { "text", "md", "html" };
+	struct canned c = canned_default();
+	_cleanup_free_ char *plain = canned_text(&c),
+			    *text = canned_edit(plain, "\"queue\":{}",
+						"\"nr_hw_queues\":2,\"queue\":{\"nr_requests\":\"1023\",\"write_cache\":\"write back\"}");
+
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		_cleanup_free_ char *page = render_text(text, formats[i]);
+		bool is_md = !strcmp(formats[i], "md");
+
+		ASSERT_TRUE(strstr(page, is_md ? "loop, 1.00MiB; 2 hardware queues, nr\\_requests 1023, write\\_cache write back" :
+						 "loop, 1.00MiB; 2 hardware queues, nr_requests 1023, write_cache write back") != NULL);
+	}
+}
+
 /* Its rates are of the whole run, its CPU time is not: a reader must know. */
 TEST(what_sysbench_counts_is_said)
 {
@@ -642,7 +660,7 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_i
 	  T(junit_is_valid_and_counts_right), T(a_partial_run_is_an_error_in_junit),
 	  T(html_is_well_formed_and_needs_nothing_from_elsewhere), T(csv_has_a_row_per_arm_and_metric),
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
-	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(what_sysbench_counts_is_said), T(schedulers_that_did_not_run_say_why),
+	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(the_disk_is_described_in_every_report_for_people), T(what_sysbench_counts_is_said), T(schedulers_that_did_not_run_say_why),
 	  T(whose_the_cpu_time_was_is_in_every_report_for_people),
 	  T(loads_are_named_by_what_they_came_to), T(the_low_rate_is_a_share_of_the_capacity),
 	  T(doubtful_rounds_are_counted_in_every_report), T(rounds_that_were_redone_raise_no_doubt),
