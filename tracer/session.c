@@ -319,11 +319,17 @@ static int map_table(struct session *s, const char *name, size_t slot_bytes, str
 }
 
 /* Mapped at first use: what is mapped counts as memory of this process. */
+static bool has_requests(u32 dev)
+{
+	return disk_requests(dev) != 0;
+}
+
 static int map_tables(struct session *s)
 {
 	struct slot_tables *t = &s->tables;
 	int err = 0;
 
+	t->has_requests = has_requests;
 	if (!t->ops.slots)
 		err = map_table(s, "ops_slots", sizeof(struct op), &t->ops);
 	if (!err && !t->bios.slots)

@@ -87,13 +87,29 @@ static void note_progress(const struct slot_tables *t, struct progress *of, u64 
 	of[i] = (struct progress){ (u8)stage, rq };
 }
 
-static void note_bios(const struct slot_tables *t, struct progress *of)
+/* Of a bio without a request, as far as its own slot tells. */
+static enum iop_stage bio_stage(const struct slot_tables *t, const struct bio_slot *b)
+{
+	if (b->g)
+		return STAGE_G2I;
+	return b->dev && !b->held && t->has_requests && !t->has_requests(b->dev) ? STAGE_DEVICE : STAGE_Q2G;
+}
+
+/* A level has a bio until those that were made of it end: they say more. */
+static void note_bios(const struct slot_tables *t, struct progress *of, bool levels)
 {
 	const struct bio_slot *bios = t->bios.data;
 
-	for (u32 i = 0; i < t->bios.slots; i++)
-		if (KEY(&bios[i]))
-			note_progress(t, of, bios[i].op, bios[i].g ? STAGE_G2I : STAGE_Q2G, NO_REQUEST);
+	for (u32 i = 0; i < t->bios.slots; i++) {
+		u32 op = KEY(&bios[i]) ? op_index(t, bios[i].op) : UINT32_MAX;
+		enum iop_stage stage;
+
+		if (op == UINT32_MAX || (levels && of[op].stage != NO_STAGE))
+			continue;
+		stage = bio_stage(t, &bios[i]);
+		if ((stage == STAGE_DEVICE) == levels)
+			note_progress(t, of, bios[i].op, stage, NO_REQUEST);
+	}
 }
 
 static void note_requests(const struct slot_tables *t, struct progress *of)
@@ -238,7 +254,7 @@ static int each_bio(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, boo
 		if (!b.key || b.own || !b.q || b.q + min_age_ns > now_ns || (!all && op_index(t, b.op) != UINT32_MAX) ||
 		    bsearch(&b.key, told, n, sizeof(*told), compare_u64))
 			continue;
-		u = (struct unfinished){ .request = true, .kind = b.bop, .stage = b.g ? STAGE_G2I : STAGE_Q2G,
+		u = (struct unfinished){ .request = true, .kind = b.bop, .stage = (s32)bio_stage(t, &b),
 					 .key = b.key, .start_ns = b.q, .age_ns = now_ns - b.q, .bytes = b.bytes,
 					 .offset = UINT64_MAX, .owner = b.owner, .submitter = b.submitter,
 					 .fd = -1, .file = op_file(t, b.op), .dev = b.dev, .tag = -1 };
@@ -259,8 +275,9 @@ int unfinished_each(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, boo
 			return -ENOMEM;
 		for (u32 i = 0; i < t->ops.slots; i++)
 			of[i] = (struct progress){ NO_STAGE, NO_REQUEST };
-		note_bios(t, of);
+		note_bios(t, of, false);
 		note_requests(t, of);
+		note_bios(t, of, true);
 		each_op(t, of, now_ns, min_age_ns, fn, ctx);
 	}
 	each_request(t, now_ns, min_age_ns, all, fn, ctx);

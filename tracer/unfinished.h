@@ -37,6 +37,7 @@ struct slot_table {
 
 struct slot_tables {
 	struct slot_table ops, bios, rqs;
+	bool (*has_requests)(u32 dev);	/* else its bios are in it: dm, md, zram; NULL: each has */
 };
 
 typedef void (*unfinished_fn)(const struct unfinished *u, void *ctx);

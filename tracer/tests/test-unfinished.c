@@ -32,7 +32,7 @@ static bool all;
 
 static int look(u64 min_age_ns, bool with_ops)
 {
-	struct slot_tables t = { { ops, with_ops ? SLOTS : 0 }, { bios, SLOTS }, { rqs, SLOTS } };
+	struct slot_tables t = { { ops, with_ops ? SLOTS : 0 }, { bios, SLOTS }, { rqs, SLOTS }, NULL };
 	int calls = 0;
 
 	nr_seen = 0;
@@ -142,9 +142,47 @@ TEST(what_waits_for_a_request)
 	ASSERT_EQ(look(1, true), 1);
 }
 
+#define LEVEL (253u << 20)
+
+static bool is_no_level(u32 dev)
+{
+	return dev != LEVEL;
+}
+
+/* A device without requests has what it keeps; what waits for one below it, waits there. */
+TEST(what_a_level_keeps)
+{
+	struct slot_tables t = { { ops, SLOTS }, { bios, SLOTS }, { rqs, SLOTS }, is_no_level };
+	struct bio_slot *b;
+	int calls = 0;
+	u64 op;
+
+	reset();
+	op = add_op(1, NOW - 50);
+	b = add_bio(400, NOW - 40, 0, op);
+	b->dev = LEVEL;
+	nr_seen = 0;
+	ASSERT_EQ(unfinished_each(&t, NOW, 1, true, note, &calls), 0);
+	ASSERT_EQ(calls, 2);
+	ASSERT_EQ(seen[0].stage, STAGE_DEVICE);
+	ASSERT_EQ(seen[1].stage, STAGE_DEVICE);
+	add_bio(401, NOW - 30, 0, op);
+	nr_seen = 0;
+	ASSERT_EQ(unfinished_each(&t, NOW, 1, false, note, &calls), 0);
+	ASSERT_EQ(nr_seen, 1);
+	ASSERT_EQ(seen[0].stage, STAGE_Q2G);
+	/* held back before it: by the throttle of a cgroup */
+	reset();
+	b = add_bio(400, NOW - 40, 0, add_op(1, NOW - 50));
+	b->dev = LEVEL;
+	b->held = 1;
+	ASSERT_EQ(unfinished_each(&t, NOW, 1, false, note, &calls), 0);
+	ASSERT_EQ(seen[0].stage, STAGE_Q2G);
+}
+
 TEST(they_are_counted)
 {
-	struct slot_tables t = { { ops, SLOTS }, { bios, SLOTS }, { rqs, SLOTS } };
+	struct slot_tables t = { { ops, SLOTS }, { bios, SLOTS }, { rqs, SLOTS }, NULL };
 	u64 requests, operations;
 	struct bio_slot *left_out;
 
@@ -179,4 +217,4 @@ TEST(why_it_sleeps)
 }
 
 TEST_MAIN("unfinished", T(old_enough_alone), T(a_request_is_told_with_its_operation), T(stages_of_a_request),
-	  T(what_waits_for_a_request), T(they_are_counted), T(why_it_sleeps))
+	  T(what_waits_for_a_request), T(what_a_level_keeps), T(they_are_counted), T(why_it_sleeps))
