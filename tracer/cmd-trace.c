@@ -309,7 +309,10 @@ static int trace_main(struct trace *t, int argc, char **argv)
 		return r;
 	if (!t->cfg.has_interval)
 		t->cfg.interval_ns = command || t->cfg.json ? 0 : 1000000000;
-	t->hung = (struct hung){ .min_age_ns = t->cfg.hung_ns, .json = t->cfg.json, .kernel = &t->kernel };
+	t->hung = (struct hung){ .min_age_ns = t->cfg.hung_ns, .json = t->cfg.json };
+	/* without it there is less to tell */
+	if (t->cfg.hung_ns && tags_open(&t->kernel, &t->hung.tags))
+		t->hung.tags = NULL;
 	if (t->cfg.budget && t->cfg.floor)
 		return cmd_fail(&trace_table, EXIT_USAGE, "--budget: --floor measures nothing that could be left out");
 	o.tier = t->cfg.tier;

@@ -54,10 +54,6 @@ static int tell(struct hung *h, const struct unfinished *u, FILE *out)
 {
 	char path[PATH_MAX];
 
-	/* rare enough to be loaded then, and not with each trace */
-	if (!h->tags_tried && tags_open(h->kernel, &h->tags))
-		h->tags = NULL;
-	h->tags_tried = true;
 	file_path(u, h->tags, path);
 	return h->json ? view_json_hung(out, u, path) : view_text_hung(out, u, path);
 }

@@ -11,9 +11,8 @@
 struct hung {
 	u64 min_age_ns;	/* 0: nothing is looked for */
 	bool json;
-	const struct kernel *kernel;
-	struct tags_reader *tags;	/* opened when something hangs; NULL after that: it cannot be */
-	bool tags_tried;
+	/* who tells names, NULL: nobody does; opened before anything hangs, for to load it takes longer than that may */
+	struct tags_reader *tags;
 	/* told already, and still there */
 	struct told {
 		u64 key, start_ns;
