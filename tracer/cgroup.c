@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tracer/base/cleanup.h"
@@ -105,4 +106,16 @@ const char *cgroup_of_thread(u32 tid)
 		return line + 3;
 	}
 	return NULL;
+}
+
+u64 cgroup_id_of_thread(u32 tid)
+{
+	const char *name = cgroup_of_thread(tid);
+	char path[PATH_MAX + CGROUP_NAME_LEN];
+	struct stat st;
+
+	if (!name)
+		return 0;
+	snprintf(path, sizeof(path), "%s%s", cgroup_mount(), name);
+	return stat(path, &st) ? 0 : st.st_ino;
 }

@@ -21,5 +21,7 @@ const char *cgroup_name(u64 id);
 
 /* The one that a thread is in now; NULL: that thread is gone, or it cannot be told. Valid until the next call. */
 const char *cgroup_of_thread(u32 tid);
+/* Its number; 0: as above. */
+u64 cgroup_id_of_thread(u32 tid);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "file-path.h"
 #include "tracer/base/cleanup.h"
 
@@ -149,6 +150,7 @@ static int take_task(const struct inflight_opts *o, struct inflight_list *l, siz
 		return err;
 	f->source = INFLIGHT_TASK;
 	read_line(pid, tid, "comm", u.owner.comm, sizeof(u.owner.comm));
+	u.owner.cgroup = cgroup_id_of_thread(u.owner.tid);
 	if (strcmp(wchan, "0"))
 		snprintf(f->waits_in, sizeof(f->waits_in), "%s", wchan);
 	u.stage = inflight_stage_of(f->waits_in);

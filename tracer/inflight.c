@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroup.h"
 #include "disk.h"
 #include "file-path.h"
 #include "inflight-task.h"
@@ -103,7 +104,8 @@ static void on_tag(u32 dev, const struct tag_rq *rq, void *ctx)
 				    .sector = rq->sector,
 				    .tag = rq->tag,
 				    .hctx = rq->hctx,
-				    .owner = { .tgid = rq->tgid, .tid = rq->tid } };
+				    .owner = { .tgid = rq->tgid, .tid = rq->tid,
+					       .cgroup = rq->tid ? cgroup_id_of_thread(rq->tid) : 0 } };
 	memcpy(f->u.owner.comm, rq->comm, sizeof(f->u.owner.comm));
 	file_path_of(&rq->file, f->path);
 }

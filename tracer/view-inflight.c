@@ -80,6 +80,7 @@ static json_t *entry_json(const struct inflight *f)
 	json_object_set_new(o, "tid", u->owner.tid ? num(u->owner.tid) : json_null());
 	json_object_set_new(o, "comm", name_or_null(u->owner.comm));
 	json_object_set_new(o, "cgroup", name_or_null(cgroup_name(u->owner.cgroup)));
+	json_object_set_new(o, "submitter", view_json_submitter(u->submitter));
 	json_object_set_new(o, "start_ns", age_known(f) ? num(u->start_ns) : json_null());
 	json_object_set_new(o, "age_ns", age_known(f) ? num(u->age_ns) : json_null());
 	json_object_set_new(o, "stage", name_or_null(stage_name(f)));
@@ -157,6 +158,8 @@ static void put_entry(FILE *out, const struct inflight *f)
 	char name[DISK_NAME_LEN], sector[VIEW_SECTOR_LEN];
 
 	put_head(out, f);
+	view_text_submitter(out, u->submitter);
+	view_text_cgroup(out, u->owner.cgroup);
 	if (f->path[0]) {
 		fprintf(out, "  file    %s", f->path);
 		if (u->offset != UINT64_MAX)

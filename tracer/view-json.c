@@ -338,7 +338,7 @@ int view_json_report(FILE *out, const struct report *r)
 	return put_line(out, o);
 }
 
-static json_t *submitter_json(u32 tid)
+json_t *view_json_submitter(u32 tid)
 {
 	const struct task_info *t;
 	json_t *o;
@@ -367,7 +367,7 @@ int view_json_hung(FILE *out, const struct unfinished *u, const char *path)
 	set_num(o, "tid", u->owner.tid);
 	json_object_set_new(o, "comm", name_json(u->owner.comm));
 	json_object_set_new(o, "cgroup", name_or_null(cgroup_name(u->owner.cgroup)));
-	json_object_set_new(o, "submitter", submitter_json(u->submitter));
+	json_object_set_new(o, "submitter", view_json_submitter(u->submitter));
 	set_num(o, "start_ns", u->start_ns);
 	set_num(o, "age_ns", u->age_ns);
 	json_object_set_new(o, "stage", json_string(unfinished_stage(u)));

@@ -20,6 +20,8 @@ json_t *name_or_null(const char *s);
 /* One line, written whole. 0 or -errno of the stream. */
 int put_line(FILE *out, json_t *o);
 
+/* The thread that submitted what another one began; 0: null. */
+json_t *view_json_submitter(u32 tid);
 /* What --budget did until @now_ns; @g NULL: null. */
 json_t *view_json_budget(const struct governor *g, u64 now_ns);
 

@@ -261,18 +261,25 @@ void view_text_cgroup(FILE *out, u64 cgroup)
 		fprintf(out, "  cgroup  %s\n", name);
 }
 
+void view_text_submitter(FILE *out, u32 tid)
+{
+	char comm[64];
+
+	if (!tid)
+		return;
+	view_comm_of(tid, comm);
+	fprintf(out, "  by      %s tid %u, who submitted it\n", comm[0] ? comm : "?", tid);
+}
+
 int view_text_hung(FILE *out, const struct unfinished *u, const char *path)
 {
-	char age[W], name[DISK_NAME_LEN], comm[64], sector[VIEW_SECTOR_LEN];
+	char age[W], name[DISK_NAME_LEN], sector[VIEW_SECTOR_LEN];
 
 	fprintf(out, "\nhung %s%s%s%s  %s so far, in %s  %s pid %u tid %u\n", u->request ? "request " : "",
 		u->request ? bop_names[u->kind % NR_BOPS] : kind_names[u->kind % NR_KINDS],
 		u->request ? "" : " by ", u->request ? "" : via_names[u->via % NR_VIAS], dur(u->age_ns, age),
 		unfinished_stage(u), u->owner.comm[0] ? u->owner.comm : "?", u->owner.tgid, u->owner.tid);
-	if (u->submitter) {
-		view_comm_of(u->submitter, comm);
-		fprintf(out, "  by      %s tid %u, who submitted it\n", comm[0] ? comm : "?", u->submitter);
-	}
+	view_text_submitter(out, u->submitter);
 	view_text_cgroup(out, u->owner.cgroup);
 	if (path[0])
 		fprintf(out, "  file    %s", path);

@@ -118,6 +118,8 @@ void view_text_budget(FILE *out, const struct governor *g, u64 now_ns);
 
 /* A line of its own, unless it is the root or has no name any more. */
 void view_text_cgroup(FILE *out, u64 cgroup);
+/* The same of who submitted it; 0: its owner did. */
+void view_text_submitter(FILE *out, u32 tid);
 /* Name of a thread, of those of the kernel the one that stays; "" when there is none. */
 void view_comm_of(u32 tid, char buf[static 64]);
 /* Name of the stage that it is in. */

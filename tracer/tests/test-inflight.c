@@ -104,6 +104,21 @@ static bool says_where(int64_t pid, int64_t tid)
 	return f && fgets(word, sizeof(word), f) && strcmp(word, "0");
 }
 
+/* Of v2, as the kernel's own file of the process has it. */
+static void check_cgroup(json_t *line, pid_t pid)
+{
+	char path[32], text[512];
+	_cleanup_fclose_ FILE *f = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	f = fopen(path, "re");
+	while (f && fgets(text, sizeof(text), f)) {
+		text[strcspn(text, "\n")] = '\0';
+		if (!strncmp(text, "0::", 3))
+			check_text("cgroup", text_at(line, "cgroup"), text + 3);
+	}
+}
+
 /* Begun before anyone looked: the kernel's table has the requests, /proc the tasks in their system calls. */
 TEST(begun_before)
 {
@@ -130,8 +145,10 @@ TEST(begun_before)
 		json_array_foreach(l.lines, i, line) {
 			if (is(line, "level", "request"))
 				check_between("age", number_at(line, "age_ns"), 1, patience_ms(60000) * 1000000ll);
-			if (!is(line, "type", "inflight_end"))
+			if (!is(line, "type", "inflight_end")) {
 				check_same("pid", number_at(line, "pid"), p.pid);
+				check_cgroup(line, p.pid);
+			}
 			if (!is(line, "level", "operation"))
 				continue;
 			check_text("kind", text_at(line, "kind"), "write");
@@ -287,6 +304,8 @@ static void begun_case(const char *words, const char *via)
 				continue;
 			check_same("pid", number_at(line, "pid"), p.pid);
 			check_text("comm", text_at(line, "comm"), "known-count");
+			check_cgroup(line, p.pid);
+			check_true("its owner submitted it", json_is_null(json_at(line, "submitter")));
 			check_between("age", number_at(line, "age_ns"), 1, patience_ms(10000) * 1000000ll);
 			check_text("stage", text_at(line, "stage"), "device");
 			if (!is(line, "level", "operation"))
