@@ -205,6 +205,8 @@ traced()
 start()
 {
 	[ -n "$trace_opts" ] || { begun; return; }
+	# one of that name may have been ready before
+	rm -f $tmp/$1.err
 	$iopath trace --json $trace_opts -o $tmp/$1.json >/dev/null 2>$tmp/$1.err &
 	tracer=$!
 	until_ready $1 $tracer

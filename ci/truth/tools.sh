@@ -121,6 +121,40 @@ more_disks_than_rows()
 	none_lost many device_full
 }
 
+# Of 14 disks in 110 that find no row all is lost: more than one in a hundred, unless one of the others does much more.
+percentiles_are_doubted()
+{
+	local reads n disks=110 lost whole head
+	for reads in 1 12000; do
+		rm -f $tmp/doubt.err
+		$iopath trace --tier block --interval 0 -o $tmp/doubt.txt >/dev/null 2>$tmp/doubt.err &
+		tracer=$!
+		until_ready doubt $tracer || return
+		for ((n = 0; n < disks; n++)); do
+			null many$n || break
+			dd if=$dev of=/dev/null bs=4k count=$((n ? 1 : reads)) iflag=direct 2>/dev/null || fail "many$n"
+		done
+		kill -INT $tracer
+		wait $tracer || fail "$(tail -n 1 $tmp/doubt.err)"
+		rmdir /sys/kernel/config/nullb/many*
+		head=$(grep -o 'p99[?]*' $tmp/doubt.txt | sort -u)
+		whole=$(sed -nE 's/.*at least:  requests ([0-9]+).*/\1/p' $tmp/doubt.txt)
+		case $reads in
+		1)
+			same "the column, with $whole %" "$head" 'p99?'
+			[ ${whole:-100} -lt 99 ] || fail "$whole % are whole, wanted less"
+			grep -q 'below 99%, so percentiles are doubtful' $tmp/doubt.txt || fail "the report does not say why"
+			;;
+		*)
+			same "the column, with $whole %" "$head" p99
+			at_least "whole, %" "$whole" 99
+			! grep -q doubtful $tmp/doubt.txt || fail "the report doubts them"
+			grep -q 'requests of devices beyond the table' $tmp/doubt.txt || fail "what was lost is not told"
+			;;
+		esac
+	done
+}
+
 # The parts of a bio that a filter left out are left out.
 a_split_elsewhere_is_left_out()
 {
@@ -226,4 +260,4 @@ records_of_fast_reads_are_told()
 	same "whose stages do not sum to the total" "$(covered fast lost.uneven)" 0
 }
 
-tools="btt_agrees btt_agrees_on_tags_and_plugs what_a_plug_has_ahead_is_known a_split_elsewhere_is_left_out more_disks_than_rows fio_and_the_disk_agree shorter_ways_lead_to_the_same strace_agrees records_of_fast_reads_are_told"
+tools="btt_agrees btt_agrees_on_tags_and_plugs what_a_plug_has_ahead_is_known a_split_elsewhere_is_left_out more_disks_than_rows percentiles_are_doubted fio_and_the_disk_agree shorter_ways_lead_to_the_same strace_agrees records_of_fast_reads_are_told"
