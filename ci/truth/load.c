@@ -7,6 +7,7 @@
  * truth-load dirty FILE N	... written
  * truth-load swap - N	N pages of its own memory are written, then read
  * truth-load ahead FILE N	readahead() of N pages
+ * truth-load named DEV N	N reads, of a function that is called by load_middle(), that by load_outer()
  * truth-load linked DEV N	N chains of three reads by io_uring, with a registered file and buffer
  * Does what a test asks for and nothing else: it shares nothing with the tracer.
  */
@@ -80,6 +81,39 @@ static int children(int (*work)(int, long), int fd, long n)
 			return fail("a child");
 	}
 	return 0;
+}
+
+/* Each has work to do after the call, so that it is a call and has a frame of its own. */
+static volatile long after_the_call;
+
+#define LOOKED_AT_S 3
+
+static __attribute__((noinline)) int load_inner(int fd, long i)
+{
+	int bad = read_one(fd, i);
+
+	after_the_call++;
+	return bad;
+}
+
+static __attribute__((noinline)) int load_middle(int fd, long i)
+{
+	int bad = load_inner(fd, i);
+
+	after_the_call++;
+	return bad;
+}
+
+static __attribute__((noinline)) int load_outer(int fd, long n)
+{
+	int bad = 0;
+
+	for (long i = 0; i < n && !bad; i++)
+		bad = load_middle(fd, i);
+	/* for as long as it takes to ask the kernel what is mapped where */
+	sleep(LOOKED_AT_S);
+	after_the_call++;
+	return bad ? fail("a read") : 0;
 }
 
 static int once(int fd, const char *op, long sector)
@@ -206,5 +240,7 @@ int main(int argc, char **argv)
 		return fail(argv[is_once ? 3 : 2]);
 	if (is_once)
 		return once(fd, argv[2], atol(argv[4]));
+	if (!strcmp(argv[1], "named"))
+		return load_outer(fd, atol(argv[3]));
 	return children(!strcmp(argv[1], "leave") ? leave : read_one, fd, atol(argv[3]));
 }

@@ -185,6 +185,27 @@ everything_at_once_loads()
 	same "by file" "$(sum all '[.. | objects | select(.path? == "'$mnt/f'") | .operations.read.count] | add')" 53
 }
 
-records="everything_at_once_loads the_scheduler_is_named a_level_on_a_partition a_call_says_how_it_failed raw_writeback_is_told swapped_pages_are_whose
+# From the outermost function to the innermost: each of the program's by its name. That which calls the C library, which keeps no
+# frame, may be left out.
+folded_stacks_name_the_functions()
+{
+	local file=$tmp/folded.txt weight
+	null t0 || return
+	for weight in count time; do
+		rm -f $file
+		trace_opts="--tier full --dev $dev --stacks=user --folded $file --folded-by $weight"
+		traced folded $tmp/truth-load named $dev 211
+		awk '/;load_outer;load_middle;(load_inner;)?[^;]*pread[^;]*;/ && /;do_syscall_64;.*submit_bio/ { n += $NF } END { print n + 0 }' $file >$tmp/named
+		same "$weight: of other ways" "$(grep -c . $file)" "$(grep -c ';load_outer;load_middle;.*submit_bio' $file)"
+		case $weight in
+		count) same "bios by way of its functions" "$(cat $tmp/named)" 211 ;;
+		time) same "their time, ns" "$(cat $tmp/named)" "$(sum folded '[.stacks.rows[].sum_ns] | add')" ;;
+		esac
+		same "$weight: bios of the rows" "$(sum folded '[.stacks.rows[].count] | add')" 211
+		whole folded
+	done
+}
+
+records="everything_at_once_loads folded_stacks_name_the_functions the_scheduler_is_named a_level_on_a_partition a_call_says_how_it_failed raw_writeback_is_told swapped_pages_are_whose
 	the_journals_flush_is_told two_operations_in_one_request files_made_meanwhile_are_of_their_directory
 	threads_of_the_kernel_are_followed"
