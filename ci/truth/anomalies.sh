@@ -138,5 +138,48 @@ high_latency_is_told()
 	same "whose" "$(of high HIGH_LATENCY .subject.comm | grep -vx bash | sort -u)" fio
 }
 
+# evidence NAME TAG VALUE FILTER WANT: of all that was told of fio or dd, a number of the evidence
+evidence() { same "$2: $3" "$(jq -sc "map(select(.type == \"anomaly\" and .tag == \"$2\") | .values.$3) | $4" $tmp/$1.json)" "$5"; }
+
+# As large as the limit is not larger.
+outsized_io_is_told()
+{
+	local quiet
+	null t0 || return
+	trace_opts="--dev $dev --anomalies --anomaly-window 2s"
+	start size || return
+	dd if=$dev of=/dev/null bs=8M count=5 iflag=direct 2>/dev/null
+	sleep 3
+	quiet=$(sum_now size OUTSIZED_IO)
+	dd if=$dev of=/dev/null bs=16M count=3 iflag=direct 2>/dev/null
+	stop size
+	told_of size OUTSIZED_IO
+	same "whose" "$(of size OUTSIZED_IO .subject.comm | sort -u)" dd
+	evidence size OUTSIZED_IO max_bytes unique '[16777216]'
+	evidence size OUTSIZED_IO mean_bytes unique '[16777216]'
+	evidence size OUTSIZED_IO ios add 3
+}
+
+# Each of its bios is for the other disk than the one before was; then each fourth of them.
+device_switching_is_told()
+{
+	local quiet
+	null t0 || return
+	trace_opts="--tier block --dev $dev --dev $slow --anomalies --anomaly-window 10s"
+	start turns || return
+	fio_on $dev:$slow --file_service_type=roundrobin:4 --number_ios=400 >/dev/null
+	sleep 12
+	# as often as can be, but too few to be judged
+	fio_on $dev:$slow --file_service_type=roundrobin --number_ios=90 >/dev/null
+	sleep 12
+	quiet=$(sum_now turns DEVICE_SWITCHING)
+	fio_on $dev:$slow --file_service_type=roundrobin --number_ios=400 >/dev/null
+	stop turns
+	told_of turns DEVICE_SWITCHING
+	same "whose" "$(of turns DEVICE_SWITCHING .subject.comm | sort -u)" fio
+	evidence turns DEVICE_SWITCHING bios add 400
+	evidence turns DEVICE_SWITCHING switches add 399
+}
+
 anomalies="tag_starvation_is_told a_bound_queue_is_told imbalance_is_told high_latency_is_told
-	latency_spike_is_told throttled_writers_are_told"
+	latency_spike_is_told throttled_writers_are_told outsized_io_is_told device_switching_is_told"
