@@ -87,6 +87,60 @@ of_a_cgroup_by_path()
 	return $status
 }
 
+# late MS: the level that delays, and lies on the disk named first, from now on
+late()
+{
+	dmsetup suspend truth-late && dmsetup reload truth-late --table "0 $(blockdev --getsz /dev/mapper/truth-late) delay $dev 0 $1"
+	dmsetup resume truth-late
+}
+
+# Of a file, and of a directory: slow reads alone. The quick ones are of the cache; another file is as slow, and so are writes.
+the_slow_reads_of_a_file()
+{
+	local opts
+	null t0 memory_backed=1 || return
+	modprobe dm_delay 2>/dev/null
+	mapped truth-late "0 $(blockdev --getsz $dev) delay $dev 0 0" || { skip "no dm-delay"; return; }
+	filled /dev/$dm && mkdir $mnt/in && cp $mnt/f $mnt/in/f && sync -f $mnt/f || return
+	for opts in "--file $mnt/in/f" "--dir $mnt/in"; do
+		trace_opts="--tier full --dev /dev/$dm $opts --op read --min-lat 1s --threshold 1s"
+		start late || break
+		late 2000
+		# asked for together, so that they take as long as one
+		known $mnt/in/f --count 7 --engine libaio --depth 7 --batch 7
+		known $mnt/f --count 11 --engine libaio --depth 11 --batch 11
+		known $mnt/in/f --op write --count 5 --engine libaio --depth 5 --batch 5
+		late 0
+		cat $mnt/in/f >$tmp/copy
+		stop late
+		passes late "$dm read 7" "read libaio 7"
+		same "$opts: records of them" "$(told late ".kind == \"read\" and .path == \"$mnt/in/f\"")" 7
+		at_least "$opts: quick ones, left out" "$(covered late operations.too_short)" 100
+	done
+	umount $mnt
+	dmsetup remove truth-late
+	rm -f $tmp/copy
+}
+
+# A file on a level on a disk: of all these devices, and of the file alone.
+of_a_file_on_a_stack()
+{
+	local name=${LAB_DISK_NVME#/dev/}
+	mapped truth-stack "0 262144 linear $LAB_DISK_NVME 0" && filled /dev/$dm || return
+	cp $mnt/f $mnt/g && sync -f $mnt/g
+	trace_opts="--tier full --dev-stack /dev/$dm --file $mnt/f --op read"
+	start stack || { umount $mnt; dmsetup remove truth-stack; return 1; }
+	known $mnt/f --count 37
+	known $mnt/g --count 41
+	known $mnt/f --op write --count 43
+	known /dev/$dm --count 47
+	known $LAB_DISK_NVME --count 53 --offset 256M
+	stop stack
+	umount $mnt
+	dmsetup remove truth-stack
+	passes stack "$dm read 37" "$name read 37" "read syscall 37"
+}
+
 # What others do for a process is its own: io_uring's workers and polling thread, of one file of two.
 of_a_ring_in_a_file()
 {
@@ -203,4 +257,24 @@ rare_kinds_can_be_asked_for()
 		"write_zeroes 1048576"
 }
 
-filters="of_a_task_on_a_partition of_a_cgroup_by_path of_a_ring_in_a_file filters_have_limits rare_kinds_can_be_asked_for"
+# The command of a queue, of which the calls are nobody's business; and what has no other name, as resetting a zone.
+what_no_call_names_can_be_asked_for()
+{
+	null t0 memory_backed=1 cache_size=16 || return
+	trace_opts="--tier full --dev $dev --op flush_command"
+	start command || return
+	known $dev --op write --count 77 --fsync-every 11
+	stop command
+	passes command "$disk flush_command 7"
+	null t0 zoned=1 zone_size=64 2>/dev/null || { null t0; skip "no zones"; return; }
+	trace_opts="--tier full --dev $dev --op other"
+	start other || return
+	known $dev --op write --contiguous --count 5
+	blkzone reset --offset 0 --count 3 $dev || fail "blkzone"
+	known $dev --count 7
+	stop other
+	passes other "$disk other 3"
+}
+
+filters="of_a_task_on_a_partition of_a_cgroup_by_path the_slow_reads_of_a_file of_a_file_on_a_stack of_a_ring_in_a_file filters_have_limits
+	rare_kinds_can_be_asked_for what_no_call_names_can_be_asked_for"

@@ -73,7 +73,7 @@ waits()
 		| length" $tmp/$name.json)" 0
 }
 
-# told_hung PID…: waits until it is told of each; hangs PID LINE: what was told of it, once
+# told_hung PID…: waits until it is told of each; hangs PID LINE [FILTER]: what was told of it, once
 told_hung()
 {
 	local i=0 of
@@ -86,7 +86,7 @@ told_hung()
 }
 hangs()
 {
-	same "hung" "$(jq -r "select(.type == \"hung\" and .pid == $1) |
+	same "hung" "$(jq -r "select(.type == \"hung\" and .pid == $1 and (${3:-true})) |
 		\"\(.level) \(.kind) \(.via) \(.comm) \(.cgroup) \(.stage) \(.path)\"" $tmp/hung.json | sort | paste -sd';')" "$2"
 	same "told too early" "$(jq -s "map(select(.type == \"hung\" and .age_ns < 1000000000)) | length" $tmp/hung.json)" 0
 }
@@ -220,7 +220,8 @@ a_throttled_writer_in_flight()
 	no_level
 	same "the call" "$(jq -r "select(.type == \"inflight\" and .pid == $pid and .level == \"operation\") |
 		\"\(.kind) \(.comm) \(.cgroup) \(.stage) \(.path)\"" $tmp/writer.json)" "write dd /truth-owner throttle $mnt/f"
-	hangs $pid "operation write syscall dd /truth-owner throttle $mnt/f"
+	# what it has made dirty hangs, too
+	hangs $pid "operation write syscall dd /truth-owner throttle $mnt/f" '.level == "operation"'
 }
 
 # A file system that is frozen lets no writer in: no bio, no stage but that the task is off the CPU. One that looks later knows it by its call.

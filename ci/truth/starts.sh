@@ -103,13 +103,13 @@ start_by_readahead()
 	whole ahead
 }
 
-# made_of FS: on $dev, mounted, and nothing that it does by itself later
-made_of()
+# made_of FS: on $dev, mounted, and nothing that it does by itself later; made_on DEV [FS]
+made_of() { null t0 memory_backed=1 && made_on $dev $1; }
+made_on()
 {
-	local how=-f
-	null t0 memory_backed=1 || return
-	[ $1 != ext4 ] || how='-F -E lazy_itable_init=0,lazy_journal_init=0'
-	mkfs.$1 -q $how $dev >/dev/null && mkdir -p $tmp/mnt && mount -o noatime $dev $tmp/mnt
+	local fs=${2:-ext4} how=-f
+	[ $fs != ext4 ] || how='-F -E lazy_itable_init=0,lazy_journal_init=0'
+	mkfs.$fs -q $how $1 >/dev/null && mkdir -p $tmp/mnt && mount -o noatime $1 $tmp/mnt
 }
 
 # The kernel reads ahead of who reads a file from its begin to its end: each page is read once, for a call of the reader's.
@@ -403,6 +403,64 @@ start_by_bios_of_md()
 	same "reads of one" "$(told md '.kind == "read" and ([.tree[].parent] | sort | map(. != null) == [false, true])')" 37
 }
 
+# md_array LEVEL DEV…: of devices of 64 MiB, by the kernel's own files: $above, its name; no_array takes it apart
+md_array()
+{
+	local level=$1 d
+	modprobe $level 2>/dev/null && echo md_truth >/sys/module/md_mod/parameters/new_array || return
+	above=md_truth md=/sys/block/md_truth/md
+	shift
+	echo $level >$md/level && echo $# >$md/raid_disks && echo none >$md/metadata_version || return
+	[ $level != raid0 ] || echo 65536 >$md/chunk_size || return
+	for d; do
+		cat /sys/block/${d#/dev/}/dev >$md/new_dev && echo 65536 >$md/dev-${d#/dev/}/size || return
+	done
+	for ((d = 0; $#; d++)); do
+		echo $d >$md/dev-${1#/dev/}/slot || return
+		shift
+	done
+	echo active >$md/array_state
+}
+no_array()
+{
+	echo inactive >$md/array_state
+	echo clear >$md/array_state
+}
+
+# Levels that hand a bio on, itself (then it has no other, and no time of the level's) or a clone that is accounted for: one disk behind the other (not in newer kernels), and in stripes. A file there is its reader's, on both disks.
+start_by_bios_that_md_hands_on()
+{
+	local kind md above second one own levels=0
+	null t2 memory_backed=1 size=64 && second=${dev#/dev/} && null t0 memory_backed=1 size=64 && one=$disk || return
+	for kind in linear raid0; do
+		md_array $kind $dev /dev/$second || { echo "truth:   $current: $kind: not in this kernel"; [ ! -e /sys/block/md_truth ] || no_array; continue; }
+		levels=$((levels + 1)) own=0
+		[ $kind = linear ] || ! grep -qw md_account_bio /proc/kallsyms || own=53
+		made_on /dev/$above || fail "$kind: no file system"
+		# of 100 MiB, so that it is on both
+		dd if=/dev/urandom of=$tmp/mnt/f bs=1M count=100 conv=fsync 2>/dev/null
+		trace_opts="--tier full --dev-stack /dev/$above --threshold 1ns"
+		start $kind || break
+		$tmp/known-count --target $tmp/mnt/f --direct --count 53 --offset 4M --offset-step 1800k >/dev/null
+		stop $kind
+		umount $tmp/mnt
+		no_array
+		same "$kind: reads" "$(operations $kind read syscall count)" 53
+		same "$kind: bios of the level" "$(requests $kind $above read count)" $own
+		same "$kind: requests of both" $(($(requests $kind $one read count) + $(requests $kind $second read count))) 53
+		at_least "$kind: of the one" "$(requests $kind $one read count)" 10
+		at_least "$kind: of the other" "$(requests $kind $second read count)" 10
+		same "$kind: reads whose they are, of the file, on the stack" "$(told $kind '.level == "operation" and .kind == "read" and .comm == "known-count" and
+			.path == "/tmp/truth/mnt/f" and (.device_stack | test("md_truth") and test($one) and test($second))' --arg one $one --arg second $second)" 53
+		same "$kind: reads of a bio of the level, and one below made of it" "$(told $kind '.kind == "read" and (.tree | length == 2) and
+			(.tree as $t | [$t[] | select(.parent == null) | .device] == [$above] and ([$t[] | select(.parent != null)] | length == 1 and $t[.[0].parent].device == $above))' --arg above $above)" $own
+		same "$kind: reads of one bio, on the disk" "$(told $kind '.kind == "read" and (.tree | length == 1 and (.[0].device | . == $one or . == $second))' \
+			--arg one $one --arg second $second)" $((53 - own))
+		whole $kind
+	done
+	[ $levels != 0 ] || skip "no md"
+}
+
 # Four pieces of 4 KiB, two for each disk below a striped level, below a linear one.
 the_tree_has_every_level()
 {
@@ -430,5 +488,5 @@ the_tree_has_every_level()
 	whole flat
 }
 
-starts="start_by_the_journal start_by_bios_of_md the_tree_has_every_level start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_writeback start_by_polling_on_nvme the_slow_ones_alone serialised_flushes_are_told kinds_can_be_asked_for each_start_names_its_task_and_file
+starts="start_by_the_journal start_by_bios_of_md start_by_bios_that_md_hands_on the_tree_has_every_level start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_writeback start_by_polling_on_nvme the_slow_ones_alone serialised_flushes_are_told kinds_can_be_asked_for each_start_names_its_task_and_file
 	start_by_linked_requests start_by_polled_requests start_by_calls_that_sync"
