@@ -279,8 +279,9 @@ TEST(however_a_run_ends_its_scheduler_and_queue_are_as_they_were)
 	static const int signals[] = { SIGTERM, SIGKILL };
 	static const char *const names[] = { "bfq", "mq-deadline" };
 	const char *other = NULL;
+	_cleanup_free_ char *depth_file = NULL, *wbt_file = NULL;
+	char now[SETTING_MAX], depth[SETTING_MAX];
 	struct queue was;
-	char now[SETTING_MAX];
 
 	NEEDS_DISK(dev, 64);
 	for (size_t i = 0; i < ARRAY_SIZE(names) && !other; i++)
@@ -292,8 +293,11 @@ TEST(however_a_run_ends_its_scheduler_and_queue_are_as_they_were)
 	}
 	/* what a user may have set: a switch resets it */
 	setting_write(fmt("/sys/block/%s/queue/scheduler", dev + 5), "none");
-	setting_write(fmt("/sys/block/%s/queue/nr_requests", dev + 5), "77");
-	setting_write(fmt("/sys/block/%s/queue/wbt_lat_usec", dev + 5), "12345");
+	depth_file = strdup(fmt("/sys/block/%s/queue/nr_requests", dev + 5));
+	wbt_file = strdup(fmt("/sys/block/%s/queue/wbt_lat_usec", dev + 5));
+	ASSERT_EQ(setting_read(depth_file, depth, sizeof(depth)), 0);
+	setting_write(depth_file, "77");
+	setting_write(wbt_file, "12345");
 	was = read_settings();
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		struct bench_run r = start_under(other), next;
@@ -320,6 +324,9 @@ TEST(however_a_run_ends_its_scheduler_and_queue_are_as_they_were)
 		expect_settings(&was);
 		expect_clean();
 	}
+	/* the number of a loop device comes back with its queue: the next one's tags would be 77, whatever nr_requests says */
+	setting_write(depth_file, depth);
+	setting_write(wbt_file, "-1");
 	end_disk(dev);
 }
 
