@@ -228,17 +228,19 @@ a_throttled_writer_in_flight()
 a_hung_submitter_in_flight()
 {
 	held_on linear 'DEV 0' && filled_level || return
+	exec 9<>$mnt/f # open(2) would wait, not write(2)
 	fsfreeze -f $mnt
-	asks dd if=/dev/zero of=$mnt/f bs=4k count=1 conv=notrunc
+	asks bash -c 'printf %4096d 0 >&9'
 	told_hung $pid
 	looked frozen
 	$iopath inflight --json --dev $disk >$tmp/later.json 2>$tmp/later.err || fail "$(tail -n 1 $tmp/later.err)"
 	fsfreeze -u $mnt
 	wait $pid
+	exec 9<&-
 	no_level
-	waits frozen $pid "operation begun write dd /truth-owner offcpu $mnt/f 4096"
-	hangs $pid "operation write syscall dd /truth-owner offcpu $mnt/f"
-	waits later $pid "operation task write dd /truth-owner null $mnt/f 4096"
+	waits frozen $pid "operation begun write bash /truth-owner offcpu $mnt/f 4096"
+	hangs $pid "operation write syscall bash /truth-owner offcpu $mnt/f"
+	waits later $pid "operation task write bash /truth-owner null $mnt/f 4096"
 	at_least "of before" "$(jq 'select(.type == "inflight_end") | .begun_before' $tmp/later.json)" 1
 	same "function that it waits in" "$(jq -r "select(.pid == $pid) | .waits_in" $tmp/later.json)" percpu_rwsem_wait
 }
