@@ -129,6 +129,9 @@ TIER ?= full
 bench_tiers = $(if $(filter all,$(TIER)),block$(comma)vfs$(comma)filemap$(comma)full,$(TIER))
 comma := ,
 
+# What a disk of the lab needs.
+lab_of_dev = $(if $(filter lab:%,$(DEV)),lab-deps)
+
 bench_run = $(O)/iopath-bench run --arms off,off2,$(bench_tiers) --workload-dir workloads \
 	$(if $(DEV),--device $(DEV)) $(if $(SCHED),--scheduler $(SCHED)) \
 	$(if $(WORKLOAD),--workload $(WORKLOAD)) $(if $(SEED),--seed $(SEED)) \
@@ -137,7 +140,7 @@ bench_run = $(O)/iopath-bench run --arms off,off2,$(bench_tiers) --workload-dir 
 # A smoke run shows that everything works; its verdict does not gate. So a run
 # that came to its end (exit 0, 1, 3, or 4 with a whole verdict: a noisy
 # machine) is what make was asked for.
-bench: deps
+bench: deps $(lab_of_dev)
 	$(Q)$(MAKE) programs
 ifneq ($(filter-out 0,$(QUICK)),)
 	$(Q)out="$(or $(OUT),results/local/$$(date +%Y%m%d-%H%M%S)-quick)"; \
@@ -152,7 +155,8 @@ endif
 
 # Two revisions of the tracer, interleaved in one run.
 .PHONY: bench-compare bench-schedulers
-bench_options = $(if $(DEV),--device $(DEV)) $(if $(WORKLOAD),--workload $(WORKLOAD)) \
+bench_device = $(if $(DEV),--device $(DEV))
+bench_options = $(if $(WORKLOAD),--workload $(WORKLOAD)) \
 	$(if $(SEED),--seed $(SEED)) $(if $(filter-out 0,$(QUICK)),--quick) $(if $(filter-out 0,$(LONG)),--long) $(ARGS)
 ifneq ($(filter-out 0,$(BISECT)),)
 # 2, which make would end with, is "bad" for git bisect run; the death of make ends it.
@@ -162,20 +166,20 @@ bench-compare:
 		kill -TERM $$PPID; exit 2
 else
 # KERNELS='A B': two kernels of the lab in place of two revisions.
-bench-compare: deps
+bench-compare: deps $(lab_of_dev)
 	$(Q)$(MAKE) programs
 ifneq ($(KERNELS),)
 	$(Q)$(MAKE) lab-deps
-	$(Q)O=$(O) OUT=$(OUT) bench/bench-kernels '$(KERNELS)' $(TIER) $(if $(SCHED),--scheduler $(SCHED)) $(bench_options)
+	$(Q)O=$(O) OUT=$(OUT) DISK='$(or $(patsubst lab:%,%,$(DEV)),$(DISK))' bench/bench-kernels '$(KERNELS)' $(TIER) $(if $(SCHED),--scheduler $(SCHED)) $(bench_options)
 else
-	$(Q)O=$(O) OUT=$(OUT) bench/bench-compare '$(BASE)' $(TIER) $(if $(SCHED),--scheduler $(SCHED)) $(bench_options)
+	$(Q)O=$(O) OUT=$(OUT) bench/bench-compare '$(BASE)' $(TIER) $(bench_device) $(if $(SCHED),--scheduler $(SCHED)) $(bench_options)
 endif
 endif
 
 # What each scheduler does to the workload, and what the tracer costs under it; and in which stage the time goes.
-bench-schedulers: deps
+bench-schedulers: deps $(lab_of_dev)
 	$(Q)$(MAKE) programs
-	$(Q)O=$(O) OUT=$(OUT) TIER=$(TIER) bench/bench-schedulers $(bench_options)
+	$(Q)O=$(O) OUT=$(OUT) TIER=$(TIER) bench/bench-schedulers $(bench_device) $(bench_options)
 
 # Shards of one run, from many machines: RUNS='DIR...' OUT=DIR
 .PHONY: bench-merge

@@ -76,6 +76,27 @@ TEST(make_is_no_command_for_git_bisect)
 	ASSERT_TRUE(strstr(said, "git bisect run sh -c 'make -s programs || exit 125; BISECT=1 ") != NULL);
 }
 
+/* A fresh machine has nothing for it; and the lab takes its own name of the disk. */
+TEST(a_disk_of_the_lab_brings_the_lab)
+{
+	static const struct {
+		const char *words, *has;
+		int times;
+	} t[] = {
+		{ "bench DEV=lab:nvme", "qemu-system", 1 },	   { "bench DEV=loop", "qemu-system", 0 },
+		{ "bench-schedulers DEV=lab:nvme", "qemu-system", 1 }, { "bench-compare BASE=HEAD DEV=lab:nvme", "qemu-system", 1 },
+		{ "bench-compare KERNELS='6.1 6.12' DEV=lab:virtio", "DISK='virtio' ", 1 },
+		{ "bench-compare KERNELS='6.1 6.12' DEV=lab:virtio", "--device", 0 },
+		{ "bench-compare KERNELS='6.1 6.12' DISK=scsi", "DISK='scsi' ", 1 },
+	};
+
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		ASSERT_EQ(system(fmt("MAKEFLAGS= MAKELEVEL= make -n %s >%s/said 2>&1", t[i].words, base)), 0);
+		ASSERT_EQ(count_in(fmt("%s/said", base), t[i].has) > 0, t[i].times);
+	}
+}
+
 TEST(a_run_that_gates_hands_its_exit_code_on)
 {
 	static const int all[] = { EXIT_PASS, EXIT_OVER_BUDGET, EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_ENVIRONMENT, EXIT_HARNESS };
@@ -164,6 +185,6 @@ TEST(the_long_tests_fuzz_first)
 	}
 }
 
-TEST_MAIN("test-bench-make", T(the_long_tests_fuzz_first), T(make_is_no_command_for_git_bisect), T(arguments_of_the_user_come_once), T(a_smoke_run_that_came_to_its_end_is_what_was_asked_for),
+TEST_MAIN("test-bench-make", T(the_long_tests_fuzz_first), T(make_is_no_command_for_git_bisect), T(a_disk_of_the_lab_brings_the_lab), T(arguments_of_the_user_come_once), T(a_smoke_run_that_came_to_its_end_is_what_was_asked_for),
 	  T(a_run_that_gates_hands_its_exit_code_on), T(a_revision_is_that_of_the_tree_itself),
 	  T(programs_are_made_again_for_another_revision_alone))
