@@ -110,18 +110,20 @@ def row_cells(workload, scheduler, arm, figures, verdict):
 
 
 def read_text(text):
-    """The terminal table: sets between empty lines, a head of two lines, then a row per arm until the table of CPU times."""
+    """The terminal table: sets between empty lines, the disk, a head of two lines, then a row per arm until the next table."""
     row = re.compile(r"(\S+) +(\S+ \[\S+\]) +(\S+ \[\S+\]) +(\S+) +(cpu\d+ \S+) +[+-]\d+ +\S+ +(?:-|\d+)  ([A-Z]+)\b.*")
     cells = []
     for block in text.split("\n\n"):
         lines = block.splitlines()
+        if len(lines) > 1 and re.match(r"\S+: ", lines[0]) and lines[1].startswith("bench "):
+            lines = lines[1:]
         head = re.match(r"bench \S+ (\S+) (\S+) kernel ", lines[0])
         if not head:
             continue
         if not lines[1].startswith("tier "):
             sys.exit(f"no head of a table: {lines[1]}")
         for line in lines[2:]:
-            if line.startswith("CPU per I/O"):
+            if line.startswith(("p99 at saturation", "CPU per I/O")):
                 break
             m = row.fullmatch(line)
             if not m:
