@@ -31,7 +31,7 @@ static const struct opt history_opts[] = {
 	{ "scheduler", 0, OPT_STR, AT(filter.scheduler), "NAME", "none, mq-deadline, bfq, kyber", 0, 0, NULL },
 	{ "arm", 0, OPT_STR, AT(filter.arm), "NAME", "as in run", 0, 0, NULL },
 	{ "metric", 0, OPT_STR, AT(filter.metric), "NAME",
-	  "throughput_loss_pct, cpu_per_io_pct, system_cpu_pp or worst_core_pp (default the first; of --csv all)", 0, 0, NULL },
+	  "throughput_loss_pct, cpu_per_io_pct, system_cpu_pp, worst_core_pp or p99_pct (default the first; of --csv all)", 0, 0, NULL },
 	{ "machine", 0, OPT_STR, AT(filter.machine), "KEY", "how its fingerprint begins", 0, 0, NULL },
 	{ "smoke", 0, OPT_FLAG, AT(filter.smoke), NULL, "smoke runs (--quick) too", 0, 0, NULL },
 	{ "csv", 0, OPT_FLAG, AT(csv), NULL,

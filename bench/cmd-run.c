@@ -104,6 +104,8 @@ static const struct opt run_opts[] = {
 	{ "budget", 0, OPT_DOUBLE, AT(budget), "PCT",
 	  "allowed cost: percent of throughput and CPU per I/O, percentage points of CPU (default 5)",
 	  0.1, 99, NULL },
+	{ "gate-p99", 0, OPT_DOUBLE, AT(gate_p99), "PCT",
+	  "judge the load's p99 at saturation too: allowed growth in percent (default: it is shown)", 0.1, P99_BUDGET_MAX, NULL },
 	{ "rounds", 0, OPT_PARSE, offsetof(struct run_args, rounds), "MIN:MAX",
 	  "looks at 8, 12, 16, 24, 32 rounds inside this range (default 8:32)", 0, 0, parse_rounds },
 	{ "out", 'o', OPT_STR, AT(out), "DIR",

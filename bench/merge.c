@@ -26,6 +26,8 @@ static int check_alike(const struct past *a, const struct past *b, struct why *w
 	for (size_t i = 0; i < ARRAY_SIZE(alike); i++)
 		if (!json_equal(json_object_get(a->header, alike[i]), json_object_get(b->header, alike[i])))
 			return why_fail(why, EXIT_USAGE, -EINVAL, "%s:1: \"%s\" is not that of %s", b->path, alike[i], a->path);
+	if (a->p99_budget != b->p99_budget) /* older files do not have it */
+		return why_fail(why, EXIT_USAGE, -EINVAL, "%s:1: \"gate_p99\" is not that of %s", b->path, a->path);
 	return 0;
 }
 

@@ -96,6 +96,10 @@ static int load_header(struct load *l, json_t *o)
 	p->budget = rd_number(&l->rd, o, "budget");
 	if (!l->rd.err && !(p->budget > 0 && p->budget < 100))
 		rd_fail(&l->rd, "a budget of %g%%", p->budget);
+	/* null, or of before there was any */
+	p->p99_budget = rd_has(o, "gate_p99") ? rd_number(&l->rd, o, "gate_p99") : 0;
+	if (!l->rd.err && !(p->p99_budget >= 0 && p->p99_budget <= P99_BUDGET_MAX))
+		rd_fail(&l->rd, "a budget of %g%% for the p99", p->p99_budget);
 	rd_array(&l->rd, o, "argv");
 	rd_array(&l->rd, o, "preflight");
 	rd_count(&l->rd, o, "settle_ns");

@@ -51,7 +51,7 @@ struct past {
 	json_t *header;
 	struct arm_list arms;	/* names; what a command arm ran is in the header's argv */
 	struct rounds rounds;
-	double budget;
+	double budget, p99_budget;	/* p99_budget 0: it is not judged */
 	uint64_t seed;
 	bool smoke;
 	bool staged;		/* sets have more than one turn; only a set_end is their end */

@@ -40,13 +40,14 @@ static int look(struct set_state *s, struct phase *p, bool last, double alpha,
 	struct rule rule = rule_default;
 
 	rule.budget = s->c->budget;
+	rule.p99_budget = s->c->p99_budget;
 	rule.alpha = alpha;
 	rule.seed = s->c->seed;
 	*ret_open = false;
 	for (unsigned int a = 0; a < s->c->arms->nr; a++) {
 		if (!is_judged(s, p, a))
 			continue;
-		for (int m = 0; m < METRIC_NR; m++) {
+		for (int m = 0; m < set_metrics(s->c); m++) {
 			int err;
 
 			if (s->settled[a][m] && !p->is_confirm)

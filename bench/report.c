@@ -49,6 +49,16 @@ enum verdict report_verdict(const struct report *r)
 	return v;
 }
 
+int report_metrics(const struct report *r)
+{
+	return r->p99_budget > 0 ? METRIC_NR : METRIC_P99;
+}
+
+double report_margin(const struct report *r, enum metric m)
+{
+	return m == METRIC_P99 ? r->p99_budget : r->budget;
+}
+
 static json_t *number_or_null(double v)
 {
 	return isfinite(v) ? json_real(v) : json_null();
@@ -64,7 +74,7 @@ static json_t *cell_json(const struct report *r, const struct report_set *s, uns
 			 "arm", r->arms->v[arm].name, "metric", metric_name(m), "estimate",
 			 number_or_null(d->rounds ? d->loss.estimate : NAN), "lower",
 			 number_or_null(d->loss.lower), "upper", number_or_null(d->loss.upper),
-			 "margin", r->budget, "rounds", (int)d->rounds, "verdict",
+			 "margin", report_margin(r, m), "rounds", (int)d->rounds, "verdict",
 			 verdict_name(d->verdict == VERDICT_UNDECIDED ? VERDICT_INCONCLUSIVE : d->verdict),
 			 "gates", (int)report_counts(r, arm), "confirmed", (int)s->outcome.confirmed[arm][m],
 			 "core", d->core >= 0 ? json_integer(d->core) : json_null(), "rounds_needed",
@@ -97,7 +107,7 @@ json_t *report_verdict_json(const struct report *r, int exit_code)
 			continue;
 		}
 		for (unsigned int a = 0; a < r->arms->nr; a++)
-			for (int m = 0; m < METRIC_NR && a != r->arms->off; m++)
+			for (int m = 0; m < report_metrics(r) && a != r->arms->off; m++)
 				json_array_append_new(cells, cell_json(r, s, a, (enum metric)m));
 		for (unsigned int a = 0; a < r->arms->nr; a++)
 			json_array_append_new(cpu, view_cpu_json(r, s, a));

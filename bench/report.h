@@ -32,7 +32,7 @@ struct report {
 	unsigned int nr_sets;
 	const struct report_set *set;
 	struct rounds rounds;
-	double budget;
+	double budget, p99_budget;	/* p99_budget 0: it was not judged */
 	uint64_t seed;
 	bool smoke;		/* --quick */
 	bool complete;		/* false: stopped; says why in @reason */
@@ -48,6 +48,10 @@ void report_set_name(struct report_set *s, const struct set_key *key);
 const char *report_device(const struct report_set *s);
 /* Is @arm judged? Not off, and the twin only where nothing else ran. */
 bool report_counts(const struct report *r, unsigned int arm);
+
+/* Of enum metric, how many are judged: the first ones. The margin of one. */
+int report_metrics(const struct report *r);
+double report_margin(const struct report *r, enum metric m);
 
 /* Over all sets and arms; the twin counts only where nothing else ran. */
 enum verdict report_verdict(const struct report *r);

@@ -107,7 +107,7 @@ static json_t *header_json(const struct run *r)
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (cwd)
 		text_clean(cwd);
-	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:b, s:o, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:s?}",
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:b, s:o, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:s?, s:o}",
 			 "type", "header", "schema", RESULT_SCHEMA, "fingerprint",
 			 machine_fingerprint(&r->in.versions), "seed", (json_int_t)s->seed, "started_ms",
 			 (json_int_t)now.tv_sec * 1000, "cwd", cwd ? cwd : "/", "argv",
@@ -118,7 +118,8 @@ static json_t *header_json(const struct run *r)
 			 (json_int_t)s->timing.settle_ns, "discard_ns",
 			 (json_int_t)s->timing.discard_ns, "window_ns",
 			 (json_int_t)s->timing.window_ns, "preflight", notes, "tuned", r->tuned ? json_incref(r->tuned) : json_array(), "meters",
-			 meter_json(&r->meter), "lab", machine_lab_kernel());
+			 meter_json(&r->meter), "lab", machine_lab_kernel(), "gate_p99",
+			 s->p99_budget > 0 ? json_real(s->p99_budget) : json_null());
 }
 
 static uint64_t make_seed(void)
@@ -166,6 +167,7 @@ static void fill_set_config(struct run *r)
 		.work_dir = r->work_dir,
 		.rounds = choose_rounds(c),
 		.budget = c->budget,
+		.p99_budget = c->gate_p99,
 		.seed = c->seed ? c->seed : make_seed(),
 		.timing = choose_timing(c, sets, r->in.arms.nr),
 		.confirm = !c->quick,
@@ -192,6 +194,7 @@ static void fill_report(struct run *r)
 	r->report.set = r->sets;
 	r->report.rounds = r->set.rounds;
 	r->report.budget = r->set.budget;
+	r->report.p99_budget = r->set.p99_budget;
 	r->report.seed = r->set.seed;
 	r->report.smoke = r->c->quick;
 	r->report.kernel = r->uts.release;

@@ -17,7 +17,7 @@ struct run_config {
 	struct opt_list arms, commands, iopaths, ready, proof, stop, delay, workloads, workload_commands, devices, schedulers, overwrite;
 	struct rounds rounds;
 	bool rounds_set;
-	double budget, max_steal_pct;
+	double budget, gate_p99, max_steal_pct;
 	const char *out, *history, *iopath, *fio, *sysbench, *uring, *workload_dir, *state_dir;
 	enum bench_exit inconclusive;	/* of a whole run that is undecided */
 	bool tune;

@@ -20,7 +20,7 @@ static void invalidate(struct set_state *s, const char *reason)
 	for (unsigned int a = 0; a < s->c->arms->nr; a++) {
 		bool out = s->out.reason[a][0] || s->out.fault[0];
 
-		for (int m = 0; m < METRIC_NR; m++) {
+		for (int m = 0; m < set_metrics(s->c); m++) {
 			struct decision *d = &s->out.decision[a][m];
 
 			if (!out && d->rounds)
@@ -45,7 +45,7 @@ static void tell_missed(struct set_state *s, const struct table *t)
 			continue;
 		snprintf(s->out.missed[a], sizeof(s->out.missed[a]), "missed the fixed rate in %u of %u rounds", missed,
 			 table_rounds(t, a));
-		for (int m = METRIC_CPU_PER_IO; m < METRIC_NR; m++)
+		for (int m = METRIC_CPU_PER_IO; m < METRIC_P99; m++)
 			if (s->out.decision[a][m].rounds && !s->out.decision[a][m].reason)
 				s->out.decision[a][m].reason = s->out.missed[a];
 	}

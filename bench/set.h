@@ -31,7 +31,7 @@ struct set_config {
 	const struct arm_list *arms;
 	const char *iopath, *fio, *sysbench, *uring, *work_dir;
 	struct rounds rounds;
-	double budget;
+	double budget, p99_budget;	/* p99_budget 0: it is not judged */
 	uint64_t seed;
 	struct timing timing;
 	bool attribute;		/* an attribution pass per tracer behind the rounds */
@@ -97,6 +97,12 @@ struct set_outcome {
 	struct table table;	/* the main rounds; set_outcome_free() */
 	struct attribution *attribution[ARM_MAX];	/* NULL: none */
 };
+
+/* Of enum metric, how many are judged: the first ones. */
+static inline int set_metrics(const struct set_config *c)
+{
+	return c->p99_budget > 0 ? METRIC_NR : METRIC_P99;
+}
 
 void set_outcome_free(struct set_outcome *o);
 

@@ -43,13 +43,6 @@ int table_grow(struct table *t)
 	return 0;
 }
 
-static const struct fio_latency *busier(const struct fio_result *f)
-{
-	const struct fio_latency *l = f->latency;
-
-	return l[FIO_WRITE].count > l[FIO_READ].count ? &l[FIO_WRITE] : &l[FIO_READ];
-}
-
 static void put_kinds(struct table *t, size_t at, const struct cpu_usage *u)
 {
 	for (unsigned int i = 0; i < t->nr_cores && i < u->nr && u->window_ns; i++) {
@@ -88,7 +81,7 @@ static void put_usage(struct table *t, size_t at, const struct pass_result *p)
 
 void table_put(struct table *t, unsigned int arm, const struct cell *c)
 {
-	const struct fio_latency *l = busier(&c->saturation.fio);
+	const struct fio_latency *l = cell_latency(c);
 	unsigned int flags = c->saturation.flags | c->fixed.flags;
 	size_t at = (size_t)t->nr_rounds * t->nr_arms + arm;
 	const double value[COLUMN_NR] = {

@@ -31,6 +31,7 @@ static const char *const metric_names[] = {
 	[METRIC_CPU_PER_IO] = "cpu_per_io_pct",
 	[METRIC_SYSTEM_CPU] = "system_cpu_pp",
 	[METRIC_WORST_CORE] = "worst_core_pp",
+	[METRIC_P99] = "p99_pct",
 };
 
 static const char *const verdict_names[] = {
@@ -79,6 +80,8 @@ static double response_value(const struct response *r, enum metric m, unsigned i
 		return r->ln_cpu_per_io;
 	case METRIC_SYSTEM_CPU:
 		return r->system_pct;
+	case METRIC_P99:
+		return r->ln_p99;
 	default:
 		return r->core_pct[core];
 	}
@@ -94,12 +97,12 @@ static void differences(const struct series *s, unsigned int arm, enum metric m,
 	}
 }
 
-/* Both logarithmic metrics become percent of cost; the others are pp already. */
+/* Logarithmic metrics become percent of cost; the others are pp already. */
 static double to_loss(enum metric m, double v)
 {
 	if (m == METRIC_THROUGHPUT)
 		return 100 * -expm1(v);
-	if (m == METRIC_CPU_PER_IO)
+	if (m == METRIC_CPU_PER_IO || m == METRIC_P99)
 		return 100 * expm1(v);
 	return v;
 }
@@ -257,20 +260,38 @@ static double lag1_limit(const struct rule *rule, unsigned int n)
  * What a lower bound must exceed for a FAIL. On a machine where the twin's own
  * interval is wide, a cost must also stand out from what no tracer "costs" there.
  */
-static double fail_bound(const struct interval *twin, const struct rule *rule)
+static double fail_bound(const struct interval *twin, const struct rule *rule, double budget)
 {
-	return half_width(twin) > rule->twin_half_width ? fmax(rule->budget, twin->upper) :
-							  rule->budget;
+	return half_width(twin) > rule->twin_half_width ? fmax(budget, twin->upper) : budget;
+}
+
+/* Does each of these arms tell it in each round? */
+static bool is_told(const struct series *s, enum metric m, const unsigned int *arms, unsigned int nr)
+{
+	if (m != METRIC_P99)
+		return true;
+	for (unsigned int i = 0; i < s->nr_rounds; i++)
+		for (unsigned int a = 0; a < nr; a++)
+			if (!isfinite(s->at[i * s->nr_arms + arms[a]].ln_p99))
+				return false;
+	return true;
 }
 
 int verdict_decide(const struct series *s, unsigned int arm, enum metric m, const struct rule *rule,
 		   bool last_look, struct decision *ret)
 {
+	double budget = m == METRIC_P99 ? rule->p99_budget : rule->budget;
 	struct measured v, twin;
 	bool twin_differs;
 	struct decision r;
-	int err = measure(s, arm, m, rule->alpha, rule, &v);
+	int err;
 
+	if (!is_told(s, m, (unsigned int[]){ arm, s->off, s->twin }, 3)) { /* nor in any round to come */
+		*ret = (struct decision){ .verdict = VERDICT_INCONCLUSIVE, .loss = { NAN, -INFINITY, INFINITY }, .core = -1,
+					  .rounds = s->nr_rounds, .reason = "the load tells no latencies" };
+		return 0;
+	}
+	err = measure(s, arm, m, rule->alpha, rule, &v);
 	if (!err)
 		err = measure(s, s->twin, m, rule->alpha, rule, &twin);
 	if (!err)
@@ -284,9 +305,9 @@ int verdict_decide(const struct series *s, unsigned int arm, enum metric m, cons
 	} else if (v.lag1 > lag1_limit(rule, s->nr_rounds)) {
 		r.verdict = VERDICT_INVALID;
 		r.reason = "rounds depend on each other";
-	} else if (v.loss.upper < rule->budget) {
+	} else if (v.loss.upper < budget) {
 		r.verdict = VERDICT_PASS;
-	} else if (v.loss.lower > fail_bound(&twin.loss, rule) && arm != s->twin) {
+	} else if (v.loss.lower > fail_bound(&twin.loss, rule, budget) && arm != s->twin) {
 		r.verdict = VERDICT_FAIL;
 	} else if (isinf(v.loss.upper)) {
 		r.verdict = VERDICT_INCONCLUSIVE;
@@ -298,7 +319,7 @@ int verdict_decide(const struct series *s, unsigned int arm, enum metric m, cons
 		r.verdict = VERDICT_INCONCLUSIVE;
 	}
 	if (r.verdict == VERDICT_INCONCLUSIVE || r.verdict == VERDICT_INVALID)
-		r.rounds_needed = needed(&v, rule->budget, s->nr_rounds);
+		r.rounds_needed = needed(&v, budget, s->nr_rounds);
 	if (!last_look && r.verdict != VERDICT_PASS && r.verdict != VERDICT_FAIL)
 		r.verdict = VERDICT_UNDECIDED;
 	*ret = r;

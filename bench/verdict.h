@@ -21,6 +21,7 @@ enum metric {
 	METRIC_CPU_PER_IO,	/* growth at the fixed rate, percent */
 	METRIC_SYSTEM_CPU,	/* system + irq + softirq of the machine, percentage points */
 	METRIC_WORST_CORE,	/* busy time of one core, percentage points */
+	METRIC_P99,		/* growth of the latency at saturation, percent; judged only on request */
 	METRIC_NR,
 };
 
@@ -44,6 +45,7 @@ struct response {
 	double ln_cpu_per_io;	/* ln(busy ns per I/O over all CPUs), fixed-rate pass */
 	double system_pct;	/* of the whole machine, fixed-rate pass */
 	const double *core_pct;	/* busy, per core, fixed-rate pass */
+	double ln_p99;		/* ln(ns), saturation pass; not finite: the load tells none */
 };
 
 /* Complete rounds only: at[round * nr_arms + arm]. */
@@ -56,6 +58,7 @@ struct series {
 
 struct rule {
 	double budget;		/* percent, and percentage points */
+	double p99_budget;	/* percent, of METRIC_P99 */
 	double alpha;		/* one-sided, per look */
 	double twin_alpha;	/* two-sided, for the A/A twin */
 	double twin_half_width;	/* the widest A/A interval that still tells something, pp */
@@ -78,6 +81,8 @@ extern const struct rule rule_default;
 
 /* One-sided error of the bounds when the data are looked at once. */
 #define SINGLE_LOOK_ALPHA .05
+
+#define P99_BUDGET_MAX 10000
 
 /* @arm may be the twin itself: then the question is the noise of the machine. */
 int verdict_decide(const struct series *s, unsigned int arm, enum metric m, const struct rule *rule,

@@ -54,10 +54,10 @@ static void properties(const struct report *r, const struct report_set *s, FILE 
 }
 
 /* A metric per line, for whoever opens the test case. */
-static void system_out(const struct report_set *s, unsigned int arm, FILE *f)
+static void system_out(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
 {
 	fputs("   <system-out>", f);
-	for (int m = 0; m < METRIC_NR; m++) {
+	for (int m = 0; m < report_metrics(r); m++) {
 		const struct decision *d = &s->outcome.decision[arm][m];
 		char text[64];
 
@@ -111,7 +111,7 @@ static void test_case(const struct report *r, const struct report_set *s, unsign
 		result("error", "Invalid", text ? text : "INVALID", f);
 	else if (v == VERDICT_INCONCLUSIVE)
 		result("skipped", NULL, text ? text : "INCONCLUSIVE", f);
-	system_out(s, arm, f);
+	system_out(r, s, arm, f);
 	fputs("  </testcase>\n", f);
 }
 
@@ -201,7 +201,7 @@ static void bmf_arm(const struct report *r, const struct report_set *s, unsigned
 	size_t len;
 	FILE *n = open_memstream(&name, &len);
 
-	for (int m = 0; m < METRIC_NR; m++) {
+	for (int m = 0; m < report_metrics(r); m++) {
 		const struct decision *d = &s->outcome.decision[arm][m];
 		char measure[64];
 		json_t *v;
@@ -275,7 +275,7 @@ void view_gha(const struct report *r, FILE *f)
 
 	for (unsigned int i = 0; i < r->nr_sets; i++)
 		for (unsigned int a = 0; a < r->arms->nr && !r->set[i].skipped; a++)
-			for (int m = 0; m < METRIC_NR && report_counts(r, a); m++)
+			for (int m = 0; m < report_metrics(r) && report_counts(r, a); m++)
 				gha_metric(r, &r->set[i], a, (enum metric)m, doc);
 	json_dumpf(doc, f, JSON_INDENT(1));
 	fputc('\n', f);

@@ -53,7 +53,7 @@ static void csv_row(const struct report *r, const struct report_set *s, unsigned
 	csv_number(d->rounds ? d->loss.estimate : NAN, f);
 	csv_number(d->loss.lower, f);
 	csv_number(d->loss.upper, f);
-	fprintf(f, ",%g,%u,%s,%d,", r->budget, d->rounds,
+	fprintf(f, ",%g,%u,%s,%d,", report_margin(r, m), d->rounds,
 		verdict_name(d->verdict == VERDICT_UNDECIDED ? VERDICT_INCONCLUSIVE : d->verdict),
 		s->outcome.confirmed[arm][m]);
 	if (d->core >= 0)
@@ -80,7 +80,7 @@ void view_csv(const struct report *r, FILE *f)
 			continue;
 		}
 		for (unsigned int a = 0; a < r->arms->nr; a++)
-			for (int m = 0; m < METRIC_NR && a != r->arms->off; m++)
+			for (int m = 0; m < report_metrics(r) && a != r->arms->off; m++)
 				csv_row(r, s, a, (enum metric)m, f);
 	}
 }
@@ -122,7 +122,7 @@ static void om_sample(const struct report *r, const struct report_set *s, unsign
 
 static void om_overhead(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
 {
-	for (int m = 0; m < METRIC_NR; m++) {
+	for (int m = 0; m < report_metrics(r); m++) {
 		const struct decision *d = &s->outcome.decision[arm][m];
 
 		if (!d->rounds)

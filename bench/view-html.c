@@ -182,7 +182,7 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 	xml_text(r->arms->v[arm].name, f);
 	fprintf(f, "</td><td class=\"%s\">", verdict_name(view_worst(o, arm)));
 	view_verdict(r, o, arm, f);
-	for (int m = 0; m < METRIC_NR; m++) {
+	for (int m = 0; m < METRIC_P99; m++) {
 		const struct decision *d = &o->decision[arm][m];
 
 		if (m <= METRIC_CPU_PER_IO)
@@ -197,7 +197,7 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 		fputs("</td><td>-</td><td>", f);
 	fputs(fig->p99_ns > 0 ? fmt_duration((uint64_t)fig->p99_ns, text, sizeof(text)) : "-", f);
 	view_p99_more(fig, text, sizeof(text));
-	fprintf(f, "</td><td>%s", text);
+	fprintf(f, "</td><td class=\"%s\">%s", r->p99_budget > 0 ? verdict_name(o->decision[arm][METRIC_P99].verdict) : "", text);
 	if (fig->is_traced)
 		fprintf(f, "</td><td>%llu", (unsigned long long)fig->lost);
 	else

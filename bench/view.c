@@ -29,6 +29,7 @@ static const char *const metric_short[] = {
 	[METRIC_CPU_PER_IO] = "cpu/IO",
 	[METRIC_SYSTEM_CPU] = "sys",
 	[METRIC_WORST_CORE] = "core",
+	[METRIC_P99] = "p99",
 };
 
 const struct view *view_find(const char *name)

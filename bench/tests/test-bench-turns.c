@@ -86,7 +86,7 @@ static void add_round(struct sim *s, struct rng *rng)
 		double y = log(1 - (a == ARM ? s->loss_pct : 0) / 100) + s->sd_pct / 100 / M_SQRT2 * normal(rng);
 
 		s->cores[k] = 0;
-		s->at[k] = (struct response){ y, 0, 0, &s->cores[k] };
+		s->at[k] = (struct response){ y, 0, 0, &s->cores[k], 0 };
 	}
 	s->rounds++;
 }

@@ -34,16 +34,18 @@ static void make(struct made *m, unsigned int rounds, double twin_pct, double ar
 			m->cores[k * CORES] = 50 + pct;
 			m->cores[k * CORES + 1] = 20 + noise * ripple[(i + a) % ARRAY_SIZE(ripple)];
 			m->at[k] = (struct response){ 10 + log(1 - pct / 100), 5 + log(1 + pct / 100),
-						      30 + pct, &m->cores[k * CORES] };
+						      30 + pct, &m->cores[k * CORES], 12 + log(1 + pct / 100) };
 		}
 	}
 }
 
 static struct decision decide(const struct made *m, unsigned int arm, enum metric metric, bool last)
 {
+	struct rule rule = rule_default;
 	struct decision d = { 0 };
 
-	ASSERT_EQ(verdict_decide(&m->series, arm, metric, &rule_default, last, &d), 0);
+	rule.p99_budget = rule.budget;
+	ASSERT_EQ(verdict_decide(&m->series, arm, metric, &rule, last, &d), 0);
 	return d;
 }
 
@@ -82,6 +84,27 @@ TEST(the_worst_core_is_told_by_the_kernels_number)
 	for (unsigned int i = 0; i < 8; i++)
 		m.cores[(i * NR_ARMS + ARM) * CORES + 1] += 12;
 	ASSERT_EQ(decide(&m, ARM, METRIC_WORST_CORE, false).core, 2);
+}
+
+/* It has a margin of its own; and what was not measured is no number. */
+TEST(the_p99_is_held_to_its_own_margin)
+{
+	struct rule rule = rule_default;
+	struct decision d = { 0 };
+	struct made m;
+
+	make(&m, 8, 0, 12, .5);
+	rule.p99_budget = 30;
+	ASSERT_EQ(verdict_decide(&m.series, ARM, METRIC_P99, &rule, false, &d), 0);
+	ASSERT_EQ(d.verdict, VERDICT_PASS);
+	ASSERT_TRUE(d.loss.estimate > 11 && d.loss.upper < 13);
+	rule.p99_budget = 10;
+	ASSERT_EQ(verdict_decide(&m.series, ARM, METRIC_P99, &rule, false, &d), 0);
+	ASSERT_EQ(d.verdict, VERDICT_FAIL);
+	m.at[5 * NR_ARMS + OFF].ln_p99 = -INFINITY;
+	ASSERT_EQ(verdict_decide(&m.series, ARM, METRIC_P99, &rule, false, &d), 0);
+	ASSERT_EQ(d.verdict, VERDICT_INCONCLUSIVE);
+	ASSERT_TRUE(strstr(d.reason, "no latencies") != NULL);
 }
 
 TEST(faster_than_off_is_a_negative_loss_and_passes)
@@ -242,7 +265,7 @@ TEST(names_and_exit_codes)
 }
 
 TEST_MAIN("test-bench-verdict", T(small_cost_passes_in_every_metric),
-	  T(large_cost_fails_in_every_metric), T(the_worst_core_is_told_by_the_kernels_number), T(faster_than_off_is_a_negative_loss_and_passes),
+	  T(large_cost_fails_in_every_metric), T(the_worst_core_is_told_by_the_kernels_number), T(the_p99_is_held_to_its_own_margin), T(faster_than_off_is_a_negative_loss_and_passes),
 	  T(near_the_margin_is_undecided_then_inconclusive),
 	  T(a_twin_that_differs_makes_it_invalid), T(a_noisy_machine_is_invalid_not_inconclusive),
 	  T(on_a_noisy_machine_a_fail_must_stand_out_from_the_twin),

@@ -125,7 +125,7 @@ TEST(bmf_is_names_of_measures_of_numbers)
 			seen++;
 		}
 	}
-	ASSERT_EQ(seen, 2 * 2 * METRIC_NR); /* sets x judged arms */
+	ASSERT_EQ(seen, 2 * 2 * METRIC_P99); /* sets x judged arms */
 	m = json_object_get(json_object_get(doc, "loop/none/randread-4k-qd1/full"), "throughput-loss-pct");
 	ASSERT_TRUE(fabs(json_number_value(json_object_get(m, "value")) - 20) < 1);
 	json_decref(doc);
@@ -241,8 +241,8 @@ TEST(csv_has_a_row_per_arm_and_metric)
 		if (!strcmp(field[3], "full") && !strcmp(field[4], "throughput_loss_pct"))
 			ASSERT_TRUE(fabs(atof(field[5]) - 20) < 1);
 	}
-	ASSERT_EQ(rows, 2 * 3 * METRIC_NR + 1);
-	ASSERT_EQ(nasty, 2 * METRIC_NR);
+	ASSERT_EQ(rows, 2 * 3 * METRIC_P99 + 1);
+	ASSERT_EQ(nasty, 2 * METRIC_P99);
 	ASSERT_EQ(skipped, 1);
 }
 
@@ -323,7 +323,7 @@ TEST(openmetrics_is_read_by_its_grammar)
 		samples += *l != '#';
 	}
 	ASSERT_TRUE(eof);
-	ASSERT_EQ(samples, 2 * 3 * (METRIC_NR * 3 + 4 + 1));
+	ASSERT_EQ(samples, 2 * 3 * (METRIC_P99 * 3 + 4 + 1));
 }
 
 /* ---- Go benchmark format ---- */
@@ -422,6 +422,30 @@ TEST(the_disk_is_described_in_every_report_for_people)
 
 		ASSERT_TRUE(strstr(page, is_md ? "loop, 1.00MiB; 2 hardware queues, nr\\_requests 1023, write\\_cache write back" :
 						 "loop, 1.00MiB; 2 hardware queues, nr_requests 1023, write_cache write back") != NULL);
+	}
+}
+
+/* On request it gates: in each format, with its own margin. */
+TEST(the_p99_is_judged_where_it_was_asked_for)
+{
+	static const struct {
+		const char *format, *says;
+	} t[] = {
+		{ "text", ", p99 (" }, { "md", ", p99 (" }, { "csv", ",full,p99_pct," }, { "json", "\"metric\": \"p99_pct\"" },
+		{ "junit", "p99_pct +" }, { "openmetrics", "metric=\"p99\"" }, { "bmf", "p99" }, { "gha", "p99" },
+	};
+	struct canned c = canned_default();
+	_cleanup_free_ char *plain = NULL, *gated = NULL;
+
+	c.loss_pct[2] = 20;
+	plain = canned_text(&c);
+	gated = canned_edit(plain, "\"budget\":5,", "\"budget\":5,\"gate_p99\":10.0,");
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *with = render_text(gated, t[i].format), *without = render_text(plain, t[i].format);
+
+		if (!strstr(with, t[i].says))
+			printf("    %s lacks %s\n%s\n", t[i].format, t[i].says, with);
+		ASSERT_TRUE(strstr(with, t[i].says) && !strstr(without, t[i].says));
 	}
 }
 
@@ -660,7 +684,7 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_i
 	  T(junit_is_valid_and_counts_right), T(a_partial_run_is_an_error_in_junit),
 	  T(html_is_well_formed_and_needs_nothing_from_elsewhere), T(csv_has_a_row_per_arm_and_metric),
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
-	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(the_disk_is_described_in_every_report_for_people), T(what_sysbench_counts_is_said), T(schedulers_that_did_not_run_say_why),
+	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(the_disk_is_described_in_every_report_for_people), T(the_p99_is_judged_where_it_was_asked_for), T(what_sysbench_counts_is_said), T(schedulers_that_did_not_run_say_why),
 	  T(whose_the_cpu_time_was_is_in_every_report_for_people),
 	  T(loads_are_named_by_what_they_came_to), T(the_low_rate_is_a_share_of_the_capacity),
 	  T(doubtful_rounds_are_counted_in_every_report), T(rounds_that_were_redone_raise_no_doubt),
