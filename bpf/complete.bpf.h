@@ -8,6 +8,7 @@
 
 #define MAX_CHAIN 256
 #define CHAIN_PIECE 16	/* one loop in another: the verifier follows every turn of one */
+#define MAX_FRONT 8	/* bios that are looked at for merges at both ends */
 #define ALL_BYTES (~0u)
 
 /* The operation of one bio learns that its request completed. */
@@ -201,7 +202,7 @@ __global_fn int bio_older(u64 first, u64 start, u64 now)
 {
 	struct bio *bio = (struct bio *)first;
 
-	for (int i = 0; i < CHAIN_PIECE && bio; i++) {
+	for (int i = 0; i < MAX_FRONT && bio; i++) {
 		u64 q = bio_queue_time_at((u64)bio, now);
 
 		if (q && q <= start)
