@@ -98,7 +98,7 @@ TEST(schedulers_are_published)
 		"| bfq | 1001 | 3 % (+510) |",
 		"| kyber | 1001 | 5 % (+510) |",
 		"\nMade with: Linux 6.1.0-test under one emulated processor; fio-of-a-test; QEMU of a test; ",
-		"Run by `KERNEL=6.1 iopath-bench run --workload-dir workloads --workload uring-randread-qd1 --device lab:nvme --scheduler ",
+		"Run by `KERNEL=6.1 SMP=1 iopath-bench run --workload-dir workloads --workload uring-randread-qd1 --device lab:nvme --scheduler ",
 		"\n# Loop device on memory\n", "\n# The lab: nvme\n", "\n# The lab: virtio\n", "\n# The lab: scsi\n",
 		"\n### randread-4k-qd1 on loop", "\nOf iopath unknown",
 	};
