@@ -380,15 +380,21 @@ TEST(what_cannot_be_resumed_is_named)
 	}
 }
 
+/* FULL, below the test's directory: a disk with room for three pages. */
+#define NEEDS_A_FULL_DISK()                                                            \
+	do {                                                                           \
+		NEEDS_ROOT_AND_LOOP();                                                 \
+		setup();                                                               \
+		mkdir(fmt("%s/full", base), 0755);                                     \
+		if (mount("none", fmt("%s/full", base), "tmpfs", 0, "size=12k"))       \
+			TEST_SKIP("cannot mount a tmpfs");                             \
+	} while (0)
+
 TEST(a_full_result_disk_is_named_and_nothing_is_left)
 {
 	struct bench_run r;
 
-	NEEDS_ROOT_AND_LOOP();
-	setup();
-	mkdir(fmt("%s/full", base), 0755);
-	if (mount("none", fmt("%s/full", base), "tmpfs", 0, "size=12k"))
-		TEST_SKIP("cannot mount a tmpfs");
+	NEEDS_A_FULL_DISK();
 	r = run_new("--arms off,off2 --rounds 8:8 --window 200ms --workload randread-4k-qd1");
 	run_fake(&r);
 	add_words(&r, fmt("--out %s/full/out", base));
@@ -410,11 +416,7 @@ TEST(a_full_state_directory_is_named)
 {
 	struct bench_run r;
 
-	NEEDS_ROOT_AND_LOOP();
-	setup();
-	mkdir(fmt("%s/full", base), 0755);
-	if (mount("none", fmt("%s/full", base), "tmpfs", 0, "size=12k"))
-		TEST_SKIP("cannot mount a tmpfs");
+	NEEDS_A_FULL_DISK();
 	r = run_new("--arms off,off2 --rounds 1:1 --window 200ms --workload randread-4k-qd1");
 	run_fake(&r);
 	add_words(&r, fmt("--state-dir %s/full", base));
