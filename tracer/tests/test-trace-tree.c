@@ -86,10 +86,9 @@ static void check_critical(json_t *line)
 	check_same("the last is on it", json_integer_value(json_array_get(json_at(path, "requests"), i - 1)), last);
 }
 
-/* Reads that the disk takes in eight pieces. */
-TRACE_TEST(the_critical_path_of_a_record)
+/* Reads of @size from a disk that takes 8 KiB a request, each of which has a record, that @check looks at. */
+static void narrow_reads(const char *size, int reads, int requests, void (*check)(json_t *line))
 {
-	enum { READS = 53 };
 	static struct loop narrow = { .fd = -1 };
 	const char *why = loop_need(&narrow, 64 << 20);
 	struct trace t;
@@ -100,58 +99,45 @@ TRACE_TEST(the_critical_path_of_a_record)
 
 	if (why)
 		TEST_SKIP(why);
-	check_case("eight requests at once");
+	check_case("%d reads of %s in requests of 8 KiB", reads, size);
 	if (!check_same("8 KiB a request", loop_queue_swap(&narrow, "max_sectors_kb", &kb), 0))
 		return;
-	if (trace_command(&t, "--tier vfs --dev %s --threshold 1ns -- known-count --target %s --count %d --size 64k --direct",
-			  narrow.name, narrow.path, READS)) {
+	if (trace_command(&t, "--tier vfs --dev %s --threshold 1ns -- known-count --target %s --count %d --size %s --direct",
+			  narrow.name, narrow.path, reads, size)) {
 		json_array_foreach(t.lines, i, line) {
 			if (!trace_is_slow(line))
 				continue;
 			nr++;
-			check_same("requests", number_at(line, "requests"), 8);
-			check_critical(line);
+			check_same("requests", number_at(line, "requests"), requests);
+			check(line);
 		}
-		check_same("lines", nr, READS);
+		check_same("lines", nr, reads);
+		check_same("requests counted", trace_device_count(&t, narrow.name, "read"), (int64_t)reads * requests);
 	}
 	check_same("as it was", loop_queue_swap(&narrow, "max_sectors_kb", &kb), 0);
 	trace_free(&t);
 }
 
+/* Reads that the disk takes in eight pieces. */
+TRACE_TEST(the_critical_path_of_a_record)
+{
+	narrow_reads("64k", 53, 8, check_critical);
+}
+
+enum { BIOS = 128, TOLD = 8 };
+
+static void check_untold(json_t *line)
+{
+	check_same("bios", number_at(line, "bios"), BIOS);
+	check_same("told", (int64_t)json_array_size(json_at(line, "tree")), TOLD);
+	check_same("untold", number_at(line, "bios_untold"), BIOS - TOLD);
+	check_true("no path through what is not there", json_is_null(json_at(line, "critical_path")));
+}
+
 /* Reads that the disk takes in many more pieces than a record has room for. */
 TRACE_TEST(a_record_says_how_many_bios_it_leaves_out)
 {
-	enum { READS = 23, BIOS = 128, TOLD = 8 };
-	static struct loop narrow = { .fd = -1 };
-	const char *why = loop_need(&narrow, 64 << 20);
-	struct trace t;
-	int64_t nr = 0;
-	int64_t kb = 8;
-	json_t *line;
-	size_t i;
-
-	if (why)
-		TEST_SKIP(why);
-	check_case("1 MiB in requests of 8 KiB");
-	if (!check_same("8 KiB a request", loop_queue_swap(&narrow, "max_sectors_kb", &kb), 0))
-		return;
-	if (trace_command(&t, "--tier vfs --dev %s --threshold 1ns -- known-count --target %s --count %d --size 1M --direct",
-			  narrow.name, narrow.path, READS)) {
-		json_array_foreach(t.lines, i, line) {
-			if (!trace_is_slow(line))
-				continue;
-			nr++;
-			check_same("requests", number_at(line, "requests"), BIOS);
-			check_same("bios", number_at(line, "bios"), BIOS);
-			check_same("told", (int64_t)json_array_size(json_at(line, "tree")), TOLD);
-			check_same("untold", number_at(line, "bios_untold"), BIOS - TOLD);
-			check_true("no path through what is not there", json_is_null(json_at(line, "critical_path")));
-		}
-		check_same("lines", nr, READS);
-		check_same("requests counted", trace_device_count(&t, narrow.name, "read"), READS * BIOS);
-	}
-	check_same("as it was", loop_queue_swap(&narrow, "max_sectors_kb", &kb), 0);
-	trace_free(&t);
+	narrow_reads("1M", 23, BIOS, check_untold);
 }
 
 /* What a write asks for beyond itself. */
