@@ -127,7 +127,8 @@ filled_level()
 # reads_at BLOCK: of $dev
 reads_at() { asks dd if=$dev of=/dev/null bs=4k count=1 skip=$1 iflag=direct; }
 
-# Of a queue of one without a scheduler that is held, the first has the request, inserted, and the second waits for it.
+# Of a queue of one without a scheduler that is held, the first has the request, inserted (__blk_mq_try_issue_directly() does that
+# where a queue is quiesced), and the second waits for it.
 a_tag_wait_in_flight()
 {
 	local first second
