@@ -78,22 +78,38 @@ static int keep_attribution(struct set_state *s, unsigned int arm, const struct 
 	return 0;
 }
 
+static int write_attribution(struct set_state *s, unsigned int arm, const struct attribution *a, struct why *why)
+{
+	json_t *line = json_pack("{s:s, s:i, s:s}", "type", "attribution", "set", (int)s->key->index, "arm",
+				 s->c->arms->v[arm].name);
+	int err;
+
+	attribution_put(a, line);
+	err = result_set_line(s->c->result, s->key->index, line, why);
+	return err ? err : keep_attribution(s, arm, a);
+}
+
 static int attribute_arm(struct set_state *s, const struct phase *p, unsigned int arm, struct why *why)
 {
 	struct cell_rates rates = { .pace = &s->cal.pace, .iops = calibration_target(&s->cal) };
 	struct attribution a;
-	json_t *line;
 	int err;
 
 	phase_tell(s, p, s->c->arms->v[arm].name, 0);
 	err = attribution_run(&s->env, &s->c->arms->v[arm], s->c->iopath, &rates, &a, why);
-	if (err)
-		return err;
-	line = json_pack("{s:s, s:i, s:s}", "type", "attribution", "set", (int)s->key->index, "arm",
-			 s->c->arms->v[arm].name);
-	attribution_put(&a, line);
-	err = result_set_line(s->c->result, s->key->index, line, why);
-	return err ? err : keep_attribution(s, arm, &a);
+	return err ? err : write_attribution(s, arm, &a, why);
+}
+
+/* Where it has another turn it waits for that; else the report says why there is none. */
+static int attribute_later(struct set_state *s, unsigned int arm, struct why *why)
+{
+	static const struct attribution none = { .fault = "no time was left for its attribution pass" };
+
+	if (!s->c->staged || s->c->closing)
+		return write_attribution(s, arm, &none, why);
+	s->out.attribution_left |= !s->out.yielded;
+	s->out.yielded = true;
+	return 0;
 }
 
 /*
@@ -108,17 +124,16 @@ static int attribute(struct set_state *s, const struct phase *p, struct why *why
 
 	for (unsigned int i = 0; past && i < past->nr_attributions && !err; i++)
 		err = keep_attribution(s, past->attribution[i].arm, &past->attribution[i].a);
-	if (s->c->closing || !s->c->attribute || (past && past->over))
+	if (!s->c->attribute || (past && past->over))
 		return err;
 	for (unsigned int a = 0; a < s->c->arms->nr && !err; a++) {
 		if (s->c->arms->v[a].kind == ARM_OFF || s->out.attribution[a] || !p->in[a])
 			continue;
-		if (!s->c->live)
+		if (!s->c->live && !s->c->closing)
 			return -EINTR;
 		if (phase_out_of_time(s, p)) {
-			s->out.attribution_left = s->c->staged && !s->out.yielded;
-			s->out.yielded |= s->out.attribution_left;
-			break;
+			err = attribute_later(s, a, why);
+			continue;
 		}
 		mine.in[a] = true;
 		err = attribute_arm(s, &mine, a, why);

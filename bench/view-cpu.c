@@ -192,6 +192,23 @@ static struct grid programs(const struct report *r, const struct report_set *s)
 	return g;
 }
 
+static struct grid no_programs(const struct report *r, const struct report_set *s)
+{
+	struct grid g = { .caption = "BPF programs: not measured" };
+
+	grid_column(&g, "arm");
+	grid_column(&g, "why");
+	for (unsigned int a = 0; a < r->arms->nr; a++) {
+		const struct attribution *at = s->outcome.attribution[a];
+
+		if (!at || !at->fault[0])
+			continue;
+		grid_add(&g, "%s", r->arms->v[a].name);
+		grid_add(&g, "%s", at->fault);
+	}
+	return g;
+}
+
 /* The tracers' own processes; of the cells that count. */
 static struct grid processes(const struct report *r, const struct report_set *s)
 {
@@ -245,7 +262,8 @@ static void show(const struct report *r, const struct report_set *s, bool cores,
 		 FILE *f)
 {
 	struct loads l = name_loads(&s->outcome);
-	struct grid all[] = { doubts(r, s), per_io(r, s, &l), by_kind(r, s, cores, &l), processes(r, s), programs(r, s) };
+	struct grid all[] = { doubts(r, s), per_io(r, s, &l), by_kind(r, s, cores, &l), processes(r, s), programs(r, s),
+			      no_programs(r, s) };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i].nr_cells)
@@ -322,6 +340,7 @@ static json_t *process_json(const struct arm_figures *f)
 json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsigned int arm)
 {
 	const struct arm_figures *f = &s->outcome.figures[arm];
+	const struct attribution *at = s->outcome.attribution[arm];
 	const struct table *t = &s->outcome.table;
 	json_t *o;
 
@@ -341,6 +360,7 @@ json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsign
 	json_object_set_new(o, "busy_source", json_string(is_stamped(t, arm) ? "timer_list" : "stat"));
 	json_object_set_new(o, "cores", kinds_json(t, arm));
 	json_object_set_new(o, "tracer", process_json(f));
-	json_object_set_new(o, "programs", programs_json(s->outcome.attribution[arm]));
+	json_object_set_new(o, "programs", programs_json(at));
+	json_object_set_new(o, "programs_absent", at && at->fault[0] ? json_string(at->fault) : json_null());
 	return o;
 }

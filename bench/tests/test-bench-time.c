@@ -349,6 +349,37 @@ TEST(the_attribution_that_a_share_had_no_time_for_comes_last)
 	run_free(set, 2);
 }
 
+static const char *no_attribution(const struct report_set *s)
+{
+	const struct attribution *a = s->outcome.attribution[SLOW];
+
+	return a ? a->fault : "none";
+}
+
+/* One set alone, and two that wait for each other's turns: where it never has its own the report says why. */
+TEST(the_attribution_that_there_was_no_time_for_says_so)
+{
+	for (unsigned int nr = 1; nr <= 2; nr++) {
+		struct report_set set[SETS_AT_MOST] = { 0 };
+		struct why why = { 0 };
+		struct replay again;
+
+		world.cpu_sd_pct = .3;
+		world.loss_pct[0] = world.loss_pct[1] = 0;
+		run(nr, nr * FIRST_LOOK_S + 1, true, set);
+		ASSERT_EQ(world.attributions, 0);
+		expect_same_from_file(set, nr);
+		ASSERT_EQ(replay_load(dir, &again, &why), 0);
+		for (unsigned int i = 0; i < nr; i++) {
+			ASSERT_EQ(thr(&set[i])->verdict, VERDICT_PASS);
+			ASSERT_STR(no_attribution(&set[i]), "no time was left for its attribution pass");
+			ASSERT_STR(no_attribution(&again.set[i]), "no time was left for its attribution pass");
+		}
+		replay_free(&again);
+		run_free(set, nr);
+	}
+}
+
 __attribute__((destructor)) static void at_end(void)
 {
 	char path[96];
@@ -366,4 +397,5 @@ TEST_MAIN("test-bench-time", T(a_fail_that_all_of_its_set_is_decided_with_is_con
 	  T(a_fail_is_confirmed_before_more_rounds_go_to_what_is_undecided),
 	  T(where_time_is_for_one_confirmation_one_set_has_all_of_it),
 	  T(a_set_alone_keeps_time_for_the_confirmation_or_says_that_there_was_none),
-	  T(the_attribution_that_a_share_had_no_time_for_comes_last))
+	  T(the_attribution_that_a_share_had_no_time_for_comes_last),
+	  T(the_attribution_that_there_was_no_time_for_says_so))

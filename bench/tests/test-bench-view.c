@@ -668,6 +668,23 @@ TEST(cpu_figures_are_null_where_nothing_was_measured)
 	json_decref(doc);
 }
 
+/* An arm whose row is just not there would look like one without programs. */
+TEST(programs_that_were_not_measured_say_why)
+{
+	static const char *const formats[] = { "text", "md", "html", "json" };
+	struct canned c = canned_default();
+	_cleanup_free_ char *plain = canned_text(&c), *text = NULL;
+
+	text = canned_edit(plain, "\"missed\":1}],\"fault\":\"\"", "\"missed\":1}],\"fault\":\"no time\"");
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		_cleanup_free_ char *with = render_text(plain, formats[i]), *without = render_text(text, formats[i]);
+
+		ASSERT_TRUE(strstr(with, "_complete") && !strstr(with, "BPF programs: not measured"));
+		ASSERT_TRUE(!strstr(without, "_complete") && strstr(without, "no time"));
+		ASSERT_TRUE(strstr(without, i < 3 ? "BPF programs: not measured" : "\"programs_absent\": \"no time\""));
+	}
+}
+
 TEST(formats_are_named_once)
 {
 	for (size_t i = 0; i < nr_views; i++) {
@@ -689,4 +706,4 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_i
 	  T(loads_are_named_by_what_they_came_to), T(the_low_rate_is_a_share_of_the_capacity),
 	  T(doubtful_rounds_are_counted_in_every_report), T(rounds_that_were_redone_raise_no_doubt),
 	  T(busy_time_stands_beside_what_ticks_say),
-	  T(cpu_figures_are_null_where_nothing_was_measured), T(formats_are_named_once))
+	  T(cpu_figures_are_null_where_nothing_was_measured), T(programs_that_were_not_measured_say_why), T(formats_are_named_once))
