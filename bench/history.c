@@ -2,11 +2,13 @@
 #include "history.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/file.h"
 #include "tracer/base/cleanup.h"
@@ -16,6 +18,7 @@
 struct history {
 	sqlite3 *db;
 	char *path;
+	bool is_open;
 	int64_t version;	/* of the file; 0: it is empty */
 };
 
@@ -39,8 +42,17 @@ static int fail(const struct history *h, struct why *why)
 {
 	int code = sqlite3_errcode(h->db);
 
-	if (code == SQLITE_READONLY)
+	switch (code) {
+	case SQLITE_READONLY:
 		return why_fail(why, EXIT_ENVIRONMENT, -EROFS, "%s: cannot be written to", h->path);
+	case SQLITE_CANTOPEN:
+		if (h->is_open)
+			return why_fail(why, EXIT_ENVIRONMENT, -EIO, "%s: cannot be written to: no file can be made beside it", h->path);
+		break;
+	case SQLITE_FULL:
+	case SQLITE_BUSY:
+		return why_fail(why, EXIT_ENVIRONMENT, -EIO, "%s: %s", h->path, sqlite3_errmsg(h->db));
+	}
 	return why_fail(why, code == SQLITE_NOTADB || code == SQLITE_CANTOPEN ? EXIT_USAGE : EXIT_HARNESS, -EIO,
 			"%s: %s", h->path, sqlite3_errmsg(h->db));
 }
@@ -128,6 +140,7 @@ int history_open(const char *path, bool write, struct history **ret, struct why 
 	err = sqlite3_open_v2(path, &h->db, SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0), NULL) ?
 		      fail(h, why) : 0;
 	if (!err) {
+		h->is_open = true;
 		sqlite3_busy_timeout(h->db, 5000);
 		err = check(h, write, why);
 	}
@@ -135,6 +148,38 @@ int history_open(const char *path, bool write, struct history **ret, struct why 
 		history_close(h);
 	else
 		*ret = h;
+	return err;
+}
+
+/* Up to its journal, which needs the directory; then none of it was. */
+static int try_to_write(struct history *h, struct why *why)
+{
+	char text[64];
+	int err = exec(h, "BEGIN IMMEDIATE", why);
+
+	snprintf(text, sizeof(text), "PRAGMA user_version = %lld", (long long)h->version);
+	if (!err)
+		err = exec(h, text, why);
+	sqlite3_exec(h->db, "ROLLBACK", NULL, NULL, NULL);
+	return err;
+}
+
+int history_check(const char *path, struct why *why)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644), err;
+	struct history *h = NULL;
+
+	if (fd >= 0) { /* it can be made, when there is something for it */
+		close(fd);
+		unlink(path);
+		return 0;
+	}
+	if (errno != EEXIST)
+		return why_fail(why, EXIT_ENVIRONMENT, -errno, "%s: %s", path, strerror(errno));
+	err = history_open(path, false, &h, why);
+	if (!err)
+		err = try_to_write(h, why);
+	history_close(h);
 	return err;
 }
 

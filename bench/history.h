@@ -23,6 +23,8 @@ struct history;
  * read as it is, of any version so far. -EPROTO with *why: not a history of ours.
  */
 int history_open(const char *path, bool write, struct history **ret, struct why *why);
+/* Could it be added to? Nothing of it is changed, nor made. */
+int history_check(const char *path, struct why *why);
 /* Accepts NULL. */
 void history_close(struct history *h);
 

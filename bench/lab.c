@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bench/file.h"
+#include "bench/history.h"
 #include "bench/inputs.h"
 #include "bench/result.h"
 #include "bench/run.h"
@@ -359,6 +360,8 @@ int lab_run(const struct run_config *c, struct why *why)
 		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "%s", strerror(-code));
 	if (result_clear(out, why))
 		return (int)why->code;
+	if (c->history && history_check(c->history, why))
+		return run_did_not_begin(c, (int)why->code, why);
 	code = run_there(c, out, &none, why);
 	/* the guest's own says more */
 	return none && access(verdict, F_OK) ? run_did_not_begin(c, code, why) : code;

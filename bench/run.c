@@ -353,6 +353,8 @@ static int prepare(struct run *r, struct why *why)
 
 	if (!err)
 		err = inputs_check(r->c, &r->in, why);
+	if (!err && r->c->history) /* hours later is too late */
+		err = history_check(r->c->history, why);
 	if (err)
 		return err;
 	err = undo_open(&r->undo, r->c->state_dir, say_recovered, why);

@@ -93,7 +93,7 @@ static int run_lab(const char *words, char **ret_text)
 
 static bool nothing_left(void)
 {
-	return sh("test -z \"$(ls -A results/local)\"") == 0;
+	return sh("test -z \"$(ls -A results/local 2>/dev/null)\"") == 0;
 }
 
 TEST(the_lab_runs_it_in_there_and_brings_its_results_back)
@@ -212,6 +212,17 @@ TEST(a_run_in_the_lab_goes_into_the_history)
 	make_tree("exit 3");
 	ASSERT_EQ(run_lab(fmt("--device lab:nvme --history=%s/tree/history.db --out %s/tree/out", base, base), NULL), EXIT_INCONCLUSIVE);
 	ASSERT_EQ(sh("test -s history.db"), 0);
+}
+
+TEST(a_history_that_cannot_be_added_to_boots_no_lab)
+{
+	_cleanup_free_ char *said = NULL;
+
+	make_tree("exit 0");
+	ASSERT_EQ(run_lab(fmt("--device lab:nvme --history %s/tree/nowhere/h.db --out %s/tree/out", base, base), &said), EXIT_ENVIRONMENT);
+	ASSERT_STR(said, fmt("iopath-bench: %s/tree/nowhere/h.db: No such file or directory\n", base));
+	ASSERT_EQ(sh("test ! -e lab.txt && grep -q 'nowhere/h.db: No such file' out/verdict.json"), 0);
+	ASSERT_TRUE(nothing_left());
 }
 
 static bool in_the_guest(void)
@@ -360,6 +371,6 @@ TEST(the_lab_is_used_in_real_time)
 }
 
 TEST_MAIN("bench-lab", T(the_lab_runs_it_in_there_and_brings_its_results_back), T(a_run_in_the_lab_ends_with_its_own_code),
-	  T(a_guest_that_leaves_no_results_is_told), T(what_the_lab_refuses_is_told_once), T(a_guest_whose_run_does_not_begin_says_why_itself), T(results_that_cannot_be_written_are_not_lost), T(a_run_in_the_lab_goes_into_the_history), T(a_signal_ends_the_lab_too),
+	  T(a_guest_that_leaves_no_results_is_told), T(what_the_lab_refuses_is_told_once), T(a_guest_whose_run_does_not_begin_says_why_itself), T(results_that_cannot_be_written_are_not_lost), T(a_run_in_the_lab_goes_into_the_history), T(a_history_that_cannot_be_added_to_boots_no_lab), T(a_signal_ends_the_lab_too),
 	  T(a_program_without_its_tree_has_no_lab), T(two_kernels_run_alike_and_are_compared),
 	  T(a_kernel_without_a_whole_run_is_no_answer), T(the_lab_gets_its_disks_and_arguments), T(the_lab_is_used_in_real_time))

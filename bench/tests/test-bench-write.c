@@ -140,6 +140,50 @@ TEST(a_run_that_does_not_begin_leaves_no_verdict_but_that)
 	close(lock);
 }
 
+/* At once, not behind its last cell; and nothing is made for it before it has something to keep. */
+TEST(a_history_that_cannot_be_added_to_is_told_at_the_start)
+{
+	static const struct {
+		const char *file, *says;
+		int status;
+	} t[] = {
+		{ "nowhere/h.db", "nowhere/h.db: No such file or directory", EXIT_ENVIRONMENT },
+		{ "other.db", "other.db: file is not a database", EXIT_USAGE },
+		{ "ro/h.db", "ro/h.db: cannot be written to", EXIT_ENVIRONMENT },
+		{ "ro/new.db", "ro/new.db: Read-only file system", EXIT_ENVIRONMENT },
+		{ "full/h.db", "full/h.db: cannot be written to: no file can be made beside it", EXIT_ENVIRONMENT },
+	};
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	ASSERT_EQ(system(fmt("cd %s && mkdir -p ro full && echo nonsense nonsense >other.db && mount -t tmpfs -o size=1m none ro && "
+			     "mount -t tmpfs -o nr_inodes=2 none full && %s/iopath-bench history --db ro/h.db --import bench >/dev/null 2>&1; "
+			     "cp ro/h.db full/ && mount -o remount,ro ro", base, build_dir)), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct bench_run r = run_new(fmt("--arms off,off2 --quick --workload randread-4k-qd1 --history %s/%s", base, t[i].file));
+		json_t *v;
+
+		put_older_run("older");
+		run_fake(&r);
+		run_start(&r);
+		run_end(&r);
+		if (r.status != t[i].status || !strstr(r.text, t[i].says) || strstr(r.text, "preflight"))
+			show(&r);
+		ASSERT_EQ(r.status, t[i].status);
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+		ASSERT_TRUE(!strstr(r.text, "preflight"));
+		v = verdict();
+		ASSERT_EQ(json_integer_value(json_object_get(v, "exit_code")), t[i].status);
+		ASSERT_TRUE(strstr(json_string_value(json_object_get(v, "reason")), t[i].says) != NULL);
+		check_verdict(v);
+		json_decref(v);
+		ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "older"), 1);
+		run_free(&r);
+	}
+	ASSERT_EQ(system(fmt("umount %s/ro && umount %s/full", base, base)), 0);
+	expect_clean();
+}
+
 TEST(what_an_older_run_measured_is_kept_once)
 {
 	struct bench_run r;
@@ -157,6 +201,6 @@ TEST(what_an_older_run_measured_is_kept_once)
 	expect_clean();
 }
 
-TEST_MAIN("test-bench-write", T(a_run_that_does_not_begin_leaves_no_verdict_but_that),
+TEST_MAIN("test-bench-write", T(a_run_that_does_not_begin_leaves_no_verdict_but_that), T(a_history_that_cannot_be_added_to_is_told_at_the_start),
 	  T(what_an_older_run_measured_is_kept_once), T(a_device_with_data_needs_to_be_told_twice),
 	  T(schedulers_are_switched_and_put_back))
