@@ -81,6 +81,7 @@ BENCH_LIB := \
 	bench/sysbench.c \
 	bench/table.c \
 	bench/target.c \
+	bench/tee.c \
 	bench/throttle.c \
 	bench/tracer.c \
 	bench/tune.c \

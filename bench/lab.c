@@ -4,8 +4,8 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,7 @@
 #include "bench/result.h"
 #include "bench/run.h"
 #include "bench/stop.h"
+#include "bench/tee.h"
 #include "tracer/base/cleanup.h"
 
 #define PREFIX "lab:"
@@ -197,25 +198,24 @@ static int find_tree(char *buf, size_t len, struct why *why)
 				    "--device lab:…: the VM lab is part of the source tree, and this program is not run from one");
 }
 
-static int wait_for(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno == EINTR && stop_signal())
-			kill(pid, SIGTERM); /* the lab takes its machine down */
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static int spawn(const char *tree, const char *disk, const char *command)
+/* Its status; when we are asked to stop, the lab takes its machine down. @said has what it said last. */
+static int run_script(const char *tree, const char *disk, const char *command, struct tee *said)
 {
 	char script[PATH_MAX + 32];
+	int fds[2], err;
 	pid_t pid;
 
 	snprintf(script, sizeof(script), "%s/ci/lab/run", tree);
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
 	pid = fork();
-	if (pid)
-		return pid < 0 ? -errno : pid;
+	if (pid) {
+		close(fds[1]);
+		err = pid < 0 ? -errno : tee_wait(said, fds[0], pid);
+		close(fds[0]);
+		return err;
+	}
+	dup2(fds[1], STDERR_FILENO);
 	setenv("DISK", disk, 1);
 	setenv("TIMEOUT", TIMEOUT_S, 0);
 	execl(script, script, command, (char *)NULL);
@@ -270,6 +270,7 @@ static void remove_files(const char *dir)
 static int add_history(const struct run_config *c, const char *out)
 {
 	_cleanup_free_ char *file = NULL;
+	int status;
 	pid_t pid;
 
 	if (asprintf(&file, "%s/results.jsonl", out) < 0)
@@ -281,7 +282,7 @@ static int add_history(const struct run_config *c, const char *out)
 		execl("/proc/self/exe", "iopath-bench", "history", "--db", c->history, "--import", out, (char *)NULL);
 		_exit(127);
 	}
-	return pid < 0 ? -errno : wait_for(pid) ? -EIO : 0;
+	return pid < 0 ? -errno : waitpid(pid, &status, 0) < 0 || status ? -EIO : 0;
 }
 
 static int default_out(const struct run_config *c, char **ret)
@@ -299,8 +300,8 @@ static int default_out(const struct run_config *c, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-/* *ret_none: there are no results. */
-static int run_there(const struct run_config *c, const char *out, bool *ret_none, struct why *why)
+/* *ret_none: there are no results; @said may say why. */
+static int run_there(const struct run_config *c, const char *out, bool *ret_none, struct tee *said, struct why *why)
 {
 	_cleanup_free_ char *disk = NULL, *words = NULL, *arguments = NULL, *command = NULL, *self = NULL;
 	_cleanup_free_ char *cwd = get_current_dir_name();
@@ -325,11 +326,11 @@ static int run_there(const struct run_config *c, const char *out, bool *ret_none
 	if (!err)
 		err = stop_install();
 	if (!err)
-		err = spawn(tree, disk, command);
+		err = run_script(tree, disk, command, said);
 	if (err < 0)
 		return why->code ? (int)why->code :
 				   (why_fail(why, EXIT_HARNESS, err, "cannot start the lab: %s", strerror(-err)), EXIT_HARNESS);
-	code = wait_for(err);
+	code = err;
 	err = bring_back(dir, out, ret_none);
 	if (err)
 		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "cannot write to %s: %s; what the lab brought is in %s", out, strerror(-err), dir);
@@ -352,6 +353,8 @@ int lab_run(const struct run_config *c, struct why *why)
 {
 	_cleanup_free_ char *out = NULL, *verdict = NULL;
 	int code = default_out(c, &out);
+	struct tee said = { .len = 0 };
+	struct why told;
 	bool none = true;
 
 	if (!code && asprintf(&verdict, "%s/verdict.json", out) < 0)
@@ -362,7 +365,11 @@ int lab_run(const struct run_config *c, struct why *why)
 		return (int)why->code;
 	if (c->history && history_check(c->history, why))
 		return run_did_not_begin(c, (int)why->code, why);
-	code = run_there(c, out, &none, why);
-	/* the guest's own says more */
-	return none && access(verdict, F_OK) ? run_did_not_begin(c, code, why) : code;
+	code = run_there(c, out, &none, &said, why);
+	if (!none || !access(verdict, F_OK)) /* the guest's own says more */
+		return code;
+	told = *why;
+	if (said.last[0])
+		snprintf(told.text, sizeof(told.text), "%.200s%s%.300s", why->text, why->text[0] ? "; it said: " : "", said.last);
+	return run_did_not_begin(c, code, &told);
 }

@@ -190,11 +190,29 @@ TEST(what_the_lab_refuses_is_told_once)
 		unsetenv("KERNEL");
 		ASSERT_STR(said, "lab: KERNEL=1.0: know only 6.1\n");
 		ASSERT_EQ(sh("test ! -e out/results.jsonl"), 0);
+		ASSERT_EQ(sh("grep -q '\"reason\": \"lab: KERNEL=1.0: know only 6.1\"' out/verdict.json"), 0);
 		ASSERT_TRUE(nothing_left());
 	}
 }
 
 /* Hours of a guest: they stay where they are, and that is said. */
+/* It does not boot: that, and not only that nothing came of it. */
+TEST(what_the_lab_failed_of_is_in_the_verdict)
+{
+	uint64_t began = now_ns();
+	_cleanup_free_ char *said = NULL;
+
+	make_tree("exit 0");
+	/* what it left behind keeps its stderr open, and nobody waiting */
+	put("ci/lab/run", "#!/bin/sh\necho up >&2\nprintf 'lab: Linux did\\033 not boot\\n\\n' >&2\nsleep 30 &\nexit 5\n");
+	ASSERT_EQ(sh("chmod +x ci/lab/run"), 0);
+	ASSERT_EQ(run_lab(fmt("--device lab:nvme --out %s/tree/out", base), &said), EXIT_HARNESS);
+	ASSERT_STR(said, "up\nlab: Linux did\033 not boot\n\niopath-bench: no results came back from the lab\n");
+	ASSERT_EQ(sh("grep -q '\"reason\": \"no results came back from the lab; it said: lab: Linux did  not boot\"' out/verdict.json"), 0);
+	ASSERT_TRUE(now_ns() - began < 20 * NS_PER_S);
+	ASSERT_TRUE(nothing_left());
+}
+
 TEST(results_that_cannot_be_written_are_not_lost)
 {
 	_cleanup_free_ char *said = NULL;
@@ -371,6 +389,6 @@ TEST(the_lab_is_used_in_real_time)
 }
 
 TEST_MAIN("bench-lab", T(the_lab_runs_it_in_there_and_brings_its_results_back), T(a_run_in_the_lab_ends_with_its_own_code),
-	  T(a_guest_that_leaves_no_results_is_told), T(what_the_lab_refuses_is_told_once), T(a_guest_whose_run_does_not_begin_says_why_itself), T(results_that_cannot_be_written_are_not_lost), T(a_run_in_the_lab_goes_into_the_history), T(a_history_that_cannot_be_added_to_boots_no_lab), T(a_signal_ends_the_lab_too),
+	  T(a_guest_that_leaves_no_results_is_told), T(what_the_lab_refuses_is_told_once), T(what_the_lab_failed_of_is_in_the_verdict), T(a_guest_whose_run_does_not_begin_says_why_itself), T(results_that_cannot_be_written_are_not_lost), T(a_run_in_the_lab_goes_into_the_history), T(a_history_that_cannot_be_added_to_boots_no_lab), T(a_signal_ends_the_lab_too),
 	  T(a_program_without_its_tree_has_no_lab), T(two_kernels_run_alike_and_are_compared),
 	  T(a_kernel_without_a_whole_run_is_no_answer), T(the_lab_gets_its_disks_and_arguments), T(the_lab_is_used_in_real_time))
