@@ -187,7 +187,7 @@ static int run_here_or_in_the_lab(const struct run_config *c, struct why *why)
 	bool lab = false;
 
 	if (lab_wanted(c, &lab, why))
-		return (int)why->code;
+		return run_did_not_begin(c, (int)why->code, why);
 	return lab ? lab_run(c, why) : run_bench(c, why);
 }
 
@@ -197,7 +197,7 @@ static int checked_run(struct run_args *a)
 	int code;
 
 	if (a->c.quick && a->c.long_cells)
-		code = why_fail(&why, EXIT_USAGE, EXIT_USAGE, "--quick and --long exclude each other");
+		code = run_did_not_begin(&a->c, why_fail(&why, EXIT_USAGE, EXIT_USAGE, "--quick and --long exclude each other"), &why);
 	else if (!a->c.arms.nr && !a->c.commands.nr && !a->c.iopaths.nr && opt_list_add(&a->c.arms, "full", 4))
 		code = why_fail(&why, EXIT_HARNESS, EXIT_HARNESS, "out of memory");
 	else
@@ -259,6 +259,33 @@ static int resume(const char *dir)
 	return code;
 }
 
+/* Behind a word that is not understood too: that of `make bench` stands last. */
+static const char *find_out(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		const char *word = argv[i];
+
+		if (!strncmp(word, "--out=", 6))
+			return word + 6;
+		if (!strcmp(word, "--out") || !strcmp(word, "-o"))
+			return argv[i + 1]; /* NULL at the end */
+		if (!strncmp(word, "-o", 2))
+			return word + 2;
+	}
+	return NULL;
+}
+
+/* What an older run left in --out would be taken for this one's. */
+static int not_understood(struct run_args *a, const char *what)
+{
+	struct why why = { 0 };
+
+	why_fail(&why, EXIT_USAGE, -EINVAL, "%s", what);
+	if (!a->c.out)
+		a->c.out = find_out(a->c.argc, a->c.argv);
+	return run_did_not_begin(&a->c, usage(what), &why);
+}
+
 static bool is_alone(int argc, char **argv)
 {
 	return (argc == 2 && !strncmp(argv[1], "--resume=", 9)) || (argc == 3 && !strcmp(argv[1], "--resume"));
@@ -275,7 +302,7 @@ static int run(int argc, char **argv)
 		return 0;
 	}
 	if (r)
-		code = usage(err.msg);
+		code = not_understood(&a, err.msg);
 	else if (a.resume && !is_alone(argc, argv))
 		code = usage("--resume stands alone: the run's own arguments are used");
 	else

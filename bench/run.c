@@ -340,7 +340,7 @@ int run_did_not_begin(const struct run_config *c, int code, const struct why *wh
 	/* where the user named no directory nobody looks for it in one; the file of a run that is to be resumed stays */
 	if (!c->out || c->past)
 		return code;
-	if (!file_make_dirs(c->out))
+	if (!file_make_dirs(c->out) && !result_clear(c->out, &ignored))
 		result_write_json(&r, "verdict.json", report_verdict_json(&report, code), &ignored);
 	return code;
 }

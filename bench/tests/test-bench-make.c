@@ -46,6 +46,25 @@ static int exit_code(const char *words, int status, const char *verdict)
 	return WEXITSTATUS(code);
 }
 
+/* ARGS= stands before --out in one of them, behind it in the other. */
+TEST(arguments_that_are_wrong_leave_no_older_verdict)
+{
+	static const char *const kinds[] = { "QUICK=1", "", "LONG=1" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		_cleanup_free_ char *text = NULL;
+		int code;
+
+		ASSERT_EQ(recipe(fmt("%s ARGS=--bogus OUT=%s/made", kinds[i], base), &text), 0);
+		ASSERT_EQ(system(fmt("mkdir -p %s/made && echo '{\"verdict\": \"PASS\"}' >%s/made/verdict.json", base, base)), 0);
+		code = system(fmt("sed 's#[^ ]*/iopath-bench run#%s/iopath-bench run#' %s/recipe | sh >%s/said 2>&1", build_dir, base, base));
+		ASSERT_EQ(WEXITSTATUS(code), EXIT_USAGE);
+		ASSERT_EQ(count_in(fmt("%s/said", base), "unknown option --bogus"), 1);
+		ASSERT_EQ(count_in(fmt("%s/made/verdict.json", base), "PASS"), 0);
+		ASSERT_EQ(count_in(fmt("%s/made/verdict.json", base), "unknown option --bogus"), 1);
+	}
+}
+
 TEST(a_smoke_run_that_came_to_its_end_is_what_was_asked_for)
 {
 	static const int ends[] = { EXIT_PASS, EXIT_OVER_BUDGET, EXIT_INCONCLUSIVE };
@@ -185,6 +204,6 @@ TEST(the_long_tests_fuzz_first)
 	}
 }
 
-TEST_MAIN("test-bench-make", T(the_long_tests_fuzz_first), T(make_is_no_command_for_git_bisect), T(a_disk_of_the_lab_brings_the_lab), T(arguments_of_the_user_come_once), T(a_smoke_run_that_came_to_its_end_is_what_was_asked_for),
+TEST_MAIN("test-bench-make", T(the_long_tests_fuzz_first), T(make_is_no_command_for_git_bisect), T(a_disk_of_the_lab_brings_the_lab), T(arguments_of_the_user_come_once), T(arguments_that_are_wrong_leave_no_older_verdict), T(a_smoke_run_that_came_to_its_end_is_what_was_asked_for),
 	  T(a_run_that_gates_hands_its_exit_code_on), T(a_revision_is_that_of_the_tree_itself),
 	  T(programs_are_made_again_for_another_revision_alone))

@@ -140,6 +140,52 @@ TEST(a_run_that_does_not_begin_leaves_no_verdict_but_that)
 	close(lock);
 }
 
+/* The same for words that are not understood, wherever --out stands among them. */
+TEST(words_that_are_not_understood_leave_no_older_verdict)
+{
+	static const struct {
+		const char *words, *says;
+		bool has_out;
+	} t[] = {
+		{ "--out %s/out --bogus", "unknown option --bogus", true },
+		{ "--bogus --out %s/out", "unknown option --bogus", true },
+		{ "--budget many --out=%s/out", "--budget many: not a number", true },
+		{ "stray -o %s/out", "unexpected: stray", true },
+		{ "--bogus -o%s/out", "unknown option --bogus", true },
+		{ "--quick --long --out %s/out", "--quick and --long exclude each other", true },
+		{ "--device loop,lab:nvme --out %s/out", "--device lab:nvme: not beside devices of this machine", true },
+		{ "--bogus -- --out %s/out", "unknown option --bogus", false },
+		{ "--resume %s/out --quick", "--resume stands alone", false },
+		{ "--bogus --out", "unknown option --bogus", false },
+	};
+
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct bench_run r = { .child.pidfd = -1, .out_fd = -1 };
+		const char *reason;
+		char words[160];
+		json_t *v;
+
+		put_older_run("older");
+		snprintf(words, sizeof(words), t[i].words, base);
+		add_words(&r, fmt("%s/iopath-bench run %s", build_dir, words));
+		run_start(&r);
+		run_end(&r);
+		ASSERT_EQ(r.status, EXIT_USAGE);
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+		v = verdict();
+		reason = json_string_value(json_object_get(v, "reason"));
+		ASSERT_STR(verdict_text(v), t[i].has_out ? "INVALID" : "PASS");
+		ASSERT_EQ(reason && strstr(reason, t[i].says), t[i].has_out);
+		if (t[i].has_out)
+			check_verdict(v);
+		ASSERT_EQ(access(fmt("%s/out/report.md", base), F_OK) != 0, t[i].has_out);
+		ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "older"), 1);
+		json_decref(v);
+		run_free(&r);
+	}
+}
+
 /* At once, not behind its last cell; and nothing is made for it before it has something to keep. */
 TEST(a_history_that_cannot_be_added_to_is_told_at_the_start)
 {
@@ -201,6 +247,7 @@ TEST(what_an_older_run_measured_is_kept_once)
 	expect_clean();
 }
 
-TEST_MAIN("test-bench-write", T(a_run_that_does_not_begin_leaves_no_verdict_but_that), T(a_history_that_cannot_be_added_to_is_told_at_the_start),
+TEST_MAIN("test-bench-write", T(a_run_that_does_not_begin_leaves_no_verdict_but_that),
+	  T(words_that_are_not_understood_leave_no_older_verdict), T(a_history_that_cannot_be_added_to_is_told_at_the_start),
 	  T(what_an_older_run_measured_is_kept_once), T(a_device_with_data_needs_to_be_told_twice),
 	  T(schedulers_are_switched_and_put_back))
