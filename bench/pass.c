@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "bench/file.h"
 #include "bench/kmsg.h"
@@ -217,6 +218,21 @@ static int evaluate(struct pass_env *e, struct load_run *run, const struct edge 
 	return err;
 }
 
+static bool is_full(const char *dir)
+{
+	struct statvfs v;
+
+	return !statvfs(dir, &v) && (!v.f_bfree || (v.f_files && !v.f_ffree));
+}
+
+/* What a load says of itself is cut off there, and so is what would be said of that. */
+static void tell_full(const struct pass_env *e, struct pass_result *r)
+{
+	if (r->fault[0])
+		snprintf(r->fault, sizeof(r->fault), "no space left on %.160s (--state-dir), where %s's output goes", e->work_dir,
+			 load_of(e->workload)->name);
+}
+
 static uint64_t start_timeout(const struct pass_env *e)
 {
 	return e->start_ns ? e->start_ns : START_TIMEOUT_NS;
@@ -293,6 +309,7 @@ int pass_run(struct pass_env *e, const struct pace *pace, double target_iops,
 	struct edge a = { 0 }, b = { 0 };
 	struct load_run run = { .child.pidfd = -1 };
 	uint64_t before = 0, after = 0;
+	bool full = false;
 	int err;
 
 	read_scheduler(e, r.scheduler_before, sizeof(r.scheduler_before));
@@ -302,10 +319,13 @@ int pass_run(struct pass_env *e, const struct pace *pace, double target_iops,
 		err = run_and_measure(e, &run, tracer, before, &a, &b, &r);
 	load_abort(e, &run);
 	if (!err) {
+		full = is_full(e->work_dir); /* what is counted there is removed */
 		device_ios(e->device, &after);
 		r.disk_ios = after - before;
 		read_scheduler(e, r.scheduler_after, sizeof(r.scheduler_after));
 		err = evaluate(e, &run, &a, &b, tracer && tracer->child.pid, &r);
+		if (full)
+			tell_full(e, &r);
 	}
 	cpu_snapshot_free(&a.cpu);
 	cpu_snapshot_free(&b.cpu);

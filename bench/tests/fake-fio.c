@@ -8,7 +8,7 @@
  *
  * FAKE_FIO_MODE: rubbish (talk before the JSON), error (a job's error is 5),
  * dies (killed after two thirds of its run), nojson, exit (status 1 and a line on stderr), noio, norate (half of any fixed
- * rate), busier (from its second run at a fixed rate on, half of the throughput).
+ * rate), longlog (more than a small disk holds), busier (from its second run at a fixed rate on, half of the throughput).
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -116,6 +116,8 @@ static double run(const struct job *j)
 		if (mode_is("dies") && now > start + j->runtime_ms * 2 / 3)
 			raise(SIGKILL);
 	}
+	for (int i = 0; log && mode_is("longlog") && i < 1 << 17; i++)
+		fputs("a line that no disk of a test has room for\n", log);
 	if (log)
 		fclose(log);
 	return ios;

@@ -230,6 +230,34 @@ TEST(a_history_that_cannot_be_added_to_is_told_at_the_start)
 	expect_clean();
 }
 
+/* Its log is cut off, and its JSON is empty: what is wrong is neither fio nor the workload. */
+TEST(a_load_whose_output_finds_no_room_is_told)
+{
+	struct bench_run r;
+	json_t *v;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	ASSERT_EQ(system(fmt("mkdir -p %s/small && mount -t tmpfs -o size=1m none %s/small", base, base)), 0);
+	r = run_new(fmt("--state-dir %s/small --arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1", base));
+	run_fake(&r);
+	setenv("FAKE_FIO_MODE", "longlog", 1);
+	run_start(&r);
+	run_end(&r);
+	unsetenv("FAKE_FIO_MODE");
+	v = verdict();
+	if (!strstr(r.text, "no space left on "))
+		show(&r);
+	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
+	ASSERT_TRUE(strstr(json_string_value(json_object_get(v, "reason")) ?: "",
+			   fmt("no space left on %s/small/work (--state-dir), where fio's output goes", base)) != NULL);
+	ASSERT_TRUE(!strstr(r.text, "no JSON"));
+	json_decref(v);
+	run_free(&r);
+	ASSERT_EQ(system(fmt("umount %s/small", base)), 0);
+	expect_clean();
+}
+
 TEST(what_an_older_run_measured_is_kept_once)
 {
 	struct bench_run r;
@@ -248,6 +276,6 @@ TEST(what_an_older_run_measured_is_kept_once)
 }
 
 TEST_MAIN("test-bench-write", T(a_run_that_does_not_begin_leaves_no_verdict_but_that),
-	  T(words_that_are_not_understood_leave_no_older_verdict), T(a_history_that_cannot_be_added_to_is_told_at_the_start),
+	  T(words_that_are_not_understood_leave_no_older_verdict), T(a_load_whose_output_finds_no_room_is_told), T(a_history_that_cannot_be_added_to_is_told_at_the_start),
 	  T(what_an_older_run_measured_is_kept_once), T(a_device_with_data_needs_to_be_told_twice),
 	  T(schedulers_are_switched_and_put_back))
