@@ -333,7 +333,7 @@ static int measure(struct run *r, struct why *why)
 int run_did_not_begin(const struct run_config *c, int code, const struct why *why)
 {
 	struct arm_list none = { 0 };
-	struct report report = { .arms = &none, .budget = c->budget, .seed = c->seed, .smoke = c->quick, .reason = why->text };
+	struct report report = { .arms = &none, .budget = c->budget, .p99_budget = c->gate_p99, .seed = c->seed, .smoke = c->quick, .reason = why->text };
 	struct result r = { .dir = (char *)c->out };
 	struct why ignored = { 0 };
 

@@ -446,6 +446,10 @@ TEST(the_p99_is_judged_where_it_was_asked_for)
 		if (!strstr(with, t[i].says))
 			printf("    %s lacks %s\n%s\n", t[i].format, t[i].says, with);
 		ASSERT_TRUE(strstr(with, t[i].says) && !strstr(without, t[i].says));
+		if (strcmp(t[i].format, "json"))
+			continue;
+		/* at the top, beside the budget */
+		ASSERT_TRUE(strstr(with, "\n \"gate_p99\": 10.0,\n") && strstr(without, "\n \"gate_p99\": null,\n"));
 	}
 }
 
