@@ -110,6 +110,8 @@ json_t *machine_fingerprint(const struct load_versions *v)
 		      "nr_cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes",
 		      (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "fio",
 		      v->fio, "iopath_bench", IOPATH_VERSION);
+	text_clean(uts.nodename); /* its name makes no other machine of it: not in the key */
+	json_object_set_new(o, "hostname", json_string(uts.nodename));
 	json_object_set_new(o, "governor",
 			    line_or_null("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
 	json_object_set_new(o, "no_turbo", line_or_null("/sys/devices/system/cpu/intel_pstate/no_turbo"));

@@ -272,6 +272,8 @@ static int put_set(struct result *out, unsigned int set, const struct past *p, c
 	json_object_set_new(s->head, "seed", json_integer((json_int_t)s->seed));
 	if (!json_object_get(s->head, "started_ms")) /* else it was merged before */
 		json_object_set(s->head, "started_ms", json_object_get(p->header, "started_ms"));
+	if (!json_object_get(s->head, "hostname"))
+		json_object_set(s->head, "hostname", json_object_get(json_object_get(p->header, "fingerprint"), "hostname"));
 	err = put(out, set, s->head, why);
 	for (unsigned int i = 0; i < s->nr && !err; i++)
 		err = put(out, set, s->cell[i].json, why);

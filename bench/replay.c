@@ -89,6 +89,8 @@ static int decide(struct replay *r, unsigned int index, struct why *why)
 	s->failed = past->failed;
 	s->seed = past->seed;
 	s->started_ms = json_integer_value(json_object_get(past->head, "started_ms"));
+	s->hostname = json_string_value(json_object_get(past->head, "hostname"));
+	s->first_ms = past->nr ? cell_ms(past->cell[0].json) : 0;
 	s->job = json_string_value(json_object_get(past->head, "job"));
 	if (s->skipped)
 		return 0;

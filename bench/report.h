@@ -24,6 +24,8 @@ struct report_set {
 	/* of the run that measured it, where this one is merged; 0: this one's */
 	int64_t started_ms;
 	uint64_t seed;
+	const char *hostname;	/* or NULL: the run's */
+	int64_t first_ms;	/* of its first cell, CLOCK_REALTIME; 0: not known */
 	struct set_outcome outcome;
 };
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bench/stop.h"
 #include "bench/view.h"
@@ -84,6 +85,26 @@ static double seconds(uint64_t ns)
 	return (double)ns / NS_PER_S;
 }
 
+/* When and where it was measured; what the file does not tell is left out. NULL: the run as a whole. */
+static void when_and_where(const struct report *r, const struct report_set *s, FILE *f)
+{
+	int64_t ms = s && s->first_ms ? s->first_ms : s && s->started_ms ? s->started_ms :
+		     json_integer_value(json_object_get(r->header, "started_ms"));
+	const char *host = s && s->hostname ? s->hostname :
+			   json_string_value(json_object_get(json_object_get(r->header, "fingerprint"), "hostname"));
+	time_t at = (time_t)(ms / 1000);
+	char text[32];
+	struct tm tm;
+
+	if (ms > 0 && gmtime_r(&at, &tm) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm))
+		fprintf(f, " timestamp=\"%s\"", text);
+	if (!host)
+		return;
+	fputs(" hostname=\"", f);
+	xml_text(host, f);
+	fputc('"', f);
+}
+
 static void case_head(const struct report_set *s, const char *arm, uint64_t took_ns, FILE *f)
 {
 	fprintf(f, "  <testcase classname=\"bench.");
@@ -152,8 +173,10 @@ static void suite(const struct report *r, const struct report_set *s, FILE *f)
 	xml_text(s->scheduler, f);
 	fputc('/', f);
 	xml_text(s->workload, f);
-	fprintf(f, "\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n", c.tests,
+	fprintf(f, "\" tests=\"%u\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\"", c.tests,
 		c.failures, c.errors, c.skipped, seconds(took_ns));
+	when_and_where(r, s, f);
+	fputs(">\n", f);
 	properties(r, s, f);
 	if (s->skipped) {
 		case_head(s, NULL, 0, f);
@@ -183,9 +206,9 @@ void view_junit(const struct report *r, FILE *f)
 	for (unsigned int i = 0; i < r->nr_sets; i++)
 		suite(r, &r->set[i], f);
 	if (!r->complete) { /* a run that was stopped must not look green */
-		fputs(" <testsuite name=\"run\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" time=\"0\">\n"
-		      "  <testcase classname=\"bench\" name=\"complete\" time=\"0\">\n",
-		      f);
+		fputs(" <testsuite name=\"run\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" time=\"0\"", f);
+		when_and_where(r, NULL, f);
+		fputs(">\n  <testcase classname=\"bench\" name=\"complete\" time=\"0\">\n", f);
 		result("error", "Incomplete", r->reason ? r->reason : "stopped", f);
 		fputs("  </testcase>\n </testsuite>\n", f);
 	}

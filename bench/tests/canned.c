@@ -32,7 +32,7 @@ struct canned canned_default(void)
 static void put_header(const struct canned *c, FILE *f)
 {
 	fprintf(f,
-		"{\"type\":\"header\",\"schema\":\"iopath.bench/1\",\"fingerprint\":{\"kernel\":\"%s\",\"arch\":\"x86_64\","
+		"{\"type\":\"header\",\"schema\":\"iopath.bench/1\",\"fingerprint\":{\"kernel\":\"%s\",\"arch\":\"x86_64\",\"hostname\":\"ci-7\","
 		"\"cpu_model\":\"A <CPU> & \\\"more\\\"\",\"nr_cpus\":%u,\"memory_bytes\":1024,\"fio\":\"fio-3.33\",\"key\":\"%s\"%s%s%s%s%s%s},"
 		"\"seed\":%u,\"argv\":[\"run\",\"--quick\"],\"smoke\":%s,\"budget\":%g,\"rounds\":[%u,%u],\"arms\":[",
 		c->kernel, c->cpus ? c->cpus : 2, c->key, c->governor ? ",\"governor\":\"" : "", c->governor ? c->governor : "",

@@ -180,6 +180,8 @@ def read_junit(text):
     if [getattr(doc, c) for c in counts[:3]] != [sum(getattr(s, c) for s in doc) for c in counts[:3]]:
         sys.exit("the counts of all are not the sums of those of the suites")
     for suite in doc:
+        if not suite.hostname or not datetime.strptime(suite.timestamp, "%Y-%m-%dT%H:%M:%S"):
+            sys.exit(f"suite {suite.name} at {suite.timestamp} on {suite.hostname}")
         said = [getattr(suite, c) for c in counts]
         suite.update_statistics()
         if said != [getattr(suite, c) for c in counts]:

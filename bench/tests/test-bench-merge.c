@@ -111,6 +111,8 @@ TEST(two_shards_become_one_run_with_the_decisions_of_both)
 		json_decref(line);
 	}
 	ASSERT_STR(err, "");
+	for (int i = 0; i < 2; i++)
+		ASSERT_STR(both.set[i].hostname ?: "none", "ci-7");
 	ASSERT_EQ(access(in("out/report.md"), F_OK), 0);
 	ASSERT_EQ(access(in("out/verdict.json"), F_OK), 0);
 	json_decref(schema);

@@ -44,6 +44,7 @@ __attribute__((destructor)) static void at_end(void)
 static void put_run(void)
 {
 	struct canned c = canned_default();
+	_cleanup_free_ char *text = NULL, *dated = NULL;
 
 	setup();
 	c.nr_arms = 4;
@@ -52,7 +53,9 @@ static void put_run(void)
 	c.loss_pct[3] = 5;
 	c.second_scheduler = "mq-deadline";
 	c.skipped = "bfq";
-	ASSERT_EQ(canned_write(&c, file), 0);
+	text = canned_text(&c);
+	dated = canned_edit(text, "\"smoke\":true", "\"started_ms\":1764284400000,\"smoke\":true");
+	ASSERT_EQ(file_replace(file, dated), 0);
 }
 
 static int shell(const char *command, char **ret_said)

@@ -227,6 +227,7 @@ TEST(how_the_kernel_keeps_time_is_told)
 	ASSERT_EQ(system(command), 0);
 	ASSERT_EQ(machine_kernel_option(root, "6.1", "IRQ_TIME_ACCOUNTING"), 1);
 	ASSERT_TRUE(json_object_get(o, "irq_time_accounting") != NULL);
+	ASSERT_TRUE(strlen(json_string_value(json_object_get(o, "hostname")) ?: "") > 0);
 	json_decref(o);
 	end();
 }

@@ -133,10 +133,9 @@ TEST(bmf_is_names_of_measures_of_numbers)
 
 /* ---- XML ---- */
 
-static void expect_xml(const char *format, const char *schema)
+static void expect_valid(const char *text, const char *schema)
 {
-	struct canned c = all_kinds();
-	_cleanup_free_ char *text = render(&c, format), *said = NULL;
+	_cleanup_free_ char *said = NULL;
 	char *argv[] = { "xmllint", "--nonet", "--noout", out, NULL, NULL, NULL };
 	struct child_end end = { 0 };
 
@@ -151,6 +150,14 @@ static void expect_xml(const char *format, const char *schema)
 	ASSERT_EQ(end.status, 0);
 }
 
+static void expect_xml(const char *format, const char *schema)
+{
+	struct canned c = all_kinds();
+	_cleanup_free_ char *text = render(&c, format);
+
+	expect_valid(text, schema);
+}
+
 TEST(junit_is_valid_and_counts_right)
 {
 	struct canned c = all_kinds();
@@ -162,6 +169,35 @@ TEST(junit_is_valid_and_counts_right)
 	/* 8 cells of 1 ms: an arm; two of them: a set */
 	ASSERT_TRUE(strstr(text, "name=\"randread-4k-qd1/full\" time=\"0.008\"") && strstr(text, "skipped=\"1\" time=\"0.016\""));
 	ASSERT_TRUE(strstr(text, "<skipped message=\"the kernel does not offer it\">") != NULL);
+}
+
+/* As they are in the file; the time in UTC, wherever it is made. */
+TEST(junit_says_when_and_where_it_was_measured)
+{
+	struct canned c = canned_default();
+	_cleanup_free_ char *plain = NULL, *dated = NULL, *text = NULL, *older = NULL;
+
+	c.skipped = "bfq";
+	plain = canned_text(&c);
+	dated = canned_edit(plain, "\"start_ms\":1000,\"end_ms\":2000,", "\"start_ms\":1764284400000,\"end_ms\":1764284401000,");
+	text = canned_edit(dated, "\"seed\":1,", "\"seed\":1,\"started_ms\":1764284390000,");
+	free(dated);
+	dated = canned_edit(text, "\"hostname\":\"ci-7\"", "\"hostname\":\"a<b\"");
+	free(text);
+	setenv("TZ", "Asia/Tokyo", 1);
+	text = render_text(dated, "junit");
+	unsetenv("TZ");
+	expect_valid(text, "bench/tests/junit.xsd");
+	ASSERT_TRUE(strstr(text, "randread-4k-qd1\" tests=\"1\"") &&
+		    strstr(text, " time=\"0.008\" timestamp=\"2025-11-27T23:00:00\" hostname=\"a&lt;b\">"));
+	/* it has no cells: when the run began */
+	ASSERT_TRUE(strstr(text, " skipped=\"1\" time=\"0.000\" timestamp=\"2025-11-27T22:59:50\" hostname=\"a&lt;b\">"));
+	/* a file of before */
+	free(dated);
+	dated = canned_edit(plain, "\"hostname\":\"ci-7\",", "");
+	older = render_text(dated, "junit");
+	expect_valid(older, "bench/tests/junit.xsd");
+	ASSERT_TRUE(!strstr(older, "hostname="));
 }
 
 TEST(a_partial_run_is_an_error_in_junit)
@@ -702,7 +738,7 @@ TEST(formats_are_named_once)
 }
 
 TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_is_names_of_measures_of_numbers),
-	  T(junit_is_valid_and_counts_right), T(a_partial_run_is_an_error_in_junit),
+	  T(junit_is_valid_and_counts_right), T(junit_says_when_and_where_it_was_measured), T(a_partial_run_is_an_error_in_junit),
 	  T(html_is_well_formed_and_needs_nothing_from_elsewhere), T(csv_has_a_row_per_arm_and_metric),
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
 	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(the_disk_is_described_in_every_report_for_people), T(the_p99_is_judged_where_it_was_asked_for), T(what_sysbench_counts_is_said), T(schedulers_that_did_not_run_say_why),
