@@ -317,9 +317,49 @@ TEST(stages_stand_in_the_report_per_request)
 	replay_free(&r);
 }
 
+/* ---- all of CI ---- */
+
+/* What each target prints last: the tests their sum; the lab smoke its parts', which nobody sums. */
+static const char make_text[] =
+	"#!/bin/sh\n"
+	"case $1 in\n"
+	"test) printf 'a: 5 passed, 0 failed, 1 skipped\\nb: 6 passed, 0 failed, 0 skipped\\n11 passed, 0 failed, 1 skipped\\n' ;;\n"
+	"lab-smoke)\n"
+	"	echo 'test-bench-device: 8 passed, 0 failed, 0 skipped'\n"
+	"	[ -z \"$BROKEN\" ] || exit 2\n"
+	"	printf 'selftest: 15 passed, 0 failed, 0 skipped\\n24 passed, %d failed, 3 skipped\\n' ${BAD:-0}; exit ${BAD:-0} ;;\n"
+	"truth-smoke) echo 'lab-truth: 40 passed, 0 failed, 2 skipped' ;;\n"
+	"gate) printf 'PASS\\ngate: 9 passed, 0 failed, 0 skipped\\n' ;;\n"
+	"esac\n";
+
+TEST(ci_counts_every_test_once)
+{
+	static const struct {
+		const char *set, *says;
+		int status;
+	} t[] = {
+		{ "true", "107 passed, 0 failed, 6 skipped", 0 },
+		{ "export BAD=2", "107 passed, 2 failed, 6 skipped", 1 },
+		/* its first part alone ran, and none of that failed */
+		{ "export BROKEN=1", "68 passed, 1 failed, 3 skipped", 1 },
+	};
+
+	setup();
+	ASSERT_EQ(system(fmt("mkdir -p %s/ci/.ci && cp .ci/run %s/ci/.ci/", base, base)), 0);
+	ASSERT_EQ(file_replace(fmt("%s/ci/make", base), make_text), 0);
+	ASSERT_EQ(chmod(fmt("%s/ci/make", base), 0755), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		int status = system(fmt("%s; PATH=%s/ci:$PATH %s/ci/.ci/run >%s/said 2>&1", t[i].set, base, base, base));
+
+		ASSERT_EQ(WEXITSTATUS(status), t[i].status);
+		if (system(fmt("tail -n 1 %s/said | grep -qx '%s'", base, t[i].says)))
+			ASSERT_EQ(system(fmt("cat %s/said", base)), -1);
+	}
+}
+
 TEST_MAIN("test-bench-scripts", T(git_bisect_finds_the_revision_that_costs_more),
 	  T(what_is_no_answer_is_not_bad_for_git_bisect), T(an_older_run_is_no_answer),
 	  T(two_revisions_have_rounds_for_many_cells), T(two_revisions_are_interleaved_in_one_run),
 	  T(a_revision_that_sees_little_is_not_compared),
 	  T(all_schedulers_come_into_one_report), T(stages_are_summed_over_the_operations_of_the_device),
-	  T(stages_stand_in_the_report_per_request))
+	  T(stages_stand_in_the_report_per_request), T(ci_counts_every_test_once))
