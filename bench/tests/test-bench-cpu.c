@@ -2,16 +2,20 @@
 /* Whose the CPU time is, and what counts it: cgroups, process trees, PMU, energy, BPF programs. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/perf_event.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "bench/attribution.h"
 #include "bench/child.h"
 #include "bench/energy.h"
 #include "bench/file.h"
 #include "bench/group.h"
+#include "bench/meter.h"
 #include "bench/pmu.h"
 #include "bench/stop.h"
 #include "bench/tests/canned.h"
@@ -227,6 +231,42 @@ TEST(a_pmu_that_is_not_whole_is_absent)
 	made_up_errors = 0;
 }
 
+static int open_cpu_clock(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING,
+	};
+
+	return (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+}
+
+/* An event that every machine has, which counts its own time: all three of its numbers are known. */
+TEST(a_perf_event_is_read_as_the_kernel_writes_it)
+{
+	struct pmu_count v[2];
+	struct pmu_sample a = { 1, &v[0] }, b = { 1, &v[1] };
+	int fd = open_cpu_clock();
+	uint64_t sum[PMU_NR] = { 0 };
+	double took;
+
+	if (fd < 0)
+		TEST_SKIP("may not open perf events");
+	ASSERT_EQ(pmu_kernel.read(fd, &v[0]), 0);
+	ASSERT_EQ(sleep_until(now_ns() + 50 * NS_PER_MS), 0);
+	ASSERT_EQ(pmu_kernel.read(fd, &v[1]), 0);
+	took = (double)(v[1].enabled_ns - v[0].enabled_ns);
+	ASSERT_TRUE(took > 45e6 && took < 10e9);
+	ASSERT_EQ(v[1].enabled_ns, v[1].running_ns);
+	ASSERT_TRUE(fabs((double)(v[1].value - v[0].value) - took) < .1 * took);
+	ASSERT_TRUE(pmu_between(&a, &b, sum));
+	ASSERT_EQ(sum[0], v[1].value - v[0].value);
+	pmu_kernel.close(fd);
+	ASSERT_EQ(pmu_kernel.read(fd, &v[0]), -EBADF);
+}
+
 /* ---- energy ---- */
 
 static void put_zone(const char *zone, const char *name, const char *uj)
@@ -315,6 +355,66 @@ TEST(throttle_counts_are_those_of_all_cpus)
 	ASSERT_EQ(a.core, 4);
 }
 
+/* ---- all of it ---- */
+
+static struct meter_edge edge_of(const struct meter *m, uint64_t when_ns)
+{
+	struct meter_edge e = { .when_ns = when_ns };
+
+	ASSERT_EQ(pmu_read(&m->pmu, &e.pmu), 0);
+	energy_read(&m->energy, &e.energy);
+	throttle_read(at("cpus"), &e.throttle);
+	return e;
+}
+
+static json_t *usage_json(const struct meter *m, const struct meter_edge *from, const struct meter_edge *to)
+{
+	struct meter_usage u = meter_between(m, from, to, false);
+
+	return meter_usage_json(&u);
+}
+
+/* On a machine that has them all; and on one that has none they are null, not 0. */
+TEST(counters_of_the_machine_come_out_in_the_result)
+{
+	static const struct {
+		const char *key;
+		int value;
+	} t[] = { { "cycles", 3000 }, { "instructions", 2000 }, { "energy_uj", 150 }, { "core_throttles", 2 }, { "package_throttles", 1 } };
+	static const unsigned int cpu[] = { 0 };
+	struct meter m = { 0 }, none = { .pmu = { .absent = "No such device" } };
+	struct meter_edge from, to, nothing = { 0 };
+	json_t *has, *lacks, *head;
+
+	made_up[0] = made_up[1] = (struct pmu_count){ 100, 1000, 1000 };
+	put_zone("intel-rapl:0", "package-0\n", "900\n");
+	put_zone("intel-rapl:1", "package-1\n", "100\n");
+	put_throttles("cpu0", "5\n", "9\n");
+	ASSERT_EQ(pmu_open(&made_up_ops, cpu, 1, &m.pmu), 0);
+	energy_open(at("powercap"), &m.energy);
+	from = edge_of(&m, NS_PER_S);
+	made_up[0] = (struct pmu_count){ 1600, 3000, 2000 }; /* half of the time: 1500 are 3000 */
+	made_up[1] = (struct pmu_count){ 2100, 3000, 3000 };
+	put_zone("intel-rapl:0", "package-0\n", "50\n");
+	put_throttles("cpu0", "7\n", "10\n");
+	to = edge_of(&m, 2 * NS_PER_S);
+	has = usage_json(&m, &from, &to);
+	lacks = usage_json(&none, &nothing, &nothing);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		ASSERT_EQ(json_integer_value(json_object_get(has, t[i].key)), t[i].value);
+		ASSERT_TRUE(json_is_null(json_object_get(lacks, t[i].key)));
+	}
+	head = meter_json(&none);
+	ASSERT_STR(json_string_value(json_object_get(head, "pmu_absent")), "No such device");
+	ASSERT_EQ(json_integer_value(json_object_get(head, "energy_packages")), 0);
+	json_decref(head);
+	json_decref(has);
+	json_decref(lacks);
+	meter_edge_free(&from);
+	meter_edge_free(&to);
+	meter_close(&m);
+}
+
 /* ---- programs ---- */
 
 TEST(programs_of_others_are_left_out)
@@ -372,8 +472,9 @@ TEST_MAIN("test-bench-cpu", T(the_cgroup_mount_is_found),
 	  T(a_child_is_counted_in_its_cgroup_and_it_goes_with_the_run),
 	  T(process_trees_and_kernel_threads_are_told_apart),
 	  T(a_pmu_is_summed_over_cpus_and_scaled),
-	  T(a_pmu_that_is_not_whole_is_absent),
+	  T(a_pmu_that_is_not_whole_is_absent), T(a_perf_event_is_read_as_the_kernel_writes_it),
 	  T(energy_is_that_of_whole_packages_and_may_wrap), T(throttle_counts_are_those_of_all_cpus),
+	  T(counters_of_the_machine_come_out_in_the_result),
 	  T(programs_of_others_are_left_out),
 	  T(an_attribution_comes_back_from_its_line),
 	  T(loaded_programs_can_be_listed))

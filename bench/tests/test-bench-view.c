@@ -708,6 +708,35 @@ TEST(cpu_figures_are_null_where_nothing_was_measured)
 	json_decref(doc);
 }
 
+/* 7000 I/Os in the second; of a machine that has a PMU and tells its energy, one that only has the PMU, and one with neither. */
+TEST(counters_are_shown_per_io_or_absent)
+{
+	static const struct {
+		const char *from, *to, *md, *json;
+	} t[] = {
+		{ "\"cycles\":null,\"instructions\":null", "\"cycles\":21000000,\"instructions\":14000000", " | 3000 | 2000 | 3.0 |\n",
+		  "\"cycles_per_io\": 3000.0,\n   \"instructions_per_io\": 2000.0,\n   \"energy_nj_per_io\": 3000.0," },
+		{ "\"energy_uj\":21000}", "\"energy_uj\":null}", " | 3000 | 2000 | absent |\n", "\"energy_nj_per_io\": null," },
+		{ "\"cycles\":21000000,\"instructions\":14000000", "\"cycles\":null,\"instructions\":null", " | absent | absent | absent |\n",
+		  "\"cycles_per_io\": null," },
+	};
+	struct canned c = canned_default();
+	_cleanup_free_ char *text = NULL;
+
+	c.noise_pct = 0;
+	text = canned_text(&c);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *edited = canned_edit(text, t[i].from, t[i].to);
+		_cleanup_free_ char *md = render_text(edited, "md"), *json = render_text(edited, "json");
+
+		if (!strstr(md, t[i].md) || !strstr(json, t[i].json))
+			printf("    %zu\n%s\n%s\n", i, md, json);
+		ASSERT_TRUE(strstr(md, t[i].md) && strstr(json, t[i].json));
+		free(text);
+		text = take_ptr(edited);
+	}
+}
+
 /* An arm whose row is just not there would look like one without programs. */
 TEST(programs_that_were_not_measured_say_why)
 {
@@ -746,4 +775,5 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_i
 	  T(loads_are_named_by_what_they_came_to), T(the_low_rate_is_a_share_of_the_capacity),
 	  T(doubtful_rounds_are_counted_in_every_report), T(rounds_that_were_redone_raise_no_doubt),
 	  T(busy_time_stands_beside_what_ticks_say),
-	  T(cpu_figures_are_null_where_nothing_was_measured), T(programs_that_were_not_measured_say_why), T(formats_are_named_once))
+	  T(cpu_figures_are_null_where_nothing_was_measured), T(programs_that_were_not_measured_say_why),
+	  T(counters_are_shown_per_io_or_absent), T(formats_are_named_once))
