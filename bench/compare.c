@@ -66,6 +66,12 @@ static int check_headers(const struct report *a, const struct report *b, bool ke
 	return 0;
 }
 
+static bool same_name(const struct report_set *a, const struct report_set *b)
+{
+	return !strcmp(a->workload, b->workload) && !strcmp(a->scheduler, b->scheduler) &&
+	       !strcmp(report_device(a), report_device(b));
+}
+
 /* On the same disk; where there is none, on another of that name. */
 static const struct report_set *find_set(const struct report *r, const struct report_set *like, bool kernels)
 {
@@ -75,8 +81,7 @@ static const struct report_set *find_set(const struct report *r, const struct re
 	for (unsigned int i = 0; i < r->nr_sets; i++) {
 		const struct report_set *s = &r->set[i];
 
-		if (s->skipped || strcmp(s->workload, like->workload) || strcmp(s->scheduler, like->scheduler) ||
-		    strcmp(report_device(s), report_device(like)))
+		if (s->skipped || !same_name(s, like))
 			continue;
 		if (!device_differs(s->outcome.disk, like->outcome.disk, kernels, &d))
 			return s;
@@ -84,6 +89,15 @@ static const struct report_set *find_set(const struct report *r, const struct re
 			other = s;
 	}
 	return other;
+}
+
+/* Why the run tried that set and has no figures of it, or NULL. */
+static const char *failure(const struct report *r, const struct report_set *like)
+{
+	for (unsigned int i = 0; i < r->nr_sets; i++)
+		if (r->set[i].failed && same_name(&r->set[i], like))
+			return r->set[i].skipped;
+	return NULL;
 }
 
 static int find_arm(const struct report *r, const char *name)
@@ -297,21 +311,30 @@ static int decide(struct comparison *c, const struct runs *r)
 
 /* ---- two runs ---- */
 
-static int add_missing(struct comparison *c, const char *arm, const struct report_set *s, const char *run)
+/* @lost: why the other of the two, which was tried too, has no figures; or NULL. */
+static int add_missing(struct comparison *c, const char *arm, const struct report_set *s, const char *only, const char *lost)
 {
-	char (*bigger)[256] = realloc(c->missing, (c->nr_missing + 1) * sizeof(*bigger));
+	char (*bigger)[COMPARE_TEXT_MAX] = realloc(c->missing, (c->nr_missing + 1) * sizeof(*bigger));
 
 	if (!bigger)
 		return -ENOMEM;
 	c->missing = bigger;
-	snprintf(c->missing[c->nr_missing++], sizeof(*bigger), "%s%s%s on %s, scheduler %s: only in %s",
-		 arm ? arm : "", arm ? " under " : "", s->workload, report_device(s), s->scheduler, run);
+	snprintf(c->missing[c->nr_missing++], sizeof(*bigger), "%s%s%s on %s, scheduler %s: only in %s%s%s", arm ? arm : "",
+		 arm ? " under " : "", s->workload, report_device(s), s->scheduler, only, lost ? "; the other: " : "",
+		 lost ? lost : "");
 	return 0;
+}
+
+/* What A had and B lost. */
+static int add_lost(struct comparison *c, const char *arm, const struct report_set *s, const char *only, const char *why)
+{
+	c->nr_lost++;
+	return add_missing(c, arm, s, only, why);
 }
 
 static int add_differing(struct comparison *c, const char *what, const struct difference *d)
 {
-	char (*bigger)[256] = realloc(c->differing, (c->nr_differing + 1) * sizeof(*bigger));
+	char (*bigger)[COMPARE_TEXT_MAX] = realloc(c->differing, (c->nr_differing + 1) * sizeof(*bigger));
 	char text[sizeof(*bigger)];
 
 	if (!bigger)
@@ -339,6 +362,13 @@ static int add_settings(struct comparison *c, const struct report *a, const stru
 static bool usable(const struct report_set *s, unsigned int arm)
 {
 	return !s->outcome.reason[arm][0] && s->outcome.table.nr_rounds;
+}
+
+static const char *why_unusable(const struct report_set *s, unsigned int arm)
+{
+	return s->outcome.reason[arm][0] ? s->outcome.reason[arm] :
+	       s->outcome.fault[0]	 ? s->outcome.fault :
+					   "no round counts";
 }
 
 static int grow(struct comparison *c)
@@ -384,14 +414,16 @@ static int add_set(struct comparison *c, const struct report *a, const struct re
 		err = add_off(c, a, sa, b, sb);
 	for (unsigned int i = 0; i < b->arms->nr && !err; i++) {
 		int k = find_arm(a, b->arms->v[i].name);
+		bool in_a;
 
 		if (i == b->arms->off || i == b->arms->twin)
 			continue;
-		if (k < 0 || !usable(sa, (unsigned int)k) || !usable(sb, i)) {
-			bool in_b = usable(sb, i);
-
-			if (in_b || (k >= 0 && usable(sa, (unsigned int)k)))
-				err = add_missing(c, b->arms->v[i].name, sb, in_b ? "B" : "A");
+		in_a = k >= 0 && usable(sa, (unsigned int)k);
+		if (!in_a || !usable(sb, i)) {
+			if (in_a)
+				err = add_lost(c, b->arms->v[i].name, sb, "A", why_unusable(sb, i));
+			else if (usable(sb, i))
+				err = add_missing(c, b->arms->v[i].name, sb, "B", k < 0 ? NULL : why_unusable(sa, (unsigned int)k));
 			continue;
 		}
 		err = grow(c);
@@ -426,6 +458,22 @@ static int check_disks(const struct report_set *a, const struct report_set *b, c
 	return add_differing(c, what, &d);
 }
 
+/* The sets of A that B has not. */
+static int add_gone(struct comparison *c, const struct report *a, const struct report *b, bool kernels)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < a->nr_sets && !err; i++) {
+		const struct report_set *s = &a->set[i];
+		const char *lost = failure(b, s);
+
+		if (s->skipped || find_set(b, s, kernels))
+			continue;
+		err = lost ? add_lost(c, NULL, s, "A", lost) : add_missing(c, NULL, s, "A", NULL);
+	}
+	return err;
+}
+
 static int pair_up(const struct report *a, const struct report *b, const struct compare_rule *rule,
 		   struct comparison *c, struct why *why)
 {
@@ -437,7 +485,7 @@ static int pair_up(const struct report *a, const struct report *b, const struct 
 		if (sb->skipped)
 			continue;
 		if (!sa) {
-			err = add_missing(c, NULL, sb, "B");
+			err = add_missing(c, NULL, sb, "B", failure(a, sb));
 			continue;
 		}
 		err = rule->force ? 0 : check_jobs(sa, sb, why);
@@ -446,11 +494,24 @@ static int pair_up(const struct report *a, const struct report *b, const struct 
 		if (!err)
 			err = add_set(c, a, sa, b, sb);
 	}
-	for (unsigned int i = 0; i < a->nr_sets && !err; i++)
-		if (!a->set[i].skipped && !find_set(b, &a->set[i], rule->kernels))
-			err = add_missing(c, NULL, &a->set[i], "A");
-	if (!err && !c->nr)
+	if (!err)
+		err = add_gone(c, a, b, rule->kernels);
+	if (!err && !c->nr && !c->nr_lost)
 		err = why_fail(why, EXIT_USAGE, -EINVAL, "A and B have no arm under the same workload, device and scheduler");
+	return err;
+}
+
+/* What is in @c, from its cells; frees it on an error. */
+static int judge(struct comparison *c, const struct runs *r, int err, struct comparison *ret)
+{
+	for (unsigned int i = 0; i < c->nr && !err; i++)
+		err = measure(&c->cell[i], r);
+	if (!err)
+		err = decide(c, r);
+	if (err)
+		comparison_free(c);
+	else
+		*ret = *c;
 	return err;
 }
 
@@ -463,24 +524,38 @@ int compare_runs(const struct report *a, const struct report *b, const struct co
 
 	if (!err)
 		err = pair_up(a, b, rule, &c, why);
-	for (unsigned int i = 0; i < c.nr && !err; i++)
-		err = measure(&c.cell[i], &runs);
-	if (!err)
-		err = decide(&c, &runs);
-	if (err) {
-		comparison_free(&c);
-		return err;
-	}
-	*ret = c;
-	return 0;
+	return judge(&c, &runs, err, ret);
 }
 
 /* ---- two arms of one run ---- */
 
+static int pair_arms(const struct report *r, unsigned int a, unsigned int b, struct comparison *c)
+{
+	const char *arm_a = r->arms->v[a].name, *arm_b = r->arms->v[b].name;
+	int err = 0;
+
+	for (unsigned int i = 0; i < r->nr_sets && !err; i++) {
+		const struct report_set *s = &r->set[i];
+		bool in_a = !s->skipped && usable(s, a), in_b = !s->skipped && usable(s, b);
+
+		if (in_a && !in_b)
+			err = add_lost(c, NULL, s, arm_a, why_unusable(s, b));
+		else if (in_b && !in_a)
+			err = add_missing(c, NULL, s, arm_b, why_unusable(s, a));
+		if (!in_a || !in_b)
+			continue;
+		err = grow(c);
+		for (size_t m = 0; m < ARRAY_SIZE(metrics) && !err; m++)
+			c->cell[c->nr++] = (struct compared){ .set = s, .set_a = s, .arm_a = arm_a, .arm_b = arm_b,
+							      .metric = metrics[m] };
+	}
+	return err;
+}
+
 int compare_arms(const struct report *r, const char *arm_a, const char *arm_b,
 		 const struct compare_rule *rule, struct comparison *ret, struct why *why)
 {
-	int a = find_arm(r, arm_a), b = find_arm(r, arm_b), err = 0;
+	int a = find_arm(r, arm_a), b = find_arm(r, arm_b), err;
 	struct comparison c = { .margin = rule->margin };
 	struct runs runs = { r, r };
 
@@ -488,28 +563,10 @@ int compare_arms(const struct report *r, const char *arm_a, const char *arm_b,
 		return why_fail(why, EXIT_USAGE, -EINVAL, "the run has no arm %s", a < 0 ? arm_a : arm_b);
 	if (!r->complete && !rule->force)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "the run is not complete: %s", r->reason);
-	for (unsigned int i = 0; i < r->nr_sets && !err; i++) {
-		const struct report_set *s = &r->set[i];
-
-		if (s->skipped || !usable(s, (unsigned int)a) || !usable(s, (unsigned int)b))
-			continue;
-		err = grow(&c);
-		for (size_t m = 0; m < ARRAY_SIZE(metrics) && !err; m++)
-			c.cell[c.nr++] = (struct compared){ .set = s, .set_a = s, .arm_a = arm_a, .arm_b = arm_b,
-							    .metric = metrics[m] };
-	}
-	if (!err && !c.nr)
+	err = pair_arms(r, (unsigned int)a, (unsigned int)b, &c);
+	if (!err && !c.nr && !c.nr_lost)
 		err = why_fail(why, EXIT_USAGE, -EINVAL, "no set has figures of both arms");
-	for (unsigned int i = 0; i < c.nr && !err; i++)
-		err = measure(&c.cell[i], &runs);
-	if (!err)
-		err = decide(&c, &runs);
-	if (err) {
-		comparison_free(&c);
-		return err;
-	}
-	*ret = c;
-	return 0;
+	return judge(&c, &runs, err, ret);
 }
 
 void comparison_free(struct comparison *c)
@@ -523,7 +580,7 @@ void comparison_free(struct comparison *c)
 
 enum change comparison_verdict(const struct comparison *c)
 {
-	enum change worst = c->nr ? CHANGE_NONE : CHANGE_UNDECIDED;
+	enum change worst = c->nr && !c->nr_lost ? CHANGE_NONE : CHANGE_UNDECIDED;
 
 	for (unsigned int i = 0; i < c->nr; i++) {
 		if (c->cell[i].verdict == CHANGE_WORSE)

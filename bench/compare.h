@@ -7,7 +7,8 @@
  * are paired (as in the verdicts). Pure but for memory.
  *
  * Worse needs the whole interval over the margin, with its bound corrected for
- * the number of cells (Holm); not worse needs it under the margin in every cell.
+ * the number of cells (Holm); not worse needs it under the margin in every cell,
+ * and that B measured all that it was tried on and A has.
  */
 #ifndef BENCH_COMPARE_H
 #define BENCH_COMPARE_H
@@ -33,6 +34,8 @@ struct compared {
 	unsigned int rounds_needed;	/* of each, to decide it, roughly; 0: it is decided, or they would not help */
 };
 
+#define COMPARE_TEXT_MAX 512
+
 struct comparison {
 	double margin;
 	unsigned int nr;
@@ -42,10 +45,11 @@ struct comparison {
 		const struct report_set *set;
 		struct interval ratio;
 	} *off;
-	unsigned int nr_missing;	/* arms or sets that only one of the runs has */
-	char (*missing)[256];
+	unsigned int nr_missing;	/* sets, or arms in them, that only one of the two has */
+	unsigned int nr_lost;	/* of them: A's, which B was tried on, and failed */
+	char (*missing)[COMPARE_TEXT_MAX];
 	unsigned int nr_differing;	/* settings; and disks, where that was forced */
-	char (*differing)[256];
+	char (*differing)[COMPARE_TEXT_MAX];
 };
 
 struct compare_rule {
@@ -54,14 +58,14 @@ struct compare_rule {
 	bool force;		/* although the runs do not go together */
 };
 
-/* -EINVAL with *why: they do not go together, or have nothing in common. */
+/* -EINVAL with *why: they do not go together, or were asked nothing in common. */
 int compare_runs(const struct report *a, const struct report *b, const struct compare_rule *rule,
 		 struct comparison *ret, struct why *why);
 int compare_arms(const struct report *r, const char *arm_a, const char *arm_b,
 		 const struct compare_rule *rule, struct comparison *ret, struct why *why);
 void comparison_free(struct comparison *c);
 
-/* The worst of all cells; a comparison without any is undecided. */
+/* The worst of all cells; undecided without any, or where B lost one. */
 enum change comparison_verdict(const struct comparison *c);
 const char *change_name(enum change c); /* "no worse" */
 json_t *comparison_json(const struct comparison *c);

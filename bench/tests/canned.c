@@ -108,6 +108,21 @@ static void put_pass(const struct canned *c, struct rng *r, const char *name, do
 	      "\"fault\":\"\"}", f);
 }
 
+/* The last arm under the second scheduler, if it is to die there. */
+static bool is_dead(const struct canned *c, unsigned int set, unsigned int arm)
+{
+	return c->dies_second && set == 1 && arm == c->nr_arms - 1;
+}
+
+static void put_death(const struct canned *c, unsigned int set, const char *scheduler, unsigned int attempt, FILE *f)
+{
+	fprintf(f,
+		"{\"type\":\"cell\",\"set\":%u,\"workload\":\"%s\",\"device\":\"loop0\",\"scheduler\":\"%s\",\"arm\":\"%s\","
+		"\"phase\":\"main\",\"round\":0,\"attempt\":%u,\"position\":0,\"valid\":false,\"fault\":\"the tracer died\","
+		"\"arm_fault\":true,\"took_ns\":1,\"saturation\":null,\"fixed_rate\":null,\"tracer\":null}\n",
+		set, c->workload, scheduler, c->arm[c->nr_arms - 1], attempt);
+}
+
 static void put_cell(const struct canned *c, unsigned int set, const char *scheduler, bool confirm,
 		     unsigned int round, unsigned int arm, struct rng *r, FILE *f)
 {
@@ -116,9 +131,10 @@ static void put_cell(const struct canned *c, unsigned int set, const char *sched
 
 	fprintf(f,
 		"{\"type\":\"cell\",\"set\":%u,\"workload\":\"%s\",\"device\":\"loop0\",\"scheduler\":\"%s\",\"arm\":\"%s\","
-		"\"phase\":\"%s\",\"round\":%u,\"attempt\":0,\"position\":%u,\"valid\":true,\"fault\":\"\",\"arm_fault\":false,"
+		"\"phase\":\"%s\",\"round\":%u,\"attempt\":%u,\"position\":%u,\"valid\":true,\"fault\":\"\",\"arm_fault\":false,"
 		"\"took_ns\":1000000,",
-		set, c->workload, scheduler, c->arm[arm], confirm ? "confirm" : "main", round, arm);
+		set, c->workload, scheduler, c->arm[arm], confirm ? "confirm" : "main", round,
+		is_dead(c, set, c->nr_arms - 1) ? 2 : 0, arm);
 	put_pass(c, r, "saturation", noisy(c, r, 10000 * (1 - loss)), 15000, 0, 1 + loss, f);
 	fputc(',', f);
 	put_pass(c, r, "fixed_rate", c->rate_iops, noisy(c, r, 20000 * (1 + loss)), c->rate_iops, 1, f);
@@ -136,8 +152,10 @@ static void put_cell(const struct canned *c, unsigned int set, const char *sched
 static void put_cells(const struct canned *c, unsigned int set, const char *scheduler, struct rng *r, FILE *f)
 {
 	put_set(c, set, scheduler, f);
+	for (unsigned int i = 0; i < 2 && is_dead(c, set, c->nr_arms - 1); i++)
+		put_death(c, set, scheduler, i, f);
 	for (unsigned int i = 0; i < c->rounds; i++)
-		for (unsigned int a = 0; a < c->nr_arms; a++)
+		for (unsigned int a = 0; a < c->nr_arms && !is_dead(c, set, a); a++)
 			put_cell(c, set, scheduler, false, i, a, r, f);
 	for (unsigned int i = 0; i < c->confirm_rounds; i++)
 		for (unsigned int a = 0; a < c->nr_arms; a++)

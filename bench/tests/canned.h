@@ -23,6 +23,7 @@ struct canned {
 	const char *governor;		/* or NULL: not told */
 	const char *tracer;		/* its own word, or NULL: a header of before it had that */
 	double second_loss_pct;		/* under the second scheduler: more of it, of arms that lose */
+	bool dies_second;		/* the last arm, under it */
 	bool bins;			/* latencies have their histograms, as their percentiles are */
 	unsigned int more_sets;		/* of workloads NAME-1, NAME-2... */
 	const char *skipped;		/* scheduler of a set that was not run */

@@ -37,6 +37,19 @@ __attribute__((destructor)) static void at_end(void)
 	rmdir(dir);
 }
 
+static int run(char *const words[], char **ret_out)
+{
+	char *argv[12] = { program, "compare" };
+	struct child_end end = { .status = -1 };
+	int n = 2;
+
+	for (int i = 0; words[i]; i++)
+		argv[n++] = words[i];
+	if (child_run(argv, 30 * NS_PER_S, ret_out, &end))
+		CU_FAIL("cannot run iopath-bench");
+	return end.status;
+}
+
 static struct canned run_of(double loss_pct, unsigned int seed)
 {
 	struct canned c = canned_default();
@@ -275,6 +288,109 @@ TEST(arms_of_one_run_are_paired)
 	replay_free(&r);
 }
 
+/* A tracer that does not run costs nothing: that is not "no worse". */
+TEST(an_arm_that_died_is_not_no_worse)
+{
+	struct canned one = run_of(3, 12), healthy;
+	struct compare_rule rule = { .margin = 1 };
+	struct comparison c = { 0 };
+	struct why why = { 0 };
+	struct replay r, two[2];
+
+	setup();
+	one.arm[3] = "next";
+	one.loss_pct[3] = 3;
+	one.nr_arms = 4;
+	one.second_scheduler = "bfq";
+	healthy = one;
+	one.dies_second = true;
+	ASSERT_EQ(canned_write(&one, file_a), 0);
+	ASSERT_EQ(replay_load(file_a, &r, &why), 0);
+	ASSERT_EQ(compare_arms(&r.report, "full", "next", &rule, &c, &why), 0);
+	ASSERT_EQ(c.nr, 3);
+	ASSERT_EQ(c.cell[0].verdict, CHANGE_NONE);
+	ASSERT_EQ(comparison_verdict(&c), CHANGE_UNDECIDED);
+	ASSERT_EQ(c.nr_missing, 1);
+	ASSERT_STR(c.missing[0], "randread-4k-qd1 on loop, scheduler bfq: only in full; the other: the tracer died");
+	comparison_free(&c);
+	ASSERT_EQ(compare_arms(&r.report, "next", "full", &rule, &c, &why), 0); /* it lives now */
+	ASSERT_EQ(comparison_verdict(&c), CHANGE_NONE);
+	ASSERT_EQ(c.nr_missing, 1);
+	comparison_free(&c);
+	replay_free(&r);
+	for (int i = 0; i < 2; i++) { /* of two runs: B's, then A's */
+		ASSERT_EQ(compare_canned(i ? &one : &healthy, i ? &healthy : &one, false, &c, two, &why), 0);
+		ASSERT_EQ(comparison_verdict(&c), i ? CHANGE_NONE : CHANGE_UNDECIDED);
+		ASSERT_EQ(c.nr_missing, 1);
+		free_all(&c, two);
+	}
+}
+
+/* It died wherever it ran: for git bisect run that is no error, which would end it, but a revision to skip. */
+TEST(an_arm_that_died_everywhere_is_undecided)
+{
+	struct canned one = run_of(3, 12);
+	_cleanup_free_ char *text = NULL, *only = NULL, *whole = NULL, *out = NULL, *other = NULL;
+	char *bisect[] = { "--bisect", "--arms", "full,next", file_a, NULL },
+	     *turned[] = { "--bisect", "--arms", "next,full", file_a, NULL };
+	char *first, *second;
+
+	setup();
+	one.arm[3] = "next";
+	one.nr_arms = 4;
+	one.second_scheduler = "bfq";
+	one.dies_second = true;
+	text = canned_text(&one);
+	first = strstr(text, "{\"type\":\"set\",\"set\":0");
+	second = strstr(text, "{\"type\":\"set\",\"set\":1");
+	ASSERT_TRUE(first && second);
+	ASSERT_TRUE(asprintf(&only, "%.*s%s", (int)(first - text), text, second) > 0);
+	whole = canned_edit(only, "\"set\":1,", "\"set\":0,");
+	ASSERT_EQ(file_replace(file_a, whole), 0);
+	ASSERT_EQ(run(bisect, &out), 125);
+	ASSERT_TRUE(out && strstr(out, "verdict: undecided") != NULL);
+	ASSERT_EQ(run(turned, &other), 128 + 2); /* nothing to compare with */
+}
+
+/* Sets that B tried and failed; one that it was not made for is no fault. */
+TEST(a_set_that_failed_in_b_is_not_no_worse)
+{
+	static const struct {
+		const char *more, *says;
+		enum change want;
+	} t[] = {
+		{ "\"", "randread-4k-qd1 on loop, scheduler bfq: only in A", CHANGE_NONE },
+		{ "\",\"failed\":true",
+		  "randread-4k-qd1 on loop, scheduler bfq: only in A; the other: the kernel does not offer it", CHANGE_UNDECIDED },
+	};
+	struct canned a = run_of(3, 11), b = run_of(3, 22);
+	_cleanup_free_ char *text = NULL;
+
+	setup();
+	a.second_scheduler = "bfq";
+	b.skipped = "bfq";
+	text = canned_text(&b);
+	ASSERT_EQ(canned_write(&a, file_a), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *to = NULL, *edited = NULL;
+		struct compare_rule rule = { .margin = 1 };
+		struct comparison c = { 0 };
+		struct why why = { 0 };
+		struct replay r[2];
+
+		ASSERT_TRUE(asprintf(&to, "does not offer it%s", t[i].more) > 0);
+		edited = canned_edit(text, "does not offer it\"", to);
+		ASSERT_EQ(file_replace(file_b, edited), 0);
+		ASSERT_EQ(replay_load(file_a, &r[0], &why), 0);
+		ASSERT_EQ(replay_load(file_b, &r[1], &why), 0);
+		ASSERT_EQ(compare_runs(&r[0].report, &r[1].report, &rule, &c, &why), 0);
+		ASSERT_EQ(comparison_verdict(&c), t[i].want);
+		ASSERT_EQ(c.nr_missing, 1);
+		ASSERT_STR(c.missing[0], t[i].says);
+		free_all(&c, r);
+	}
+}
+
 /* Arms full and next of @rounds rounds in each of @sets sets; next has half the throughput, or @loss. */
 static struct comparison many_cells(unsigned int sets, unsigned int rounds, double loss, struct replay *r)
 {
@@ -341,19 +457,6 @@ TEST(what_is_worse_leaves_its_error_to_the_others)
 
 /* ---- the program ---- */
 
-static int run(char *const words[], char **ret_out)
-{
-	char *argv[12] = { program, "compare" };
-	struct child_end end = { .status = -1 };
-	int n = 2;
-
-	for (int i = 0; words[i]; i++)
-		argv[n++] = words[i];
-	if (child_run(argv, 30 * NS_PER_S, ret_out, &end))
-		CU_FAIL("cannot run iopath-bench");
-	return end.status;
-}
-
 /* What the script for two kernels refuses, with the codes that git bisect run understands. */
 TEST(kernels_are_two_on_one_disk)
 {
@@ -415,5 +518,7 @@ TEST_MAIN("test-bench-compare", T(a_change_of_cost_is_told_from_none), T(no_chan
 	  T(runs_that_do_not_go_together_are_refused), T(two_kernels_are_compared_when_told),
 	  T(another_disk_of_the_name_is_refused), T(settings_that_differ_are_told),
 	  T(a_noisy_twin_decides_nothing),
-	  T(arms_of_one_run_are_paired), T(too_few_rounds_for_so_many_cells_are_told),
+	  T(arms_of_one_run_are_paired), T(an_arm_that_died_is_not_no_worse),
+	  T(an_arm_that_died_everywhere_is_undecided), T(a_set_that_failed_in_b_is_not_no_worse),
+	  T(too_few_rounds_for_so_many_cells_are_told),
 	  T(what_is_worse_leaves_its_error_to_the_others), T(kernels_are_two_on_one_disk), T(exit_codes))
