@@ -21,14 +21,15 @@ struct compare_config {
 
 static const struct opt compare_opts[] = {
 	{ "margin", 0, OPT_DOUBLE, offsetof(struct compare_config, margin), "PCT",
-	  "more cost than this is worse: percent of throughput and CPU per I/O, points of system CPU (default 1)",
+	  "more cost than this is worse: percent of throughput and CPU per I/O, points of system CPU (default 1); "
+	  "of a p99 that was judged, in proportion to its budget",
 	  0, 99, NULL },
 	{ "arms", 0, OPT_LIST, offsetof(struct compare_config, arms), "A,B",
 	  "two arms of one run, round by round, in place of two runs", 0, 0, NULL },
 	{ "kernels", 0, OPT_FLAG, offsetof(struct compare_config, kernels), NULL,
 	  "the runs may be of two kernels, if the machine is the same otherwise", 0, 0, NULL },
 	{ "force", 0, OPT_FLAG, offsetof(struct compare_config, force), NULL,
-	  "although machine, kernel, disks, windows or job files differ, or a run is not complete", 0, 0, NULL },
+	  "although machine, kernel, disks, windows or job files differ, one held no fixed rate, or a run is not complete", 0, 0, NULL },
 	{ "bisect", 0, OPT_FLAG, offsetof(struct compare_config, bisect), NULL,
 	  "exit codes for git bisect run: 0, 1, 125 when undecided, 128 and more to stop", 0, 0, NULL },
 	{ "json", 0, OPT_FLAG, offsetof(struct compare_config, json), NULL,
@@ -47,7 +48,7 @@ static const char *const metric_titles[] = {
 	[METRIC_THROUGHPUT] = "throughput loss %",
 	[METRIC_CPU_PER_IO] = "CPU per I/O %",
 	[METRIC_SYSTEM_CPU] = "system CPU pp",
-	[METRIC_WORST_CORE] = "worst core pp",
+	[METRIC_P99] = "p99 %",
 };
 
 static void print_change(const struct interval *v, const char *format)
@@ -95,7 +96,10 @@ static void print_text(const struct comparison *c)
 		printf("%s%s\n", i ? "" : "\nnot compared: ", c->missing[i]);
 	for (unsigned int i = 0; i < c->nr_differing; i++)
 		printf("%s%s\n", i ? "" : "\nnot alike: ", c->differing[i]);
-	printf("\nverdict: %s (margin %g)\n", change_name(comparison_verdict(c)), c->margin);
+	printf("\nverdict: %s (margin %g", change_name(comparison_verdict(c)), c->margin);
+	if (c->has_p99)
+		printf(", of the p99 %g", c->p99_margin);
+	puts(")");
 }
 
 static int print(const struct comparison *c, bool json, struct why *why)

@@ -10,9 +10,10 @@
 #include "tracer/base/cleanup.h"
 
 #define ALPHA .05 /* one-sided */
+#define RATE_APART .05 /* of the capacity: fixed rates that are told */
 
 /* The worst core is another one from run to run: it is not compared. */
-static const enum metric metrics[] = { METRIC_THROUGHPUT, METRIC_CPU_PER_IO, METRIC_SYSTEM_CPU };
+static const enum metric metrics[] = { METRIC_THROUGHPUT, METRIC_CPU_PER_IO, METRIC_SYSTEM_CPU, METRIC_P99 };
 
 static const char *const change_names[] = {
 	[CHANGE_NONE] = "no worse",
@@ -113,7 +114,9 @@ static int find_arm(const struct report *r, const char *name)
 static double response_of(const struct response *v, enum metric m)
 {
 	return m == METRIC_THROUGHPUT ? v->ln_throughput :
-	       m == METRIC_CPU_PER_IO ? v->ln_cpu_per_io : v->system_pct;
+	       m == METRIC_CPU_PER_IO ? v->ln_cpu_per_io :
+	       m == METRIC_P99	      ? v->ln_p99 :
+					v->system_pct;
 }
 
 /* Of each round: @arm against off. */
@@ -134,7 +137,7 @@ static unsigned int costs(const struct report *r, const struct report_set *s, un
 /* A difference of logarithms is a ratio; both kinds become "more cost". */
 static double to_cost(enum metric m, double v)
 {
-	return m == METRIC_THROUGHPUT ? 100 * -expm1(v) : m == METRIC_CPU_PER_IO ? 100 * expm1(v) : v;
+	return m == METRIC_THROUGHPUT ? 100 * -expm1(v) : m == METRIC_SYSTEM_CPU ? v : 100 * expm1(v);
 }
 
 static struct interval interval_to_cost(enum metric m, struct interval v)
@@ -220,9 +223,14 @@ static unsigned int rounds_for(double alpha, bool paired)
 	return n;
 }
 
+static double margin_of(const struct comparison *c, enum metric m)
+{
+	return m == METRIC_P99 ? c->p99_margin : c->margin;
+}
+
 static unsigned int needed(const struct compared *c, const struct samples *s, double margin, double alpha)
 {
-	double unit = c->metric <= METRIC_CPU_PER_IO ? 100 : 1;
+	double unit = c->metric == METRIC_SYSTEM_CPU ? 1 : 100;
 	unsigned int least = rounds_for(alpha, s->paired), have = s->n < s->m ? s->n : s->m;
 	unsigned int n = stat_rounds_needed(unit * spread(s), margin - c->change.estimate);
 
@@ -268,7 +276,7 @@ static int bound(struct comparison *c, const struct runs *r, unsigned int family
 		if (err)
 			return err;
 		o->change.lower = interval_to_cost(o->metric, strict).lower;
-		if (o->change.lower > c->margin && !o->reason) {
+		if (o->change.lower > margin_of(c, o->metric) && !o->reason) {
 			o->verdict = CHANGE_WORSE;
 			nr++;
 		}
@@ -295,12 +303,12 @@ static int decide(struct comparison *c, const struct runs *r)
 
 		if (o->verdict == CHANGE_WORSE || o->reason)
 			continue;
-		if (o->change.upper < c->margin) {
+		if (o->change.upper < margin_of(c, o->metric)) {
 			o->verdict = o->change.upper < 0 ? CHANGE_BETTER : CHANGE_NONE;
 			continue;
 		}
 		s = samples_of(o, r);
-		o->rounds_needed = needed(o, &s, c->margin, ALPHA / last);
+		o->rounds_needed = needed(o, &s, margin_of(c, o->metric), ALPHA / last);
 		if (isinf(o->change.upper))
 			o->reason = "too few rounds for a bound";
 		else if (isinf(o->change.lower))
@@ -371,13 +379,47 @@ static const char *why_unusable(const struct report_set *s, unsigned int arm)
 					   "no round counts";
 }
 
-static int grow(struct comparison *c)
+/* Is there a p99 of each round of the arm, and of off? */
+static bool tells_p99(const struct report *r, const struct report_set *s, const char *arm)
+{
+	double d[STAT_MAX_N];
+	unsigned int n = costs(r, s, (unsigned int)find_arm(r, arm), METRIC_P99, d);
+
+	for (unsigned int i = 0; i < n; i++)
+		if (!isfinite(d[i]))
+			return false;
+	return true;
+}
+
+/* CPU time at saturation is not that at a fixed rate. */
+static const char *rate_gap(const struct report_set *a, const struct report_set *b)
+{
+	bool in_a = !a->outcome.no_rate[0], in_b = !b->outcome.no_rate[0];
+
+	return in_a == in_b ? NULL :
+	       in_a	    ? "no fixed rate in B: its CPU time is that at saturation" :
+			      "no fixed rate in A: its CPU time is that at saturation";
+}
+
+/* All metrics of @like, where both of @r have figures of its arms. */
+static int add_cells(struct comparison *c, const struct runs *r, const struct compared *like, bool force)
 {
 	struct compared *bigger = realloc(c->cell, (c->nr + ARRAY_SIZE(metrics)) * sizeof(*bigger));
+	const char *gap = force ? NULL : rate_gap(like->set_a, like->set);
 
 	if (!bigger)
 		return -ENOMEM;
 	c->cell = bigger;
+	for (size_t i = 0; i < ARRAY_SIZE(metrics); i++) {
+		enum metric m = metrics[i];
+
+		if (m == METRIC_P99 && (!c->has_p99 || !tells_p99(r->a, like->set_a, like->arm_a) ||
+					!tells_p99(r->b, like->set, like->arm_b)))
+			continue;
+		c->cell[c->nr] = *like;
+		c->cell[c->nr].metric = m;
+		c->cell[c->nr++].reason = m == METRIC_CPU_PER_IO || m == METRIC_SYSTEM_CPU ? gap : NULL;
+	}
 	return 0;
 }
 
@@ -406,8 +448,9 @@ static int add_off(struct comparison *c, const struct report *a, const struct re
 }
 
 static int add_set(struct comparison *c, const struct report *a, const struct report_set *sa,
-		   const struct report *b, const struct report_set *sb)
+		   const struct report *b, const struct report_set *sb, bool force)
 {
+	struct runs runs = { a, b };
 	int err = 0;
 
 	if (sa->outcome.table.nr_rounds && sb->outcome.table.nr_rounds)
@@ -426,13 +469,34 @@ static int add_set(struct comparison *c, const struct report *a, const struct re
 				err = add_missing(c, b->arms->v[i].name, sb, "B", k < 0 ? NULL : why_unusable(sa, (unsigned int)k));
 			continue;
 		}
-		err = grow(c);
-		for (size_t m = 0; m < ARRAY_SIZE(metrics) && !err; m++)
-			c->cell[c->nr++] = (struct compared){ .set = sb, .set_a = sa, .arm_a = a->arms->v[k].name,
-							      .arm_b = b->arms->v[i].name,
-							      .metric = metrics[m] };
+		err = add_cells(c, &runs, &(struct compared){ .set = sb, .set_a = sa, .arm_a = a->arms->v[k].name,
+							      .arm_b = b->arms->v[i].name }, force);
 	}
 	return err;
+}
+
+static void rate_text(const struct set_outcome *o, char *buf, size_t len)
+{
+	if (o->no_rate[0])
+		snprintf(buf, len, "none");
+	else
+		snprintf(buf, len, "%.0f%% of the capacity", 100 * o->rate_iops / o->capacity_iops);
+}
+
+/* What CPU time costs at another load is another question. */
+static int check_rates(const struct report_set *a, const struct report_set *b, struct comparison *c)
+{
+	struct difference d = { .name = "the fixed rate" };
+	const struct set_outcome *x = &a->outcome, *y = &b->outcome;
+	double apart = x->rate_iops / x->capacity_iops - y->rate_iops / y->capacity_iops;
+	char what[256];
+
+	if (!rate_gap(a, b) && (x->no_rate[0] || !(fabs(apart) > RATE_APART)))
+		return 0;
+	rate_text(x, d.a, sizeof(d.a));
+	rate_text(y, d.b, sizeof(d.b));
+	snprintf(what, sizeof(what), "%s on %s, scheduler %s: ", b->workload, report_device(b), b->scheduler);
+	return add_differing(c, what, &d);
 }
 
 static int check_jobs(const struct report_set *a, const struct report_set *b, struct why *why)
@@ -492,7 +556,9 @@ static int pair_up(const struct report *a, const struct report *b, const struct 
 		if (!err)
 			err = check_disks(sa, sb, rule, c, why);
 		if (!err)
-			err = add_set(c, a, sa, b, sb);
+			err = check_rates(sa, sb, c);
+		if (!err)
+			err = add_set(c, a, sa, b, sb, rule->force);
 	}
 	if (!err)
 		err = add_gone(c, a, b, rule->kernels);
@@ -515,11 +581,18 @@ static int judge(struct comparison *c, const struct runs *r, int err, struct com
 	return err;
 }
 
+/* The margin of the p99 is to its budget as that of the others to theirs. */
+static struct comparison new_comparison(const struct runs *r, const struct compare_rule *rule)
+{
+	return (struct comparison){ .margin = rule->margin, .p99_margin = rule->margin * r->a->p99_budget / r->a->budget,
+				    .has_p99 = r->a->p99_budget > 0 && r->b->p99_budget > 0 };
+}
+
 int compare_runs(const struct report *a, const struct report *b, const struct compare_rule *rule,
 		 struct comparison *ret, struct why *why)
 {
-	struct comparison c = { .margin = rule->margin };
 	struct runs runs = { a, b };
+	struct comparison c = new_comparison(&runs, rule);
 	int err = rule->force ? 0 : check_headers(a, b, rule->kernels, why);
 
 	if (!err)
@@ -532,6 +605,7 @@ int compare_runs(const struct report *a, const struct report *b, const struct co
 static int pair_arms(const struct report *r, unsigned int a, unsigned int b, struct comparison *c)
 {
 	const char *arm_a = r->arms->v[a].name, *arm_b = r->arms->v[b].name;
+	struct runs runs = { r, r };
 	int err = 0;
 
 	for (unsigned int i = 0; i < r->nr_sets && !err; i++) {
@@ -544,10 +618,7 @@ static int pair_arms(const struct report *r, unsigned int a, unsigned int b, str
 			err = add_missing(c, NULL, s, arm_b, why_unusable(s, a));
 		if (!in_a || !in_b)
 			continue;
-		err = grow(c);
-		for (size_t m = 0; m < ARRAY_SIZE(metrics) && !err; m++)
-			c->cell[c->nr++] = (struct compared){ .set = s, .set_a = s, .arm_a = arm_a, .arm_b = arm_b,
-							      .metric = metrics[m] };
+		err = add_cells(c, &runs, &(struct compared){ .set = s, .set_a = s, .arm_a = arm_a, .arm_b = arm_b }, false);
 	}
 	return err;
 }
@@ -556,8 +627,8 @@ int compare_arms(const struct report *r, const char *arm_a, const char *arm_b,
 		 const struct compare_rule *rule, struct comparison *ret, struct why *why)
 {
 	int a = find_arm(r, arm_a), b = find_arm(r, arm_b), err;
-	struct comparison c = { .margin = rule->margin };
 	struct runs runs = { r, r };
+	struct comparison c = new_comparison(&runs, rule);
 
 	if (a < 0 || b < 0)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "the run has no arm %s", a < 0 ? arm_a : arm_b);
@@ -627,7 +698,8 @@ json_t *comparison_json(const struct comparison *c)
 		json_array_append_new(missing, json_string(c->missing[i]));
 	for (unsigned int i = 0; i < c->nr_differing; i++)
 		json_array_append_new(differing, json_string(c->differing[i]));
-	return json_pack("{s:s, s:s, s:f, s:o, s:o, s:o, s:o}", "schema", "iopath.compare/1", "verdict",
-			 change_name(comparison_verdict(c)), "margin", c->margin, "cells", cells, "off", off,
+	return json_pack("{s:s, s:s, s:f, s:o, s:o, s:o, s:o, s:o}", "schema", "iopath.compare/1", "verdict",
+			 change_name(comparison_verdict(c)), "margin", c->margin, "p99_margin",
+			 c->has_p99 ? json_real(c->p99_margin) : json_null(), "cells", cells, "off", off,
 			 "missing", missing, "differing", differing);
 }

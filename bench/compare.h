@@ -37,7 +37,8 @@ struct compared {
 #define COMPARE_TEXT_MAX 512
 
 struct comparison {
-	double margin;
+	double margin, p99_margin;
+	bool has_p99;			/* both runs judged it, so it is compared */
 	unsigned int nr;
 	struct compared *cell;
 	unsigned int nr_off;		/* throughput without a tracer, B / A; two runs only */
@@ -48,7 +49,7 @@ struct comparison {
 	unsigned int nr_missing;	/* sets, or arms in them, that only one of the two has */
 	unsigned int nr_lost;	/* of them: A's, which B was tried on, and failed */
 	char (*missing)[COMPARE_TEXT_MAX];
-	unsigned int nr_differing;	/* settings; and disks, where that was forced */
+	unsigned int nr_differing;	/* settings, fixed rates; and disks, where that was forced */
 	char (*differing)[COMPARE_TEXT_MAX];
 };
 

@@ -219,6 +219,91 @@ TEST(settings_that_differ_are_told)
 	free_all(&c, r);
 }
 
+/* @from in the file of B is @to there. */
+static void compare_edited(const struct canned *a, const struct canned *b, const char *from, const char *to, bool in_both,
+			   bool force, struct comparison *ret, struct replay r[2])
+{
+	struct compare_rule rule = { .margin = 1, .force = force };
+	_cleanup_free_ char *x = canned_text(a), *y = canned_text(b), *edited_x = canned_edit(x, from, in_both ? to : from),
+			     *edited_y = canned_edit(y, from, to);
+	struct why why = { 0 };
+
+	setup();
+	ASSERT_EQ(file_replace(file_a, edited_x), 0);
+	ASSERT_EQ(file_replace(file_b, edited_y), 0);
+	if (replay_load(file_a, &r[0], &why) || replay_load(file_b, &r[1], &why) ||
+	    compare_runs(&r[0].report, &r[1].report, &rule, ret, &why)) {
+		printf("    %s\n", why.text);
+		abort();
+	}
+}
+
+TEST(cpu_time_at_another_load_is_not_compared)
+{
+	static const struct {
+		double rate;
+		const char *none;
+		bool force;
+		const char *differs;
+		enum change cpu;
+	} t[] = {
+		{ 7000, ",\"no_fixed_rate\":\"it was too much\"", false, "the fixed rate is 70% of the capacity in A, none in B",
+		  CHANGE_UNDECIDED },
+		{ 7000, ",\"no_fixed_rate\":\"it was too much\"", true, "the fixed rate is 70% of the capacity in A, none in B",
+		  CHANGE_NONE },
+		{ 6400, "", false, "the fixed rate is 70% of the capacity in A, 64% of the capacity in B", CHANGE_NONE },
+		{ 6600, "", false, NULL, CHANGE_NONE },
+	};
+	struct canned a = run_of(3, 11), b = run_of(3, 22);
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *to = NULL;
+		struct comparison c = { 0 };
+		struct replay r[2];
+
+		b.rate_iops = t[i].rate;
+		ASSERT_TRUE(asprintf(&to, "\"fixed_rate_iops\":7000.0%s", t[i].none) > 0);
+		compare_edited(&a, &b, "\"fixed_rate_iops\":7000.0", to, false, t[i].force, &c, r);
+		ASSERT_EQ(c.nr, 3);
+		ASSERT_EQ(c.cell[0].verdict, CHANGE_NONE); /* of throughput, which is at saturation anyway */
+		ASSERT_EQ(c.cell[1].verdict, t[i].cpu);
+		ASSERT_EQ(c.cell[2].verdict, t[i].cpu);
+		if (t[i].cpu == CHANGE_UNDECIDED)
+			ASSERT_STR(c.cell[1].reason, "no fixed rate in B: its CPU time is that at saturation");
+		ASSERT_EQ(c.nr_differing, t[i].differs != NULL);
+		if (c.nr_differing)
+			ASSERT_TRUE(strstr(c.differing[0], t[i].differs) != NULL);
+		free_all(&c, r);
+	}
+}
+
+/* The p99 of a canned run has no noise: what an arm loses, it is higher by. */
+TEST(a_p99_that_both_judged_is_compared)
+{
+	static const struct {
+		double loss;
+		bool in_both;
+		enum change p99;
+	} t[] = { { 9, true, CHANGE_WORSE }, { 4.5, true, CHANGE_NONE }, { 9, false, CHANGE_UNDECIDED } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct canned a = run_of(3, 11), b = run_of(t[i].loss, 22);
+		struct comparison c = { 0 };
+		struct replay r[2];
+
+		compare_edited(&a, &b, "\"budget\":5,", "\"budget\":5,\"gate_p99\":10.0,", t[i].in_both, false, &c, r);
+		ASSERT_EQ(c.nr, t[i].in_both ? 4 : 3);
+		if (!t[i].in_both) {
+			free_all(&c, r);
+			continue;
+		}
+		ASSERT_EQ(c.cell[3].metric, METRIC_P99);
+		ASSERT_TRUE(fabs(c.cell[3].change.estimate - 100 * ((100 + t[i].loss) / 103 - 1)) < .01);
+		ASSERT_EQ(c.cell[3].verdict, t[i].p99); /* 1.5 % is over the margin of the others */
+		free_all(&c, r);
+	}
+}
+
 /* Two kernels only when asked, and only where nothing else differs. */
 TEST(two_kernels_are_compared_when_told)
 {
@@ -480,13 +565,21 @@ TEST(kernels_are_two_on_one_disk)
 	}
 }
 
+static void gate_p99(const char *path)
+{
+	struct canned c = run_of(3, 11);
+	_cleanup_free_ char *text = canned_text(&c), *edited = canned_edit(text, "\"budget\":5,", "\"budget\":5,\"gate_p99\":10.0,");
+
+	ASSERT_EQ(file_replace(path, edited), 0);
+}
+
 TEST(exit_codes)
 {
 	struct canned low = run_of(3, 11), high = run_of(9, 22), middle = run_of(4, 33);
 	char *worse[] = { file_a, file_b, NULL }, *same[] = { file_a, file_a, NULL },
 	     *bisect[] = { "--bisect", file_a, file_b, NULL }, *nofile[] = { file_a, "/nowhere", "--bisect", NULL },
-	     *one[] = { file_a, NULL }, *json[] = { "--json", file_a, file_b, NULL };
-	_cleanup_free_ char *a = NULL, *b = NULL, *c = NULL, *d = NULL, *e = NULL, *f = NULL, *g = NULL;
+	     *one[] = { file_a, NULL }, *json[] = { "--json", file_a, file_b, NULL }, *gated[] = { "--json", file_a, file_a, NULL };
+	_cleanup_free_ char *a = NULL, *b = NULL, *c = NULL, *d = NULL, *e = NULL, *f = NULL, *g = NULL, *h = NULL;
 	json_t *doc, *schema = json_load_file("results/schema/compare.schema.json", 0, NULL);
 	char err[256] = "";
 
@@ -506,6 +599,14 @@ TEST(exit_codes)
 	doc = json_loads(e ? e : "", 0, NULL);
 	ASSERT_TRUE(schema && doc && schema_check(schema, doc, err, sizeof(err)));
 	ASSERT_STR(err, "");
+	gate_p99(file_a);
+	ASSERT_EQ(run(gated, &h), 0);
+	ASSERT_TRUE(h && strstr(h, "\"metric\": \"p99_pct\"") && strstr(h, "\"p99_margin\": 2.0"));
+	json_decref(doc);
+	doc = json_loads(h ? h : "", 0, NULL);
+	ASSERT_TRUE(schema && doc && schema_check(schema, doc, err, sizeof(err)));
+	ASSERT_STR(err, "");
+	ASSERT_EQ(canned_write(&low, file_a), 0);
 	ASSERT_EQ(canned_write(&middle, file_b), 0);
 	ASSERT_EQ(run(worse, &f), 3);
 	ASSERT_TRUE(f && strstr(f, "undecided, needs ~") != NULL);
@@ -517,6 +618,7 @@ TEST(exit_codes)
 TEST_MAIN("test-bench-compare", T(a_change_of_cost_is_told_from_none), T(no_change_is_seldom_called_worse),
 	  T(runs_that_do_not_go_together_are_refused), T(two_kernels_are_compared_when_told),
 	  T(another_disk_of_the_name_is_refused), T(settings_that_differ_are_told),
+	  T(cpu_time_at_another_load_is_not_compared), T(a_p99_that_both_judged_is_compared),
 	  T(a_noisy_twin_decides_nothing),
 	  T(arms_of_one_run_are_paired), T(an_arm_that_died_is_not_no_worse),
 	  T(an_arm_that_died_everywhere_is_undecided), T(a_set_that_failed_in_b_is_not_no_worse),
