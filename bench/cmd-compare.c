@@ -65,14 +65,14 @@ static void print_change(const struct interval *v, const char *format)
 static void print_text(const struct comparison *c)
 {
 	const struct report_set *last = NULL;
-	char arm[132];
+	char arm[132], device[REPORT_DEVICE_MAX];
 
 	for (unsigned int i = 0; i < c->nr; i++) {
 		const struct compared *o = &c->cell[i];
 
 		if (o->set != last) {
 			printf("%s%s on %s, scheduler %s, rounds %u and %u\n", last ? "\n" : "",
-			       o->set->workload, report_device(o->set), o->set->scheduler, o->rounds_a,
+			       o->set->workload, report_device(c->b, o->set, device), o->set->scheduler, o->rounds_a,
 			       o->rounds_b);
 			printf("%-22s %-18s %8s %8s  %-24s %s\n", "arm", "cost", "A", "B",
 			       "change [bounds]", "verdict");

@@ -67,14 +67,16 @@ static int check_headers(const struct report *a, const struct report *b, bool ke
 	return 0;
 }
 
-static bool same_name(const struct report_set *a, const struct report_set *b)
+/* On a disk of one name, or one of as many scratch ones of a driver. */
+static bool alike(const struct report_set *a, const struct report_set *b)
 {
-	return !strcmp(a->workload, b->workload) && !strcmp(a->scheduler, b->scheduler) &&
-	       !strcmp(report_device(a), report_device(b));
+	return !strcmp(a->workload, b->workload) && !strcmp(a->scheduler, b->scheduler) && a->scratch == b->scratch &&
+	       !strcmp(a->scratch ? a->driver : a->device, b->scratch ? b->driver : b->device);
 }
 
 /* On the same disk; where there is none, on another of that name. */
-static const struct report_set *find_set(const struct report *r, const struct report_set *like, bool kernels)
+static const struct report_set *find_set(const struct report *r, const struct report *of, const struct report_set *like,
+					 bool kernels)
 {
 	const struct report_set *other = NULL;
 	struct difference d;
@@ -82,7 +84,7 @@ static const struct report_set *find_set(const struct report *r, const struct re
 	for (unsigned int i = 0; i < r->nr_sets; i++) {
 		const struct report_set *s = &r->set[i];
 
-		if (s->skipped || !same_name(s, like))
+		if (s->skipped || !alike(s, like) || report_device_nr(r, s) != report_device_nr(of, like))
 			continue;
 		if (!device_differs(s->outcome.disk, like->outcome.disk, kernels, &d))
 			return s;
@@ -93,11 +95,15 @@ static const struct report_set *find_set(const struct report *r, const struct re
 }
 
 /* Why the run tried that set and has no figures of it, or NULL. */
-static const char *failure(const struct report *r, const struct report_set *like)
+static const char *failure(const struct report *r, const struct report *of, const struct report_set *like)
 {
-	for (unsigned int i = 0; i < r->nr_sets; i++)
-		if (r->set[i].failed && same_name(&r->set[i], like))
-			return r->set[i].skipped;
+	for (unsigned int i = 0; i < r->nr_sets; i++) {
+		const struct report_set *s = &r->set[i];
+
+		if (s->failed && alike(s, like) && (!s->scratch || report_same_order(s->order, like->order)) &&
+		    report_device_nr(r, s) == report_device_nr(of, like))
+			return s->skipped;
+	}
 	return NULL;
 }
 
@@ -319,25 +325,28 @@ static int decide(struct comparison *c, const struct runs *r)
 
 /* ---- two runs ---- */
 
-/* @lost: why the other of the two, which was tried too, has no figures; or NULL. */
-static int add_missing(struct comparison *c, const char *arm, const struct report_set *s, const char *only, const char *lost)
+/* @s of @r. @lost: why the other of the two, which was tried too, has no figures; or NULL. */
+static int add_missing(struct comparison *c, const char *arm, const struct report *r, const struct report_set *s,
+		       const char *only, const char *lost)
 {
+	char device[REPORT_DEVICE_MAX];
 	char (*bigger)[COMPARE_TEXT_MAX] = realloc(c->missing, (c->nr_missing + 1) * sizeof(*bigger));
 
 	if (!bigger)
 		return -ENOMEM;
 	c->missing = bigger;
 	snprintf(c->missing[c->nr_missing++], sizeof(*bigger), "%s%s%s on %s, scheduler %s: only in %s%s%s", arm ? arm : "",
-		 arm ? " under " : "", s->workload, report_device(s), s->scheduler, only, lost ? "; the other: " : "",
+		 arm ? " under " : "", s->workload, report_device(r, s, device), s->scheduler, only, lost ? "; the other: " : "",
 		 lost ? lost : "");
 	return 0;
 }
 
 /* What A had and B lost. */
-static int add_lost(struct comparison *c, const char *arm, const struct report_set *s, const char *only, const char *why)
+static int add_lost(struct comparison *c, const char *arm, const struct report *r, const struct report_set *s,
+		    const char *only, const char *why)
 {
 	c->nr_lost++;
-	return add_missing(c, arm, s, only, why);
+	return add_missing(c, arm, r, s, only, why);
 }
 
 static int add_differing(struct comparison *c, const char *what, const struct difference *d)
@@ -464,9 +473,10 @@ static int add_set(struct comparison *c, const struct report *a, const struct re
 		in_a = k >= 0 && usable(sa, (unsigned int)k);
 		if (!in_a || !usable(sb, i)) {
 			if (in_a)
-				err = add_lost(c, b->arms->v[i].name, sb, "A", why_unusable(sb, i));
+				err = add_lost(c, b->arms->v[i].name, b, sb, "A", why_unusable(sb, i));
 			else if (usable(sb, i))
-				err = add_missing(c, b->arms->v[i].name, sb, "B", k < 0 ? NULL : why_unusable(sa, (unsigned int)k));
+				err = add_missing(c, b->arms->v[i].name, b, sb, "B",
+						  k < 0 ? NULL : why_unusable(sa, (unsigned int)k));
 			continue;
 		}
 		err = add_cells(c, &runs, &(struct compared){ .set = sb, .set_a = sa, .arm_a = a->arms->v[k].name,
@@ -486,16 +496,17 @@ static void rate_text(const struct set_outcome *o, char *buf, size_t len)
 /* What CPU time costs at another load is another question. */
 static int check_rates(const struct report_set *a, const struct report_set *b, struct comparison *c)
 {
+	char device[REPORT_DEVICE_MAX];
 	struct difference d = { .name = "the fixed rate" };
 	const struct set_outcome *x = &a->outcome, *y = &b->outcome;
 	double apart = x->rate_iops / x->capacity_iops - y->rate_iops / y->capacity_iops;
-	char what[256];
+	char what[COMPARE_TEXT_MAX];
 
 	if (!rate_gap(a, b) && (x->no_rate[0] || !(fabs(apart) > RATE_APART)))
 		return 0;
 	rate_text(x, d.a, sizeof(d.a));
 	rate_text(y, d.b, sizeof(d.b));
-	snprintf(what, sizeof(what), "%s on %s, scheduler %s: ", b->workload, report_device(b), b->scheduler);
+	snprintf(what, sizeof(what), "%s on %s, scheduler %s: ", b->workload, report_device(c->b, b, device), b->scheduler);
 	return add_differing(c, what, &d);
 }
 
@@ -511,15 +522,24 @@ static int check_disks(const struct report_set *a, const struct report_set *b, c
 		       struct comparison *c, struct why *why)
 {
 	struct difference d;
-	char what[DEVICE_NAME_MAX + 8];
+	char device[REPORT_DEVICE_MAX], what[REPORT_DEVICE_MAX + 8];
 
 	if (!device_differs(a->outcome.disk, b->outcome.disk, rule->kernels, &d))
 		return 0;
 	if (!rule->force)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "not the same device: %s of %s is %s in A, %s in B", d.name,
-				report_device(b), d.a, d.b);
-	snprintf(what, sizeof(what), "%s: ", report_device(b));
+				report_device(c->b, b, device), d.a, d.b);
+	snprintf(what, sizeof(what), "%s: ", report_device(c->b, b, device));
 	return add_differing(c, what, &d);
+}
+
+/* Does a set of B go with that of A? */
+static bool is_paired(const struct report *a, const struct report_set *s, const struct report *b, bool kernels)
+{
+	for (unsigned int i = 0; i < b->nr_sets; i++)
+		if (!b->set[i].skipped && find_set(a, b, &b->set[i], kernels) == s)
+			return true;
+	return false;
 }
 
 /* The sets of A that B has not. */
@@ -529,11 +549,11 @@ static int add_gone(struct comparison *c, const struct report *a, const struct r
 
 	for (unsigned int i = 0; i < a->nr_sets && !err; i++) {
 		const struct report_set *s = &a->set[i];
-		const char *lost = failure(b, s);
+		const char *lost = failure(b, a, s);
 
-		if (s->skipped || find_set(b, s, kernels))
+		if (s->skipped || is_paired(a, s, b, kernels))
 			continue;
-		err = lost ? add_lost(c, NULL, s, "A", lost) : add_missing(c, NULL, s, "A", NULL);
+		err = lost ? add_lost(c, NULL, a, s, "A", lost) : add_missing(c, NULL, a, s, "A", NULL);
 	}
 	return err;
 }
@@ -544,12 +564,12 @@ static int pair_up(const struct report *a, const struct report *b, const struct 
 	int err = add_settings(c, a, b);
 
 	for (unsigned int i = 0; i < b->nr_sets && !err; i++) {
-		const struct report_set *sb = &b->set[i], *sa = find_set(a, sb, rule->kernels);
+		const struct report_set *sb = &b->set[i], *sa = find_set(a, b, sb, rule->kernels);
 
 		if (sb->skipped)
 			continue;
 		if (!sa) {
-			err = add_missing(c, NULL, sb, "B", failure(a, sb));
+			err = add_missing(c, NULL, b, sb, "B", failure(a, b, sb));
 			continue;
 		}
 		err = rule->force ? 0 : check_jobs(sa, sb, why);
@@ -584,7 +604,7 @@ static int judge(struct comparison *c, const struct runs *r, int err, struct com
 /* The margin of the p99 is to its budget as that of the others to theirs. */
 static struct comparison new_comparison(const struct runs *r, const struct compare_rule *rule)
 {
-	return (struct comparison){ .margin = rule->margin, .p99_margin = rule->margin * r->a->p99_budget / r->a->budget,
+	return (struct comparison){ .b = r->b, .margin = rule->margin, .p99_margin = rule->margin * r->a->p99_budget / r->a->budget,
 				    .has_p99 = r->a->p99_budget > 0 && r->b->p99_budget > 0 };
 }
 
@@ -613,9 +633,9 @@ static int pair_arms(const struct report *r, unsigned int a, unsigned int b, str
 		bool in_a = !s->skipped && usable(s, a), in_b = !s->skipped && usable(s, b);
 
 		if (in_a && !in_b)
-			err = add_lost(c, NULL, s, arm_a, why_unusable(s, b));
+			err = add_lost(c, NULL, r, s, arm_a, why_unusable(s, b));
 		else if (in_b && !in_a)
-			err = add_missing(c, NULL, s, arm_b, why_unusable(s, a));
+			err = add_missing(c, NULL, r, s, arm_b, why_unusable(s, a));
 		if (!in_a || !in_b)
 			continue;
 		err = add_cells(c, &runs, &(struct compared){ .set = s, .set_a = s, .arm_a = arm_a, .arm_b = arm_b }, false);
@@ -671,13 +691,15 @@ json_t *comparison_json(const struct comparison *c)
 {
 	json_t *cells = json_array(), *off = json_array(), *missing = json_array(), *differing = json_array();
 
+	char device[REPORT_DEVICE_MAX];
+
 	for (unsigned int i = 0; i < c->nr; i++) {
 		const struct compared *o = &c->cell[i];
 
 		json_array_append_new(
 			cells,
 			json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:f, s:o, s:o, s:s, s:s?, s:o}",
-				  "workload", o->set->workload, "device", report_device(o->set), "scheduler",
+				  "workload", o->set->workload, "device", report_device(c->b, o->set, device), "scheduler",
 				  o->set->scheduler, "arm_a", o->arm_a, "arm_b", o->arm_b, "metric",
 				  metric_name(o->metric), "cost_a", o->cost_a, "cost_b", o->cost_b, "rounds_a",
 				  (int)o->rounds_a, "rounds_b", (int)o->rounds_b, "change", o->change.estimate,
@@ -689,7 +711,7 @@ json_t *comparison_json(const struct comparison *c)
 	for (unsigned int i = 0; i < c->nr_off; i++)
 		json_array_append_new(off, json_pack("{s:s, s:s, s:s, s:f, s:o, s:o}", "workload",
 						     c->off[i].set->workload, "device",
-						     report_device(c->off[i].set), "scheduler",
+						     report_device(c->b, c->off[i].set, device), "scheduler",
 						     c->off[i].set->scheduler, "throughput_ratio",
 						     c->off[i].ratio.estimate, "lower",
 						     number_or_null(c->off[i].ratio.lower), "upper",

@@ -37,6 +37,7 @@ struct compared {
 #define COMPARE_TEXT_MAX 512
 
 struct comparison {
+	const struct report *b;		/* must outlive it */
 	double margin, p99_margin;
 	bool has_p99;			/* both runs judged it, so it is compared */
 	unsigned int nr;

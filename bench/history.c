@@ -327,32 +327,26 @@ static int add_run(struct history *h, const struct report *r, const struct ident
 static void disk_name(const struct report_set *s, char *buf, size_t len)
 {
 	const char *model = json_string_value(json_object_get(s->outcome.disk, "model"));
-	const char *order = json_string_value(json_object_get(s->outcome.disk, "order"));
+	const char *order = strchr(s->order, ':'), *name = s->scratch && s->driver[0] ? s->driver : s->device;
 	json_int_t size = json_integer_value(json_object_get(s->outcome.disk, "size_bytes"));
 
-	order = order ? strchr(order, ':') : NULL;
 	if (s->scratch && order)
-		snprintf(buf, len, "%s (%s)", report_device(s), order + 1);
+		snprintf(buf, len, "%s (%s)", name, order + 1);
 	else if (!s->scratch && size > 0)
-		snprintf(buf, len, "%s (%s%s%.4g GiB)", report_device(s), model ? model : "", model ? ", " : "",
+		snprintf(buf, len, "%s (%s%s%.4g GiB)", name, model ? model : "", model ? ", " : "",
 			 (double)size / (1 << 30));
 	else
-		snprintf(buf, len, "%s", report_device(s));
+		snprintf(buf, len, "%s", name);
 	text_clean(buf);
 }
 
 /* The second of one name under one scheduler and workload is "loop (2)". */
 static void device_name(const struct report *r, const struct report_set *set, char buf[static HISTORY_DEVICE_MAX])
 {
-	char name[HISTORY_DEVICE_MAX - 16], other[HISTORY_DEVICE_MAX - 16];
-	unsigned int nr = 1;
+	char name[HISTORY_DEVICE_MAX - 16];
+	unsigned int nr = report_device_nr(r, set);
 
 	disk_name(set, name, sizeof(name));
-	for (const struct report_set *s = r->set; s < set; s++) {
-		disk_name(s, other, sizeof(other));
-		nr += !s->skipped && !strcmp(other, name) && !strcmp(s->workload, set->workload) &&
-		      !strcmp(s->scheduler, set->scheduler);
-	}
 	snprintf(buf, HISTORY_DEVICE_MAX, nr > 1 ? "%s (%u)" : "%s", name, nr);
 }
 

@@ -43,12 +43,13 @@ static int different_machine(const struct past *a, const struct past *b, struct 
 			b->path, a->path, name, machine_field(b->header, name), machine_field(a->header, name));
 }
 
-/* Scratch devices have a number by chance: their driver names them. */
+/* Scratch devices have a number by chance: their driver names them, and what they were made to. */
 static bool same_device(const struct past_set *a, const struct past_set *b)
 {
-	const char *x = a->scratch ? a->driver : a->device, *y = b->scratch ? b->driver : b->device;
-
-	return a->scratch == b->scratch && !strcmp(x, y);
+	if (a->scratch != b->scratch)
+		return false;
+	return a->scratch ? !strcmp(a->driver, b->driver) && report_same_order(a->order ? a->order : "", b->order ? b->order : "") :
+			    !strcmp(a->device, b->device);
 }
 
 static bool same_set(const struct past_set *a, const struct past_set *b)

@@ -148,6 +148,7 @@ static int load_set(struct load *l, json_t *o)
 	copy_name(l, device, "disk", s->disk, sizeof(s->disk));
 	copy_name(l, device, "driver", s->driver, sizeof(s->driver));
 	s->scratch = rd_bool(&l->rd, device, "scratch");
+	s->order = json_string_value(json_object_get(device, "order"));
 	s->head = json_incref(o);
 	s->seed = rd_has(o, "seed") ? rd_count(&l->rd, o, "seed") : l->past->seed;
 	return l->rd.err;
@@ -162,6 +163,7 @@ static int load_skipped(struct load *l, json_t *o)
 	copy_name(l, o, "device", s->device, sizeof(s->device));
 	copy_name(l, o, "driver", s->driver, sizeof(s->driver));
 	s->scratch = rd_bool(&l->rd, o, "scratch");
+	s->order = json_string_value(json_object_get(o, "order"));
 	s->failed = rd_has(o, "failed") && rd_bool(&l->rd, o, "failed");
 	s->over = true;
 	s->skip_line = json_incref(o);

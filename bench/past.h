@@ -30,6 +30,7 @@ struct past_set {
 	char workload[64], scheduler[32];
 	char device[DEVICE_NAME_MAX], disk[DEVICE_NAME_MAX], driver[DEVICE_NAME_MAX];
 	bool scratch;
+	const char *order;	/* of a scratch device; NULL: an older file does not know it */
 	char *skipped;		/* why it was not run, or NULL */
 	bool failed;		/* it was tried */
 	json_t *head;		/* the set line; NULL: skipped */

@@ -84,6 +84,7 @@ static int decide(struct replay *r, unsigned int index, struct why *why)
 	strcpy(d.name, past->device);
 	strcpy(d.disk, past->disk);
 	strcpy(d.driver, past->driver);
+	snprintf(d.order, sizeof(d.order), "%s", past->order ? past->order : "");
 	report_set_name(s, &key);
 	s->skipped = past->skipped;
 	s->failed = past->failed;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/file.h"
 #include "bench/result.h"
 #include "bench/view.h"
 
@@ -22,12 +23,45 @@ void report_set_name(struct report_set *s, const struct set_key *key)
 	snprintf(s->device, sizeof(s->device), "%s", key->device->name);
 	snprintf(s->driver, sizeof(s->driver), "%s", key->device->driver);
 	snprintf(s->scheduler, sizeof(s->scheduler), "%s", key->scheduler);
+	snprintf(s->order, sizeof(s->order), "%s", key->device->order);
+	text_clean(s->order);
 	s->scratch = key->device->scratch;
 }
 
-const char *report_device(const struct report_set *s)
+bool report_same_order(const char *a, const char *b)
 {
-	return s->scratch && s->driver[0] ? s->driver : s->device;
+	return !*a || !*b || !strcmp(a, b);
+}
+
+static bool same_driver(const struct report_set *a, const struct report_set *b)
+{
+	return a->scratch == b->scratch && !strcmp(a->scratch ? a->driver : a->device, b->scratch ? b->driver : b->device);
+}
+
+unsigned int report_device_nr(const struct report *r, const struct report_set *s)
+{
+	unsigned int nr = 1;
+
+	for (const struct report_set *o = r->set; o < s; o++)
+		nr += same_driver(o, s) && (!s->scratch || !strcmp(o->order, s->order)) && !strcmp(o->workload, s->workload) &&
+		      !strcmp(o->scheduler, s->scheduler);
+	return nr;
+}
+
+const char *report_device(const struct report *r, const struct report_set *s, char buf[static REPORT_DEVICE_MAX])
+{
+	unsigned int nr = report_device_nr(r, s);
+	const char *name = s->device;
+
+	if (s->scratch && s->driver[0])
+		name = s->driver;
+	for (unsigned int i = 0; i < r->nr_sets && s->scratch; i++)
+		if (same_driver(&r->set[i], s) && !report_same_order(r->set[i].order, s->order))
+			name = s->order;
+	if (nr == 1)
+		return name;
+	snprintf(buf, REPORT_DEVICE_MAX, "%s#%u", name, nr);
+	return buf;
 }
 
 enum verdict report_verdict(const struct report *r)

@@ -17,6 +17,7 @@
 
 struct report_set {
 	char workload[64], device[DEVICE_NAME_MAX], driver[DEVICE_NAME_MAX], scheduler[32];
+	char order[256];	/* what a scratch device was made to, or "" */
 	bool scratch;
 	const char *job;	/* text of the job file, or NULL */
 	const char *skipped;	/* why it was not run, or NULL */
@@ -46,8 +47,17 @@ struct report {
 };
 
 void report_set_name(struct report_set *s, const struct set_key *key);
-/* The name of a device from run to run: that of its driver for a scratch one, whose number is chance. */
-const char *report_device(const struct report_set *s);
+/*
+ * The name of a device from run to run, which two of a report never share: for a scratch one, whose number is
+ * chance, that of its driver; where there are several of that driver its order, "null_blk:irqmode=timer", and
+ * of one order "loop" and "loop#2". @buf may be what is returned.
+ */
+#define REPORT_DEVICE_MAX (256 + 16)
+const char *report_device(const struct report *r, const struct report_set *s, char buf[static REPORT_DEVICE_MAX]);
+/* Of those of one order under one workload and scheduler, from 1 on. */
+unsigned int report_device_nr(const struct report *r, const struct report_set *s);
+/* "loop:size=1G" and "loop" are two; an order of which an older file does not know may be any. */
+bool report_same_order(const char *a, const char *b);
 /* Is @arm judged? Not off, and the twin only where nothing else ran. */
 bool report_counts(const struct report *r, unsigned int arm);
 

@@ -106,9 +106,9 @@ static int skip_set(struct run *r, const struct report_set *s, struct why *why)
 		     s->failed ? "failed" : "skipped", s->skipped);
 	r->result.set = (unsigned int)(s - r->sets);
 	return result_line(&r->result,
-			   json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:s, s:s, s:b}", "type", "skipped", "set",
+			   json_pack("{s:s, s:i, s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:b}", "type", "skipped", "set",
 				     (int)(s - r->sets), "workload", s->workload, "device", s->device,
-				     "driver", s->driver, "scratch", (int)s->scratch, "scheduler",
+				     "driver", s->driver, "scratch", (int)s->scratch, "order", s->order, "scheduler",
 				     s->scheduler, "reason", s->skipped, "failed", (int)s->failed),
 			   why);
 }
@@ -242,6 +242,7 @@ static int skip_device(struct run *r, const struct device_spec *spec, unsigned i
 
 	snprintf(d.name, sizeof(d.name), "%s", spec->maker->name);
 	snprintf(d.driver, sizeof(d.driver), "%s", spec->maker->name);
+	snprintf(d.order, sizeof(d.order), "%s", spec->text);
 	for (unsigned int i = 0; i < r->in.nr_schedulers * nr && !err; i++) {
 		if (!is_due(r, first + i, &index))
 			continue;

@@ -105,10 +105,12 @@ static void when_and_where(const struct report *r, const struct report_set *s, F
 	fputc('"', f);
 }
 
-static void case_head(const struct report_set *s, const char *arm, uint64_t took_ns, FILE *f)
+static void case_head(const struct report *r, const struct report_set *s, const char *arm, uint64_t took_ns, FILE *f)
 {
+	char device[REPORT_DEVICE_MAX];
+
 	fprintf(f, "  <testcase classname=\"bench.");
-	xml_text(report_device(s), f);
+	xml_text(report_device(r, s, device), f);
 	fputc('.', f);
 	xml_text(s->scheduler, f);
 	fputs("\" name=\"", f);
@@ -125,7 +127,7 @@ static void test_case(const struct report *r, const struct report_set *s, unsign
 	_cleanup_free_ char *text = verdict_of(r, s, arm);
 	enum verdict v = view_worst(&s->outcome, arm);
 
-	case_head(s, r->arms->v[arm].name, s->outcome.figures[arm].took_ns, f);
+	case_head(r, s, r->arms->v[arm].name, s->outcome.figures[arm].took_ns, f);
 	if (v == VERDICT_FAIL)
 		result("failure", "OverheadBudget", text ? text : "FAIL", f);
 	else if (v == VERDICT_INVALID)
@@ -163,12 +165,13 @@ static void suite(const struct report *r, const struct report_set *s, FILE *f)
 {
 	struct counts c = { 0 };
 	uint64_t took_ns = 0;
+	char device[REPORT_DEVICE_MAX];
 
 	count_set(r, s, &c);
 	for (unsigned int a = 0; a < r->arms->nr && !s->skipped; a++)
 		took_ns += report_counts(r, a) ? s->outcome.figures[a].took_ns : 0;
 	fputs(" <testsuite name=\"", f);
-	xml_text(report_device(s), f);
+	xml_text(report_device(r, s, device), f);
 	fputc('/', f);
 	xml_text(s->scheduler, f);
 	fputc('/', f);
@@ -179,7 +182,7 @@ static void suite(const struct report *r, const struct report_set *s, FILE *f)
 	fputs(">\n", f);
 	properties(r, s, f);
 	if (s->skipped) {
-		case_head(s, NULL, 0, f);
+		case_head(r, s, NULL, 0, f);
 		result(s->failed ? "error" : "skipped", s->failed ? "Invalid" : NULL, s->skipped, f);
 		fputs("  </testcase>\n", f);
 	}

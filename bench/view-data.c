@@ -31,11 +31,13 @@ static void csv_number(double v, FILE *f)
 		fputc(',', f);
 }
 
-static void csv_key(const struct report_set *s, FILE *f)
+static void csv_key(const struct report *r, const struct report_set *s, FILE *f)
 {
+	char device[REPORT_DEVICE_MAX];
+
 	csv_text(s->workload, f);
 	fputc(',', f);
-	csv_text(report_device(s), f);
+	csv_text(report_device(r, s, device), f);
 	fputc(',', f);
 	csv_text(s->scheduler, f);
 	fputc(',', f);
@@ -47,7 +49,7 @@ static void csv_row(const struct report *r, const struct report_set *s, unsigned
 	const struct decision *d = &s->outcome.decision[arm][m];
 	const struct table *t = &s->outcome.table;
 
-	csv_key(s, f);
+	csv_key(r, s, f);
 	csv_text(r->arms->v[arm].name, f);
 	fprintf(f, ",%s", metric_name(m));
 	csv_number(d->rounds ? d->loss.estimate : NAN, f);
@@ -73,7 +75,7 @@ void view_csv(const struct report *r, FILE *f)
 		const struct report_set *s = &r->set[i];
 
 		if (s->skipped) {
-			csv_key(s, f);
+			csv_key(r, s, f);
 			fprintf(f, ",,,,,%g,0,%s,0,,", r->budget, s->failed ? "INVALID" : "SKIPPED");
 			csv_text(s->skipped, f);
 			fputs(",,,\r\n", f);
@@ -98,8 +100,10 @@ static void label(const char *s, FILE *f)
 
 static void labels(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
 {
+	char device[REPORT_DEVICE_MAX];
+
 	fprintf(f, "device=\"");
-	label(report_device(s), f);
+	label(report_device(r, s, device), f);
 	fprintf(f, "\",scheduler=\"");
 	label(s->scheduler, f);
 	fprintf(f, "\",workload=\"");
@@ -191,12 +195,13 @@ static void go_line(const struct report *r, const struct report_set *s, unsigned
 	double iops = table_value(t, COLUMN_IOPS, round, arm);
 	double ns = table_value(t, COLUMN_NS_PER_IO, round, arm);
 	double p99 = table_value(t, COLUMN_P99_NS, round, arm);
+	char device[REPORT_DEVICE_MAX];
 
 	if (!isfinite(iops) || !isfinite(ns))
 		return;
 	/* last what never ends in "-NUMBER", which would be taken for a number of processors */
 	fprintf(f, "BenchmarkIopath/dev=%s/wl=%s/tier=%s/sched=%s 1 %.6g ns/op %.6g IOPS %.6g cpu-ns/op",
-		report_device(s), s->workload, r->arms->v[arm].name, s->scheduler, 1e9 / iops, iops, ns);
+		report_device(r, s, device), s->workload, r->arms->v[arm].name, s->scheduler, 1e9 / iops, iops, ns);
 	if (p99 > 0)
 		fprintf(f, " %.6g p99-ns", p99);
 	fputc('\n', f);

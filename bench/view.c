@@ -263,7 +263,9 @@ void xml_text(const char *s, FILE *f)
 
 void view_cell_name(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
 {
-	fprintf(f, "%s/%s/%s/%s", report_device(s), s->scheduler, s->workload, r->arms->v[arm].name);
+	char device[REPORT_DEVICE_MAX];
+
+	fprintf(f, "%s/%s/%s/%s", report_device(r, s, device), s->scheduler, s->workload, r->arms->v[arm].name);
 }
 
 bool view_same_place(const struct report_set *a, const struct report_set *b)

@@ -55,8 +55,8 @@ static void put_device(const struct canned *c, FILE *f)
 			c->disk, c->disk, c->size_bytes, c->model);
 	else
 		fprintf(f, "\"device\":{\"name\":\"loop%u\",\"disk\":\"loop%u\",\"driver\":\"loop\",\"size_bytes\":1048576,"
-			   "\"scratch\":true,\"model\":null,\"queue\":{}}",
-			c->seed, c->seed);
+			   "\"scratch\":true,%s%s%s\"model\":null,\"queue\":{}}",
+			c->seed, c->seed, c->order ? "\"order\":\"" : "", c->order ? c->order : "", c->order ? "\"," : "");
 }
 
 static void put_set(const struct canned *c, unsigned int set, const char *scheduler, FILE *f)
@@ -181,6 +181,14 @@ char *canned_text(const struct canned *c)
 	put_cells(c, set++, c->scheduler, &r, f);
 	if (c->second_scheduler)
 		put_cells(c, set++, c->second_scheduler, &r, f);
+	if (c->second_order) {
+		struct canned other = *c;
+
+		memset(other.loss_pct, 0, sizeof(other.loss_pct));
+		other.order = c->second_order;
+		other.seed++;
+		put_cells(&other, set++, c->scheduler, &r, f);
+	}
 	for (unsigned int i = 1; i <= c->more_sets; i++) {
 		struct canned other = *c;
 		char name[64];

@@ -23,6 +23,8 @@ struct canned {
 	const char *governor;		/* or NULL: not told */
 	const char *tracer;		/* its own word, or NULL: a header of before it had that */
 	double second_loss_pct;		/* under the second scheduler: more of it, of arms that lose */
+	const char *order;		/* of the scratch loop, or NULL: a file of before it was told */
+	const char *second_order;	/* of one more set, on another scratch loop where no arm loses anything */
 	bool dies_second;		/* the last arm, under it */
 	bool bins;			/* latencies have their histograms, as their percentiles are */
 	unsigned int more_sets;		/* of workloads NAME-1, NAME-2... */

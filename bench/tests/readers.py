@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What iopath-bench wrote, read from stdin by parsers of others.
 
-readers.py FORMAT VERDICT: a report, held to the numbers of verdict.json, each at the digits that the format has; prints
-arm, scheduler, verdict and loss of throughput. readers.py otava COLUMN... | jsonl SCHEMA. Exit status 77: no such parser here.
+readers.py FORMAT VERDICT [DEVICE=NAME]...: a report, held to the numbers of verdict.json, each at the digits that the format
+has; what names devices as from run to run does so with NAME. Prints arm, device, scheduler, verdict and loss of throughput.
+readers.py otava COLUMN... | jsonl SCHEMA. Exit status 77: no such parser here.
 """
 import csv
 import io
@@ -25,9 +26,9 @@ def skip(why):
     sys.exit(77)
 
 
-def a_cell(workload, scheduler, arm, metric, numbers, verdict=None):
+def a_cell(workload, device, scheduler, arm, metric, numbers, verdict=None):
     """Of one arm and metric; NUMBERS: estimate, or that and both bounds, as they were written."""
-    return (workload, scheduler, arm, metric), numbers, verdict
+    return (workload, device, scheduler, arm, metric), numbers, verdict
 
 
 # Each of these: a list of what a_cell() gives.
@@ -39,7 +40,7 @@ def read_csv(text):
         if None in row or None in row.values():
             sys.exit(f"a row of another length: {row}")
         if row["metric"]:
-            cells.append(a_cell(row["workload"], row["scheduler"], row["arm"], row["metric"],
+            cells.append(a_cell(row["workload"], row["device"], row["scheduler"], row["arm"], row["metric"],
                                 [row["estimate"], row["lower"], row["upper"]], row["verdict"]))
         elif row["verdict"] != "SKIPPED" or not row["reason"]:
             sys.exit(f"a row of no arm that is none of what was skipped: {row}")
@@ -59,9 +60,9 @@ def read_gha(text):
         if "range" in e and not re.fullmatch(r"(\+-|±)\s*\d+(\.\d+)?", e["range"]):
             sys.exit(f"not a range: {e}")
         name, metric, _ = e["name"].split(" ")
-        _, scheduler, workload, arm = name.split("/")
+        device, scheduler, workload, arm = name.split("/")
         verdict = re.search(r"\bverdict=(\S+)", e["extra"]).group(1)
-        cells.append(a_cell(workload, scheduler, arm, metric, [f"{e['value']:.2f}"], verdict))
+        cells.append(a_cell(workload, device, scheduler, arm, metric, [f"{e['value']:.2f}"], verdict))
     return cells
 
 
@@ -89,9 +90,9 @@ def read_bmf(text):
     })
     cells = []
     for name, measures in doc.items():
-        _, scheduler, workload, arm = name.split("/")
+        device, scheduler, workload, arm = name.split("/")
         for measure, m in measures.items():
-            cells.append(a_cell(workload, scheduler, arm, measure.replace("-", "_"),
+            cells.append(a_cell(workload, device, scheduler, arm, measure.replace("-", "_"),
                                 [repr(float(m[k])) for k in ("value", "lower_value", "upper_value")]))
     return cells
 
@@ -104,9 +105,9 @@ def interval(text):
     return [n for n in m.groups() if n]
 
 
-def row_cells(workload, scheduler, arm, figures, verdict):
+def row_cells(workload, device, scheduler, arm, figures, verdict):
     """A row of a table: the verdict is of all its metrics."""
-    return [a_cell(workload, scheduler, arm, m, interval(f), [verdict]) for m, f in zip(METRICS, figures)]
+    return [a_cell(workload, device, scheduler, arm, m, interval(f), [verdict]) for m, f in zip(METRICS, figures)]
 
 
 def read_text(text):
@@ -117,7 +118,7 @@ def read_text(text):
         lines = block.splitlines()
         if len(lines) > 1 and re.match(r"\S+: ", lines[0]) and lines[1].startswith("bench "):
             lines = lines[1:]
-        head = re.match(r"bench \S+ (\S+) (\S+) kernel ", lines[0])
+        head = re.match(r"bench (\S+) (\S+) (\S+) kernel ", lines[0])
         if not head:
             continue
         if not lines[1].startswith("tier "):
@@ -128,11 +129,11 @@ def read_text(text):
             m = row.fullmatch(line)
             if not m:
                 sys.exit(f"no row: {line}")
-            cells += row_cells(head.group(2), head.group(1), m.group(1), m.groups()[1:5], m.group(6))
+            cells += row_cells(head.group(3), head.group(1), head.group(2), m.group(1), m.groups()[1:5], m.group(6))
     return cells
 
 
-HEADING = re.compile(r"(\S+) on \S+, scheduler (\S+)")
+HEADING = re.compile(r"(\S+) on (\S+), scheduler (\S+)")
 
 
 def read_md(text):
@@ -153,7 +154,7 @@ def read_md(text):
             if len(row) != len(rows[0]) or not all(row):
                 sys.exit(f"a row of {len(row)} cells, some empty, where {len(rows[0])} are wanted: {row}")
             if rows[0][0] == "tier":
-                cells += row_cells(heading.group(1), heading.group(2), row[0], row[1:5], row[-1].split()[0])
+                cells += row_cells(*heading.groups(), row[0], row[1:5], row[-1].split()[0])
     return cells
 
 
@@ -164,7 +165,7 @@ def read_html(text):
         heading = HEADING.fullmatch(section.find("h2").text)
         for row in section.iterfind(".//table[@class='arms']/tbody/tr"):
             col = ["".join(td.itertext()).strip() for td in row]
-            cells += row_cells(heading.group(1), heading.group(2), col[0], col[2:6], col[1].split()[0])
+            cells += row_cells(*heading.groups(), col[0], col[2:6], col[1].split()[0])
     return cells
 
 
@@ -191,14 +192,14 @@ def read_junit(text):
                 if [type(r) for r in case.result] != [junitparser.Skipped]:
                     sys.exit(f"case {case.name}: no metrics, and not skipped")
                 continue
-            scheduler, (workload, arm) = case.classname.split(".")[2], case.name.split("/")
+            (device, scheduler), (workload, arm) = case.classname.removeprefix("bench.").rsplit(".", 1), case.name.split("/")
             lines = [line.split(" ", 1) for line in case.system_out.splitlines()]
             verdicts = {rest.rsplit(" ", 1)[1] for _, rest in lines}
             if worst(verdicts) != (outcome[type(case.result[0])] if case.result else "PASS"):
                 sys.exit(f"case {case.name}: {case.result} of {verdicts}")
             for metric, rest in lines:
                 figure, verdict = rest.rsplit(" ", 1)
-                cells.append(a_cell(workload, scheduler, arm, metric, interval(figure), verdict))
+                cells.append(a_cell(workload, device, scheduler, arm, metric, interval(figure), verdict))
     return cells
 
 
@@ -216,13 +217,16 @@ def read_openmetrics(text):
         if f.type not in ("counter", "gauge", "histogram", "summary", "untyped"):
             sys.exit(f"a node_exporter has no type {f.type}")
         for s in f.samples:
-            key = (s.labels["workload"], s.labels["scheduler"], s.labels["arm"])
+            key = (s.labels["workload"], s.labels["device"], s.labels["scheduler"], s.labels["arm"])
             if s.name == "iopath_bench_overhead_ratio":
-                bounds.setdefault(key + (s.labels["metric"],), {})[s.labels["bound"]] = f"{s.value:.6g}"
+                bound = bounds.setdefault(key + (s.labels["metric"],), {})
+                if s.labels["bound"] in bound:
+                    sys.exit(f"a series twice: {s}")
+                bound[s.labels["bound"]] = f"{s.value:.6g}"
             elif s.name == "iopath_bench_verdict":
                 verdicts.setdefault(key, []).extend([s.labels["verdict"]] * int(s.value))
     metrics = {m.rsplit("_", 1)[0]: m for m in METRICS}
-    return [a_cell(*key[:3], metrics[key[3]], [b["estimate"], b["lower"], b["upper"]], verdicts[key[:3]]) for key, b in bounds.items()]
+    return [a_cell(*key[:4], metrics[key[4]], [b["estimate"], b["lower"], b["upper"]], verdicts[key[:4]]) for key, b in bounds.items()]
 
 
 def rank(verdict):
@@ -233,26 +237,26 @@ def worst(verdicts):
     return max(verdicts, key=rank)
 
 
-# What a format writes for a value of verdict.json, and whether it has arms that are not judged.
+# What a format writes for a value of verdict.json, whether it has arms that are not judged, and names of devices from run to run.
 FORMATS = {
-    "csv": (read_csv, "{:.6g}".format, True),
-    "gha": (read_gha, lambda v: f"{100 + v:.2f}", False),
-    "bmf": (read_bmf, repr, False),
-    "text": (read_text, TENTH, True),
-    "md": (read_md, TENTH, True),
-    "html": (read_html, TENTH, True),
-    "junit": (read_junit, TENTH, False),
-    "openmetrics": (read_openmetrics, lambda v: f"{v / 100:.6g}", True),
+    "csv": (read_csv, "{:.6g}".format, True, True),
+    "gha": (read_gha, lambda v: f"{100 + v:.2f}", False, True),
+    "bmf": (read_bmf, repr, False, True),
+    "text": (read_text, TENTH, True, False),
+    "md": (read_md, TENTH, True, False),
+    "html": (read_html, TENTH, True, False),
+    "junit": (read_junit, TENTH, False, True),
+    "openmetrics": (read_openmetrics, lambda v: f"{v / 100:.6g}", True, True),
 }
 
 
-def verdict_cells(doc):
-    return {(c["workload"], c["scheduler"], c["arm"], c["metric"]): c for c in doc["cells"]}
+def verdict_cells(doc, names):
+    return {(c["workload"], names.get(c["device"], c["device"]), c["scheduler"], c["arm"], c["metric"]): c for c in doc["cells"]}
 
 
-def hold(shown, doc, write, all_arms):
+def hold(shown, doc, write, all_arms, names):
     """Each number once, none missing, none of its own; a list in place of a verdict: the one of the arm."""
-    want = {k: c for k, c in verdict_cells(doc).items() if all_arms or c["gates"]}
+    want = {k: c for k, c in verdict_cells(doc, names).items() if all_arms or c["gates"]}
     if Counter(key for key, _, _ in shown) != Counter(want.keys()):
         sys.exit(f"cells that are not those of verdict.json: {sorted(set(want) ^ {key for key, _, _ in shown})}")
     for key, numbers, verdict in shown:
@@ -260,14 +264,14 @@ def hold(shown, doc, write, all_arms):
         said = [write(c[n]) for n in ("estimate", "lower", "upper")][:len(numbers)]
         if numbers != said:
             sys.exit(f"{key}: {numbers}, and verdict.json {said}")
-        of_arm = [worst(o["verdict"] for o in want.values() if (o["workload"], o["scheduler"], o["arm"]) == key[:3])]
+        of_arm = [worst(o["verdict"] for k, o in want.items() if k[:4] == key[:4])]
         if verdict is not None and verdict not in (c["verdict"], of_arm):
             sys.exit(f"{key}: {verdict}, and verdict.json {c['verdict']}, {of_arm}")
-        if key[3] == METRICS[0]:
-            print(key[2], key[1], c["verdict"], round(c["estimate"]))
+        if key[4] == METRICS[0]:
+            print(key[3], c["device"], key[2], c["verdict"], round(c["estimate"]))
 
 
-def read_benchstat(doc):
+def read_benchstat(doc, names):
     """
     The Go benchmark format as Go's package benchfmt reads it: lines of "key: value", of "Unit", of results, any other is
     not seen. A number behind the last dash of a name is not of the name, but how many processors there were.
@@ -289,17 +293,17 @@ def read_benchstat(doc):
             if base != "Iopath" or list(place) != ["dev", "wl", "tier", "sched"]:
                 sys.exit(f"not a name of ours: {words[0]}")
             for value, unit in zip(words[2::2], words[3::2]):
-                seen.setdefault((place["wl"], place["sched"], place["tier"], unit), []).append(float(value))
+                seen.setdefault((place["wl"], place["dev"], place["sched"], place["tier"], unit), []).append(float(value))
         elif words[:1] == ["Unit"]:
             units.update({(words[1],) + tuple(w.split("=", 1)): line for w in words[2:]})
         elif not re.fullmatch(r"[a-z][^\sA-Z:]*:([ \t].*)?", line):
             sys.exit(f"a line that is not seen: {line}")
-    arms = {(c["workload"], c["scheduler"], c["arm"], "IOPS"): c["rounds"] for c in doc["cells"]}
-    arms.update({key[:2] + ("off", "IOPS"): rounds for key, rounds in list(arms.items())})
-    if {k: len(v) for k, v in seen.items() if k[3] == "IOPS"} != arms or list(units) != [("IOPS", "better", "higher")]:
+    arms = {key[:4] + ("IOPS",): c["rounds"] for key, c in verdict_cells(doc, names).items()}
+    arms.update({key[:3] + ("off", "IOPS"): rounds for key, rounds in list(arms.items())})
+    if {k: len(v) for k, v in seen.items() if k[4] == "IOPS"} != arms or list(units) != [("IOPS", "better", "higher")]:
         sys.exit(f"not a line per round and arm: {[(k, len(v)) for k, v in seen.items()]}, units {units}")
-    for (_, scheduler, arm, unit), values in seen.items():
-        print(arm, scheduler, unit, round(statistics.median(values), 3))
+    for (_, device, scheduler, arm, unit), values in seen.items():
+        print(arm, device, scheduler, unit, round(statistics.median(values), 3))
 
 
 def read_otava(columns):
@@ -340,12 +344,13 @@ def main(what, *args):
         return
     with open(args[0]) as f:
         doc = json.load(f)
+    names = dict(word.split("=", 1) for word in args[1:])
     if what == "benchstat":
-        read_benchstat(doc)
+        read_benchstat(doc, names)
         return
-    read, write, all_arms = FORMATS[what]
+    read, write, all_arms, named = FORMATS[what]
     sys.stdin.reconfigure(newline="")
-    hold(read(sys.stdin.read()), doc, write, all_arms)
+    hold(read(sys.stdin.read()), doc, write, all_arms, names if named else {})
 
 
 main(*sys.argv[1:])

@@ -163,6 +163,34 @@ TEST(runs_that_do_not_go_together_are_refused)
 	}
 }
 
+/* Each with its own, whatever number the kernel gave it; what only one run has is only there. */
+TEST(two_scratch_devices_of_a_driver_are_kept_apart)
+{
+	struct canned a = run_of(9, 11), b = run_of(9, 22), alone = run_of(9, 33);
+
+	for (int like = 0; like < 2; like++) {
+		struct comparison c = { 0 };
+		char device[REPORT_DEVICE_MAX];
+		struct replay r[2];
+		struct why why;
+
+		a.order = b.order = alone.order = "loop";
+		a.second_order = b.second_order = like ? "loop" : "loop:size=1G"; /* there nothing is lost */
+		ASSERT_EQ(compare_canned(&a, &b, false, &c, r, &why), 0);
+		ASSERT_EQ(c.nr, 6);
+		ASSERT_EQ(c.nr_missing, 0);
+		ASSERT_STR(report_device(c.b, c.cell[3].set, device), like ? "loop#2" : "loop:size=1G");
+		ASSERT_TRUE(c.cell[0].cost_a > 8 && fabs(c.cell[3].cost_a) < 1 && fabs(c.cell[3].cost_b) < 1);
+		free_all(&c, r);
+		ASSERT_EQ(compare_canned(&a, &alone, false, &c, r, &why), 0);
+		ASSERT_EQ(c.nr, 3);
+		ASSERT_EQ(c.nr_missing, 1);
+		ASSERT_STR(c.missing[0], like ? "randread-4k-qd1 on loop#2, scheduler none: only in A" :
+						"randread-4k-qd1 on loop:size=1G, scheduler none: only in A");
+		free_all(&c, r);
+	}
+}
+
 /* nvme0n1 there and nvme0n1 here: its model and its size say whether it is the same. */
 TEST(another_disk_of_the_name_is_refused)
 {
@@ -616,7 +644,7 @@ TEST(exit_codes)
 }
 
 TEST_MAIN("test-bench-compare", T(a_change_of_cost_is_told_from_none), T(no_change_is_seldom_called_worse),
-	  T(runs_that_do_not_go_together_are_refused), T(two_kernels_are_compared_when_told),
+	  T(runs_that_do_not_go_together_are_refused), T(two_kernels_are_compared_when_told), T(two_scratch_devices_of_a_driver_are_kept_apart),
 	  T(another_disk_of_the_name_is_refused), T(settings_that_differ_are_told),
 	  T(cpu_time_at_another_load_is_not_compared), T(a_p99_that_both_judged_is_compared),
 	  T(a_noisy_twin_decides_nothing),

@@ -320,6 +320,37 @@ TEST(unlike_disks_are_refused_or_kept_apart)
 	ASSERT_EQ(merge_cmd(words, &text), EXIT_OVER_BUDGET);
 }
 
+/* What a scratch device was made to tells it from another of its driver; its number does not. */
+TEST(scratch_devices_of_two_orders_are_two)
+{
+	static const struct {
+		const char *order[2];
+		int status;
+	} t[] = {
+		{ { "loop", "loop:size=1G" }, EXIT_PASS },
+		{ { "loop", "loop" }, EXIT_USAGE },
+		{ { "loop", NULL }, EXIT_USAGE }, /* of before it was told: it may be the same */
+	};
+	_cleanup_free_ char *words = NULL;
+	struct canned a, b;
+
+	write_shards(&a, &b);
+	b = a;
+	b.shard = 2;
+	b.seed = 9;
+	ASSERT_TRUE(asprintf(&words, "--out %s %s %s", in("orders"), in("a.jsonl"), in("b.jsonl")) > 0);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *text = NULL;
+
+		a.order = t[i].order[0];
+		b.order = t[i].order[1];
+		ASSERT_EQ(canned_write(&a, in("a.jsonl")), 0);
+		ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+		ASSERT_EQ(merge_cmd(words, &text), t[i].status);
+		ASSERT_EQ(strstr(text, " is in ") != NULL, t[i].status == EXIT_USAGE);
+	}
+}
+
 TEST(what_does_not_go_together_is_named)
 {
 	_cleanup_free_ char *words = NULL, *apart = NULL;
@@ -412,5 +443,5 @@ TEST(usage)
 TEST_MAIN("test-bench-merge", T(two_shards_become_one_run_with_the_decisions_of_both),
 	  T(the_history_has_each_set_of_a_merged_run_once), T(a_shard_that_is_missing_or_stopped_is_no_pass),
 	  T(a_shard_that_is_there_twice_is_not_the_other), T(unlike_machines_are_refused_or_kept_apart),
-	  T(unlike_disks_are_refused_or_kept_apart), T(what_does_not_go_together_is_named),
+	  T(unlike_disks_are_refused_or_kept_apart), T(scratch_devices_of_two_orders_are_two), T(what_does_not_go_together_is_named),
 	  T(parts_of_different_tracers_are_refused), T(merged_shards_have_what_a_ci_system_takes), T(usage))

@@ -40,7 +40,9 @@ __attribute__((destructor)) static void at_end(void)
 
 #define NASTY "a|b,\"*c*_d_<e>-2"
 
-/* Arms that lose 0, 20 and 5 percent, one with a name that every format must quote; two schedulers and one skipped. */
+/*
+ * Arms that lose 0, 20 and 5 percent, one with a name that every format must quote; two schedulers and
+ * one skipped; and a second scratch device of one driver, where nothing is lost. */
 static void put_run(void)
 {
 	struct canned c = canned_default();
@@ -53,6 +55,8 @@ static void put_run(void)
 	c.loss_pct[3] = 5;
 	c.second_scheduler = "mq-deadline";
 	c.skipped = "bfq";
+	c.order = "loop";
+	c.second_order = "loop:size=1G";
 	text = canned_text(&c);
 	dated = canned_edit(text, "\"smoke\":true", "\"started_ms\":1764284400000,\"smoke\":true");
 	ASSERT_EQ(file_replace(file, dated), 0);
@@ -76,7 +80,8 @@ static char *read_by(const char *format, const char *package)
 
 	put_run();
 	snprintf(command, sizeof(command),
-		 "%s report %s -f json -o %s && %s report %s -f %s | /usr/bin/python3 bench/tests/readers.py %s %s 2>&1",
+		 "%s report %s -f json -o %s && %s report %s -f %s | /usr/bin/python3 bench/tests/readers.py %s %s loop1=loop "
+		 "loop2=loop:size=1G 2>&1",
 		 program, dir, held, program, dir, format, format, held);
 	status = shell(command, &said);
 	if (status == 77) {
@@ -99,7 +104,8 @@ static char *read_by(const char *format, const char *package)
 /* Every number is that of verdict.json, none is missing (the reader sees to it), and the arms lose what they were made to lose. */
 static void expect_held(const char *format, const char *package)
 {
-	static const char *const lines[] = { "full none FAIL 20\n", "full mq-deadline FAIL 20\n", NASTY " none INCONCLUSIVE 5\n" };
+	static const char *const lines[] = { "full loop1 none FAIL 20\n", "full loop1 mq-deadline FAIL 20\n",
+					     NASTY " loop1 none INCONCLUSIVE 5\n", "full loop2 none PASS 0\n" };
 	_cleanup_free_ char *said = NULL;
 
 	NEEDS_PYTHON();
@@ -229,8 +235,8 @@ TEST(benchstat_lines_give_the_loss_that_the_run_had)
 	NEEDS_PYTHON();
 	said = read_by("benchstat", NULL);
 	for (char *l = strtok_r(said, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
-		sscanf(l, "off none IOPS %lf", &none);
-		sscanf(l, "full none IOPS %lf", &full);
+		sscanf(l, "off loop none IOPS %lf", &none);
+		sscanf(l, "full loop none IOPS %lf", &full);
 	}
 	ASSERT_TRUE(none > 0 && full > 0);
 	CU_ASSERT_DOUBLE_EQUAL(full / none, 0.8, 0.01);

@@ -103,6 +103,40 @@ TEST(json_formats_are_those_of_their_schemas)
 	expect_schema("gha", "gha.schema.json");
 }
 
+/* Alone it has its driver's name, whatever it was made to; of two, none takes the place of the other. */
+TEST(two_devices_of_one_driver_have_two_names)
+{
+	static const struct {
+		const char *first, *second, *want[2];
+	} t[] = {
+		{ "loop:size=1G", NULL, { "loop", NULL } },
+		{ "loop", "loop:size=1G", { "loop", "loop:size=1G" } },
+		{ "loop:size=2G", "loop:size=1G", { "loop:size=2G", "loop:size=1G" } },
+		{ "loop:size=1G", "loop:size=1G", { "loop", "loop#2" } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct canned c = canned_default();
+		_cleanup_free_ char *text = NULL;
+		size_t want = t[i].second ? 2 : 1;
+		json_t *doc;
+
+		c.order = t[i].first;
+		c.second_order = t[i].second;
+		text = render(&c, "bmf");
+		doc = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+		ASSERT_TRUE(doc != NULL);
+		ASSERT_EQ(json_object_size(doc), want);
+		for (size_t k = 0; k < want; k++) {
+			char name[64];
+
+			snprintf(name, sizeof(name), "%s/none/randread-4k-qd1/full", t[i].want[k]);
+			ASSERT_TRUE(json_object_get(doc, name) != NULL);
+		}
+		json_decref(doc);
+	}
+}
+
 /* bmf.json of Bencher says it with patternProperties: any name, any measure, these three numbers. */
 TEST(bmf_is_names_of_measures_of_numbers)
 {
@@ -766,7 +800,7 @@ TEST(formats_are_named_once)
 	ASSERT_TRUE(view_find("pdf") == NULL);
 }
 
-TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(bmf_is_names_of_measures_of_numbers),
+TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(two_devices_of_one_driver_have_two_names), T(bmf_is_names_of_measures_of_numbers),
 	  T(junit_is_valid_and_counts_right), T(junit_says_when_and_where_it_was_measured), T(a_partial_run_is_an_error_in_junit),
 	  T(html_is_well_formed_and_needs_nothing_from_elsewhere), T(csv_has_a_row_per_arm_and_metric),
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
