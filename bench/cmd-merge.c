@@ -62,13 +62,15 @@ static int worse_code(int a, int b)
 	return x >= y ? a : b;
 }
 
-static int merge_all(const struct past *past, unsigned int nr, const struct merge_config *c, int *ret_code, struct why *why)
+static int merge_all(const struct past *past, unsigned int nr, const char *absent, const struct merge_config *c, int *ret_code,
+		     struct why *why)
 {
 	struct merge m;
 	int err = merge_sort(past, nr, c->apart, &m, why), code = EXIT_SKIPPED, one;
 
 	if (err)
 		return err;
+	m.absent = absent;
 	for (unsigned int i = 0; i < m.nr && !err; i++) {
 		_cleanup_free_ char *dir = NULL;
 
@@ -88,11 +90,25 @@ static int merge_all(const struct past *past, unsigned int nr, const struct merg
 	return err;
 }
 
+/* All runs of @path that began; the others are named in @absent. *nr: how many it has loaded. */
+static int load_all(char **path, int nr_paths, struct past *past, int *nr, char *absent, size_t len, struct why *why)
+{
+	int err = 0;
+
+	for (int i = 0; i < nr_paths && !err; i++) {
+		if (merge_did_not_begin(path[i], absent, len))
+			continue;
+		err = past_load(path[i], 0, &past[*nr], why);
+		*nr += !err;
+	}
+	return err || *nr ? err : why_fail(why, EXIT_USAGE, -ENOENT, "%s", absent);
+}
+
 static int checked(int argc, char **argv, struct why *why)
 {
 	struct merge_config c = { 0 };
 	_cleanup_free_ struct past *past = calloc(SHARDS_MAX, sizeof(*past));
-	char *path[SHARDS_MAX];
+	char *path[SHARDS_MAX], absent[400] = "";
 	struct opt_err err;
 	int nr, code = 0, loaded = 0, r = cmd_parse(&merge_table, argc, argv, &c, SHARDS_MAX, path, &nr, &err);
 
@@ -106,10 +122,9 @@ static int checked(int argc, char **argv, struct why *why)
 		return why_fail(why, EXIT_HARNESS, EXIT_HARNESS, "out of memory");
 	if (!c.out || !nr)
 		return why_fail(why, EXIT_USAGE, EXIT_USAGE, "wants --out DIR, and runs: results.jsonl, or the directory of it");
-	for (; loaded < nr && !r; loaded += !r)
-		r = past_load(path[loaded], 0, &past[loaded], why);
+	r = load_all(path, nr, past, &loaded, absent, sizeof(absent), why);
 	if (!r)
-		r = merge_all(past, (unsigned int)nr, &c, &code, why);
+		r = merge_all(past, (unsigned int)loaded, absent, &c, &code, why);
 	while (loaded)
 		past_free(&past[--loaded]);
 	if (r && !why->text[0])

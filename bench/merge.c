@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "bench/file.h"
 #include "bench/machine.h"
 #include "bench/replay.h"
 #include "bench/result.h"
@@ -178,16 +180,24 @@ static int note_shard(struct merge *m, const struct past *p, struct why *why)
 	return 0;
 }
 
+/* A shard behind the last set: all of it is there, on whatever machine. */
+static bool is_empty(const struct past *p)
+{
+	return !p->nr && json_is_true(json_object_get(p->end, "complete"));
+}
+
 int merge_sort(const struct past *past, unsigned int nr, bool apart, struct merge *ret, struct why *why)
 {
-	struct merge m = { 0 };
+	struct merge m = { .absent = "" };
 	int err = 0;
 
 	for (unsigned int i = 0; i < nr && !err; i++) {
 		err = note_shard(&m, &past[i], why);
-		if (!err)
+		if (!err && !is_empty(&past[i]))
 			err = take_run(&m, &past[i], apart, why);
 	}
+	if (!err && !m.nr)
+		err = take_run(&m, &past[0], apart, why);
 	if (err) {
 		merge_free(&m);
 		return err;
@@ -202,6 +212,28 @@ void merge_free(struct merge *m)
 		free(m->group[i].part);
 	free(m->group);
 	*m = (struct merge){ 0 };
+}
+
+bool merge_did_not_begin(const char *dir, char *buf, size_t len)
+{
+	_cleanup_free_ char *lines = NULL, *path = NULL;
+	size_t at = strlen(buf);
+	json_t *verdict;
+	const char *reason, *schema;
+	bool is_one;
+
+	if (asprintf(&lines, "%s/results.jsonl", dir) < 0 || !access(lines, F_OK) || errno != ENOENT ||
+	    asprintf(&path, "%s/verdict.json", dir) < 0)
+		return false;
+	verdict = json_load_file(path, 0, NULL);
+	schema = json_string_value(json_object_get(verdict, "schema"));
+	reason = json_string_value(json_object_get(verdict, "reason"));
+	is_one = schema && !strcmp(schema, VERDICT_SCHEMA) && json_is_false(json_object_get(verdict, "complete"));
+	if (is_one)
+		snprintf(buf + at, len - at, "%s%.200s did not begin: %.200s", at ? "; " : "", dir, reason ? reason : "no reason");
+	json_decref(verdict);
+	text_clean(buf);
+	return is_one;
 }
 
 /* ---- one file ---- */
@@ -226,10 +258,14 @@ static void missing_shards(const struct merge *m, char *buf, size_t len)
 		snprintf(buf, len, "of %u shards %s %s missing", m->shards_of, list, nr > 1 ? "are" : "is");
 }
 
-/* What is not there: a part that stopped, a shard. Into @buf, or "". */
+/* What is not there: a part that did not begin or stopped, a shard. Into @buf, or "". */
 static void find_gaps(const struct merge *m, const struct merge_group *g, char *buf, size_t len)
 {
 	buf[0] = '\0';
+	if (m->absent[0]) {
+		snprintf(buf, len, "%s", m->absent);
+		return;
+	}
 	for (unsigned int i = 0; i < g->nr; i++) {
 		if (!json_is_true(json_object_get(g->part[i]->end, "complete"))) {
 			snprintf(buf, len, "%s is not complete", g->part[i]->path);

@@ -25,10 +25,17 @@ struct merge {
 	struct merge_group *group;	/* in the order of the command line */
 	unsigned int shards_of;	/* 0: there are none */
 	bool shard[SHARDS_MAX];	/* is it here? From 1 on, so less one */
+	const char *absent;	/* the runs that did not begin and why, or "" */
 };
 
 /*
- * Sort @nr runs. -EINVAL with *why for machines or disks that differ, unless @apart; for
+ * Did the run whose directory is @dir end before its first line, with nothing but a verdict.json?
+ * Then that, and its reason, goes behind what is in @buf.
+ */
+bool merge_did_not_begin(const char *dir, char *buf, size_t len);
+
+/*
+ * Sort @nr runs; a shard that was to measure nothing is in no group, unless there are only such. -EINVAL with *why for machines or disks that differ, unless @apart; for
  * runs of one machine with different arms, lengths, budgets or rounds; for shards
  * of another number of them; and for a set that two of them have.
  */
@@ -38,7 +45,7 @@ void merge_free(struct merge *m);
 /*
  * @dir gets results.jsonl, report.md and verdict.json of the group, as if one run
  * had made them. *ret_code: what its verdict comes to; a part that stopped early
- * and a shard that is missing are no PASS.
+ * or did not begin and a shard that is missing are no PASS.
  */
 int merge_write(const struct merge *m, unsigned int group, const char *dir, int *ret_code, struct why *why);
 

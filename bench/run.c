@@ -169,7 +169,7 @@ static void fill_set_config(struct run *r)
 		.budget = c->budget,
 		.p99_budget = c->gate_p99,
 		.seed = c->seed ? c->seed : make_seed(),
-		.timing = choose_timing(c, sets, r->in.arms.nr),
+		.timing = choose_timing(c, sets ? sets : 1, r->in.arms.nr),
 		.confirm = !c->quick,
 		.single_look = c->quick,
 		.live = true,
@@ -365,12 +365,12 @@ static int prepare(struct run *r, struct why *why)
 	if (err)
 		return err;
 	nr = run_nr_sets(r);
-	if (!nr)
-		return why_fail(why, EXIT_SKIPPED, -ENOENT, "--shard %u/%u: there are only %u sets", r->c->shard.index,
-				r->c->shard.of, inputs_nr_sets(&r->in));
-	r->sets = calloc(nr, sizeof(*r->sets));
-	r->reasons = calloc(nr, sizeof(*r->reasons));
-	r->stuck = calloc(nr, sizeof(*r->stuck));
+	if (!nr) /* a file of no set: merge is to know that none is missing */
+		progress_say(&r->progress, "--shard %u/%u: there are only %u sets", r->c->shard.index, r->c->shard.of,
+			     inputs_nr_sets(&r->in));
+	r->sets = calloc(nr + 1, sizeof(*r->sets));
+	r->reasons = calloc(nr + 1, sizeof(*r->reasons));
+	r->stuck = calloc(nr + 1, sizeof(*r->stuck));
 	if (!r->sets || !r->reasons || !r->stuck)
 		return -ENOMEM;
 	/* a smoke run has one look; a set alone has all the time anyway */

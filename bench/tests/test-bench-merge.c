@@ -223,6 +223,59 @@ TEST(a_shard_that_is_missing_or_stopped_is_no_pass)
 	ASSERT_TRUE(strstr(text, "b.jsonl is not complete") != NULL);
 }
 
+/* The file of a shard that has no set: its first line and its last. */
+static void write_empty(const struct canned *c, const char *path)
+{
+	_cleanup_free_ char *text = canned_text(c), *few = NULL;
+
+	ASSERT_TRUE(asprintf(&few, "%.*s%s", (int)(strchr(text, '\n') + 1 - text), text,
+			     "{\"type\":\"summary\",\"complete\":true,\"verdict\":\"SKIPPED\",\"exit_code\":77,\"reason\":null}\n") > 0);
+	ASSERT_EQ(file_replace(path, few), 0);
+}
+
+TEST(a_shard_that_did_not_begin_costs_no_more_than_itself)
+{
+	static const char verdict[] = "{\"schema\":\"iopath.verdict/1\",\"verdict\":\"INVALID\",\"exit_code\":4,\"complete\":false,"
+				      "\"reason\":\"not root\"}";
+	_cleanup_free_ char *words = NULL, *text = NULL, *alone = NULL;
+	struct canned a, b;
+	struct replay r;
+	struct why why = { 0 };
+
+	write_shards(&a, &b);
+	ASSERT_EQ(file_make_dirs(in("unbegun")), 0);
+	ASSERT_EQ(file_replace(in("unbegun/verdict.json"), verdict), 0);
+	ASSERT_TRUE(asprintf(&words, "-o %s %s %s", in("rest"), in("unbegun"), in("a.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(words, &text), EXIT_INCONCLUSIVE);
+	ASSERT_TRUE(strstr(text, "/unbegun did not begin: not root") && !strstr(text, "verdict: PASS"));
+	ASSERT_EQ(replay_load(in("rest"), &r, &why), 0);
+	ASSERT_EQ(r.report.nr_sets, 1);
+	ASSERT_TRUE(!r.report.complete);
+	replay_free(&r);
+	free(take_ptr(text));
+	ASSERT_TRUE(asprintf(&alone, "-o %s %s", in("nothing"), in("unbegun")) > 0);
+	ASSERT_EQ(merge_cmd(alone, &text), EXIT_USAGE);
+	ASSERT_TRUE(strstr(text, "did not begin: not root") != NULL);
+}
+
+/* More shards than sets, on whatever machine: nothing is missing. */
+TEST(a_shard_without_a_set_misses_nothing)
+{
+	_cleanup_free_ char *words = NULL, *text = NULL, *alone = NULL;
+	struct canned a, b;
+
+	write_shards(&a, &b);
+	b.key = "fedcba9876543210";
+	write_empty(&b, in("b.jsonl"));
+	ASSERT_TRUE(asprintf(&words, "-o %s %s %s", in("few"), in("b.jsonl"), in("a.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(words, &text), EXIT_PASS);
+	ASSERT_TRUE(strstr(text, "verdict: PASS") != NULL);
+	free(take_ptr(text));
+	ASSERT_TRUE(asprintf(&alone, "-o %s %s", in("none"), in("b.jsonl")) > 0);
+	ASSERT_EQ(merge_cmd(alone, &text), EXIT_INCONCLUSIVE);
+	ASSERT_TRUE(strstr(text, "of 2 shards 1 is missing") != NULL);
+}
+
 /* Shard 1 of 2 twice is not 1 and 2. */
 TEST(a_shard_that_is_there_twice_is_not_the_other)
 {
@@ -442,6 +495,7 @@ TEST(usage)
 
 TEST_MAIN("test-bench-merge", T(two_shards_become_one_run_with_the_decisions_of_both),
 	  T(the_history_has_each_set_of_a_merged_run_once), T(a_shard_that_is_missing_or_stopped_is_no_pass),
+	  T(a_shard_that_did_not_begin_costs_no_more_than_itself), T(a_shard_without_a_set_misses_nothing),
 	  T(a_shard_that_is_there_twice_is_not_the_other), T(unlike_machines_are_refused_or_kept_apart),
 	  T(unlike_disks_are_refused_or_kept_apart), T(scratch_devices_of_two_orders_are_two), T(what_does_not_go_together_is_named),
 	  T(parts_of_different_tracers_are_refused), T(merged_shards_have_what_a_ci_system_takes), T(usage))

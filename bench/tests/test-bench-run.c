@@ -378,6 +378,8 @@ TEST(time_goes_to_what_is_undecided_and_shards_make_one_run)
 	run_end(&r);
 	ASSERT_EQ(r.status, EXIT_SKIPPED);
 	ASSERT_TRUE(strstr(r.text, "there are only 1 sets") != NULL);
+	check_files("summary"); /* merge is to know that none is missing */
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"type\":\"set\","), 0);
 	run_free(&r);
 	expect_clean();
 }
