@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench/file.h"
+#include "tracer/base/cleanup.h"
 
 static void fill_preflight(const json_t *header, struct preflight *p)
 {
@@ -30,6 +31,18 @@ static void fill_reason(struct replay *r)
 	snprintf(r->reason, sizeof(r->reason), "%s",
 		 reason ? reason : "the file has no last line: the run crashed, or goes on");
 	text_clean(r->reason);
+}
+
+/* Of a run that was stopped, which has not passed, nor failed. 0: its file does not say. */
+static int stopped_code(const json_t *end)
+{
+	static const int codes[] = { EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_ENVIRONMENT, EXIT_HARNESS };
+	json_int_t code = json_integer_value(json_object_get(end, "exit_code"));
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		if (code == codes[i])
+			return codes[i];
+	return 0;
 }
 
 static int64_t cell_ms(const json_t *cell)
@@ -60,6 +73,7 @@ static void fill_report(struct replay *r)
 		return;
 	fill_reason(r);
 	r->report.reason = r->reason;
+	r->report.stopped_code = stopped_code(r->past.end);
 }
 
 static int decide(struct replay *r, unsigned int index, struct why *why)

@@ -120,8 +120,8 @@ const char *report_verdict_text(const struct report *r, int exit_code)
 {
 	if (exit_code == EXIT_SKIPPED)
 		return "SKIPPED";
-	if (!r->complete && exit_code != EXIT_INCONCLUSIVE)
-		return verdict_name(VERDICT_INVALID);
+	if (!r->complete)
+		return verdict_name(exit_code == EXIT_INCONCLUSIVE ? VERDICT_INCONCLUSIVE : VERDICT_INVALID);
 	return verdict_name(report_verdict(r));
 }
 
@@ -161,6 +161,6 @@ int report_exit(const struct report *r)
 	for (unsigned int i = 0; i < r->nr_sets; i++)
 		ran += !r->set[i].skipped || r->set[i].failed;
 	if (!r->complete)
-		return EXIT_INCONCLUSIVE;
+		return r->stopped_code ? r->stopped_code : EXIT_INCONCLUSIVE;
 	return ran ? verdict_exit(report_verdict(r)) : EXIT_SKIPPED;
 }

@@ -40,6 +40,7 @@ struct report {
 	bool smoke;		/* --quick */
 	bool complete;		/* false: stopped; says why in @reason */
 	const char *reason;
+	int stopped_code;	/* what it exited with then; 0: not known */
 	const char *kernel;
 	const json_t *header;	/* of results.jsonl, or NULL */
 	int64_t first_ms;	/* of the first cell, CLOCK_REALTIME; 0: not known */
@@ -68,10 +69,10 @@ double report_margin(const struct report *r, enum metric m);
 /* Over all sets and arms; the twin counts only where nothing else ran. */
 enum verdict report_verdict(const struct report *r);
 
-/* With @exit_code it also knows the ends that are no verdict: "SKIPPED", "INVALID". */
+/* With @exit_code it also knows the ends that are no verdict: "SKIPPED"; of a run that is not complete "INCONCLUSIVE", "INVALID". */
 const char *report_verdict_text(const struct report *r, int exit_code);
 json_t *report_verdict_json(const struct report *r, int exit_code);
-/* Of a run without a fault of the harness: what its verdict comes to. */
+/* What the verdict comes to; of a run that is not complete, what it exited with. */
 int report_exit(const struct report *r);
 
 #endif

@@ -250,6 +250,7 @@ static int finish(struct run *r, int err, struct why *why)
 		why_fail(why, EXIT_INCONCLUSIVE, err, "stopped by %s; what is there is partial",
 			 sigabbrev_np(stop_signal()) ? sigdescr_np(stop_signal()) : "a signal");
 	r->report.reason = err ? why->text : NULL;
+	r->report.stopped_code = err ? code : 0;
 	write_err = view_render(view_find("text"), &r->report, &text);
 	if (!write_err)
 		write_err = view_render(view_find("md"), &r->report, &md);

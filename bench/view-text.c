@@ -112,10 +112,7 @@ static void print_legend(const struct report *r, FILE *f)
 
 static void print_verdict(const struct report *r, FILE *f)
 {
-	enum verdict v = report_verdict(r);
-
-	fprintf(f, "\nverdict: %s (budget %g%%)", v == VERDICT_UNDECIDED ? "SKIPPED" : verdict_name(v),
-		r->budget);
+	fprintf(f, "\nverdict: %s (budget %g%%)", report_verdict_text(r, report_exit(r)), r->budget);
 	if (!r->complete)
 		fprintf(f, ": the run is not complete: %s", r->reason);
 	fputc('\n', f);

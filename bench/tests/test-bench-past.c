@@ -104,6 +104,49 @@ TEST(over_the_budget_once_is_no_fail)
 	replay_free(&r);
 }
 
+/* A FAIL among the sets is one of the sets; the run has the end that it had. */
+TEST(a_report_of_a_stopped_run_has_the_end_of_the_run)
+{
+	static const struct {
+		const char *end, *verdict;
+		int code;
+	} t[] = {
+		{ "{\"type\":\"stopped\",\"complete\":false,\"verdict\":\"INVALID\",\"exit_code\":5,\"reason\":\"a full disk\"}\n",
+		  "INVALID", EXIT_HARNESS },
+		{ "{\"type\":\"stopped\",\"complete\":false,\"verdict\":\"FAIL\",\"exit_code\":3,\"reason\":\"stopped by Interrupt\"}\n",
+		  "INCONCLUSIVE", EXIT_INCONCLUSIVE },
+		{ "{\"type\":\"stopped\",\"complete\":false,\"verdict\":\"PASS\",\"exit_code\":0,\"reason\":null}\n",
+		  "INCONCLUSIVE", EXIT_INCONCLUSIVE }, /* nobody writes that */
+		{ "", "INCONCLUSIVE", EXIT_INCONCLUSIVE },
+	};
+	struct canned c = canned_default();
+	_cleanup_free_ char *text = NULL;
+	char *last;
+
+	c.loss_pct[2] = 20;
+	text = canned_text(&c);
+	last = strstr(text, "{\"type\":\"summary\"");
+	ASSERT_TRUE(last != NULL);
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *file = NULL, *table = NULL;
+		char line[64];
+		struct why why = { 0 };
+		struct replay r;
+
+		ASSERT_TRUE(asprintf(&file, "%.*s%s", (int)(last - text), text, t[i].end) > 0);
+		ASSERT_EQ(file_replace(path, file), 0);
+		ASSERT_EQ(replay_load(path, &r, &why), 0);
+		ASSERT_EQ(r.report.set[0].outcome.decision[2][METRIC_THROUGHPUT].verdict, VERDICT_FAIL);
+		ASSERT_EQ(report_exit(&r.report), t[i].code);
+		ASSERT_STR(report_verdict_text(&r.report, report_exit(&r.report)), t[i].verdict);
+		ASSERT_EQ(view_render(view_find("text"), &r.report, &table), 0);
+		snprintf(line, sizeof(line), "\nverdict: %s (budget 5%%): the run is not complete", t[i].verdict);
+		ASSERT_TRUE(strstr(table, line) != NULL);
+		replay_free(&r);
+	}
+}
+
 /* Every I/O of a canned arm is slower by what it loses. */
 TEST(the_p99_is_held_against_off_with_bounds)
 {
@@ -311,7 +354,8 @@ TEST(canned_files_are_of_the_schema)
 }
 
 TEST_MAIN("test-bench-past", T(decisions_are_made_again_from_the_cells),
-	  T(a_fail_needs_its_confirmation_in_the_file), T(over_the_budget_once_is_no_fail), T(the_p99_is_held_against_off_with_bounds), T(a_run_that_crashed_has_not_passed),
+	  T(a_fail_needs_its_confirmation_in_the_file), T(over_the_budget_once_is_no_fail), T(a_report_of_a_stopped_run_has_the_end_of_the_run),
+	  T(the_p99_is_held_against_off_with_bounds), T(a_run_that_crashed_has_not_passed),
 	  T(what_is_wrong_is_named_with_file_and_line), T(no_file_and_no_text),
 	  T(cut_anywhere_it_is_partial_or_an_error_and_never_a_pass), T(rubbish_is_survived),
 	  T(canned_files_are_of_the_schema))
