@@ -74,6 +74,9 @@ static int check_schedulers(const struct run_config *c, struct inputs *in, struc
 			return why_fail(why, EXIT_USAGE, -EINVAL,
 					"--scheduler %s: no such scheduler (none, mq-deadline, bfq, kyber)",
 					l->v[i]);
+		for (unsigned int k = 0; k < in->nr_schedulers; k++)
+			if (in->scheduler[k] == in->scheduler[in->nr_schedulers])
+				return why_fail(why, EXIT_USAGE, -EEXIST, "scheduler %s is named twice", l->v[i]);
 		in->nr_schedulers++;
 	}
 	if (!in->nr_schedulers)

@@ -63,6 +63,7 @@ TEST(bad_input_is_one_line_and_the_right_code)
 		{ "--workload nonsense", EXIT_USAGE, "nonsense" },
 		{ "--workload /nowhere/x.fio", EXIT_USAGE, "/nowhere/x.fio" },
 		{ "--scheduler cfq", EXIT_USAGE, "cfq" },
+		{ "--scheduler none,bfq,none", EXIT_USAGE, "scheduler none is named twice" },
 		{ "--device /dev/nonsense", EXIT_USAGE, "/dev/nonsense" },
 		{ "--device nonsense", EXIT_USAGE, "nonsense" },
 		{ "--device null_blk:irqmode=tinker", EXIT_USAGE, "irqmode=tinker: not understood" },
