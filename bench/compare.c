@@ -652,6 +652,8 @@ int compare_arms(const struct report *r, const char *arm_a, const char *arm_b,
 
 	if (a < 0 || b < 0)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "the run has no arm %s", a < 0 ? arm_a : arm_b);
+	if (a == b)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "arm %s against itself", arm_a);
 	if (!r->complete && !rule->force)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "the run is not complete: %s", r->reason);
 	err = pair_arms(r, (unsigned int)a, (unsigned int)b, &c);

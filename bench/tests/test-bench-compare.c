@@ -398,6 +398,9 @@ TEST(arms_of_one_run_are_paired)
 	comparison_free(&c);
 	ASSERT_EQ(compare_arms(&r.report, "full", "nobody", &rule, &c, &why), -EINVAL);
 	ASSERT_STR(why.text, "the run has no arm nobody");
+	why = (struct why){ 0 };
+	ASSERT_EQ(compare_arms(&r.report, "full", "full", &rule, &c, &why), -EINVAL);
+	ASSERT_STR(why.text, "arm full against itself");
 	replay_free(&r);
 }
 
