@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench/file.h"
@@ -359,6 +360,23 @@ static int write_views(const struct result *out, const struct report *r, int cod
 	return err ? err : result_write_json(out, "verdict.json", report_verdict_json(r, code), why);
 }
 
+/* Its file would be replaced, and with it what is to be merged. */
+static int check_out(const struct merge *m, const char *dir, struct why *why)
+{
+	_cleanup_free_ char *path = NULL;
+	struct stat out, in;
+
+	if (asprintf(&path, "%s/results.jsonl", dir) < 0)
+		return -ENOMEM;
+	if (stat(path, &out))
+		return 0;
+	for (unsigned int g = 0; g < m->nr; g++)
+		for (unsigned int i = 0; i < m->group[g].nr; i++)
+			if (!stat(m->group[g].part[i]->path, &in) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+				return why_fail(why, EXIT_USAGE, -EINVAL, "--out %s: its results.jsonl is one of those to be merged", dir);
+	return 0;
+}
+
 int merge_write(const struct merge *m, unsigned int group, const char *dir, int *ret_code, struct why *why)
 {
 	const struct merge_group *g = &m->group[group];
@@ -367,6 +385,9 @@ int merge_write(const struct merge *m, unsigned int group, const char *dir, int 
 	char gaps[512];
 	int code = 0, err;
 
+	err = check_out(m, dir, why);
+	if (err)
+		return err;
 	find_gaps(m, g, gaps, sizeof(gaps));
 	/* once to decide, then with what was decided */
 	err = write_file(g, dir, gaps, "INCONCLUSIVE", EXIT_INCONCLUSIVE, &out, why);

@@ -482,6 +482,23 @@ TEST(merged_shards_have_what_a_ci_system_takes)
 	ASSERT_TRUE(nothing && strstr(nothing, "RUNS=") != NULL);
 }
 
+/* Whose raw file would be gone. */
+TEST(no_run_is_merged_into_itself)
+{
+	_cleanup_free_ char *words = NULL, *text = NULL, *before = NULL, *after = NULL;
+	struct canned a, b;
+
+	write_shards(&a, &b);
+	ASSERT_EQ(file_make_dirs(in("own")), 0);
+	ASSERT_EQ(canned_write(&a, in("own/results.jsonl")), 0);
+	ASSERT_EQ(file_read(in("own/results.jsonl"), &before), 0);
+	ASSERT_TRUE(asprintf(&words, "--out %s %s %s", in("own"), in("b.jsonl"), in("own/../own")) > 0);
+	ASSERT_EQ(merge_cmd(words, &text), EXIT_USAGE);
+	ASSERT_TRUE(strstr(text, "/own: its results.jsonl is one of those to be merged") != NULL);
+	ASSERT_EQ(file_read(in("own/results.jsonl"), &after), 0);
+	ASSERT_STR(after, before);
+}
+
 TEST(usage)
 {
 	static const char *const words[] = { "", "--out /tmp/never", "/nowhere", "--out /tmp/never /nowhere", "--nonsense" };
@@ -498,4 +515,5 @@ TEST_MAIN("test-bench-merge", T(two_shards_become_one_run_with_the_decisions_of_
 	  T(a_shard_that_did_not_begin_costs_no_more_than_itself), T(a_shard_without_a_set_misses_nothing),
 	  T(a_shard_that_is_there_twice_is_not_the_other), T(unlike_machines_are_refused_or_kept_apart),
 	  T(unlike_disks_are_refused_or_kept_apart), T(scratch_devices_of_two_orders_are_two), T(what_does_not_go_together_is_named),
-	  T(parts_of_different_tracers_are_refused), T(merged_shards_have_what_a_ci_system_takes), T(usage))
+	  T(parts_of_different_tracers_are_refused), T(merged_shards_have_what_a_ci_system_takes),
+	  T(no_run_is_merged_into_itself), T(usage))
