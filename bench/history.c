@@ -137,7 +137,10 @@ int history_open(const char *path, bool write, struct history **ret, struct why 
 		free(h);
 		return -ENOMEM;
 	}
-	err = sqlite3_open_v2(path, &h->db, SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0), NULL) ?
+	if (!write && access(path, F_OK) && errno == ENOENT)
+		err = why_fail(why, EXIT_USAGE, -ENOENT, "%s: no such file (make bench, or run --history %s, makes it)", path, path);
+	else
+		err = sqlite3_open_v2(path, &h->db, SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0), NULL) ?
 		      fail(h, why) : 0;
 	if (!err) {
 		h->is_open = true;

@@ -160,8 +160,9 @@ TEST(a_file_that_is_no_history_is_refused)
 	struct why why = { 0 };
 
 	setup();
-	ASSERT_EQ(history_open(db, false, &h, &why), -EIO);
+	ASSERT_EQ(history_open("/nowhere.db", false, &h, &why), -ENOENT);
 	ASSERT_EQ(why.code, EXIT_USAGE);
+	ASSERT_STR(why.text, "/nowhere.db: no such file (make bench, or run --history /nowhere.db, makes it)");
 	ASSERT_EQ(file_replace(db, "this is not a database, but it is long enough to be one"), 0);
 	ASSERT_EQ(history_open(db, true, &h, &why), -EIO);
 	ASSERT_TRUE(strstr(why.text, db) && strstr(why.text, "not a database"));
