@@ -98,13 +98,16 @@ static void differences(const struct series *s, unsigned int arm, enum metric m,
 }
 
 /* Logarithmic metrics become percent of cost; the others are pp already. */
+static bool is_logarithmic(enum metric m)
+{
+	return m == METRIC_THROUGHPUT || m == METRIC_CPU_PER_IO || m == METRIC_P99;
+}
+
 static double to_loss(enum metric m, double v)
 {
-	if (m == METRIC_THROUGHPUT)
-		return 100 * -expm1(v);
-	if (m == METRIC_CPU_PER_IO || m == METRIC_P99)
-		return 100 * expm1(v);
-	return v;
+	if (!is_logarithmic(m))
+		return v;
+	return m == METRIC_THROUGHPUT ? 100 * -expm1(v) : 100 * expm1(v);
 }
 
 static struct interval interval_to_loss(enum metric m, struct interval v)
@@ -145,7 +148,7 @@ static int measure_one(const struct series *s, unsigned int arm, enum metric m, 
 	*ret = (struct measured){
 		.loss = interval_to_loss(m, v),
 		.lag1 = stat_lag1(d, s->nr_rounds),
-		.sd = stat_sd(d, s->nr_rounds) * (m <= METRIC_CPU_PER_IO ? 100 : 1),
+		.sd = stat_sd(d, s->nr_rounds) * (is_logarithmic(m) ? 100 : 1),
 		.core = -1,
 	};
 	return 0;

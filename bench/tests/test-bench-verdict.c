@@ -130,6 +130,20 @@ TEST(near_the_margin_is_undecided_then_inconclusive)
 	ASSERT_TRUE(d.rounds_needed > 8);
 }
 
+/* The same relative growth is the same work to decide, whichever metric it is of. */
+TEST(rounds_needed_are_those_of_the_spread_in_every_unit)
+{
+	unsigned int needed[METRIC_NR];
+	struct made m;
+
+	make(&m, 12, 0, 6, 6);
+	for (int i = 0; i < METRIC_NR; i++)
+		needed[i] = decide(&m, ARM, (enum metric)i, true).rounds_needed;
+	ASSERT_EQ(needed[METRIC_P99], needed[METRIC_CPU_PER_IO]);
+	for (int i = 0; i < METRIC_NR; i++)
+		ASSERT_TRUE(needed[i] > 40 && needed[i] < 9999);
+}
+
 TEST(a_twin_that_differs_makes_it_invalid)
 {
 	struct made m;
@@ -267,6 +281,7 @@ TEST(names_and_exit_codes)
 TEST_MAIN("test-bench-verdict", T(small_cost_passes_in_every_metric),
 	  T(large_cost_fails_in_every_metric), T(the_worst_core_is_told_by_the_kernels_number), T(the_p99_is_held_to_its_own_margin), T(faster_than_off_is_a_negative_loss_and_passes),
 	  T(near_the_margin_is_undecided_then_inconclusive),
+	  T(rounds_needed_are_those_of_the_spread_in_every_unit),
 	  T(a_twin_that_differs_makes_it_invalid), T(a_noisy_machine_is_invalid_not_inconclusive),
 	  T(on_a_noisy_machine_a_fail_must_stand_out_from_the_twin),
 	  T(rounds_that_depend_on_each_other_are_invalid), T(the_twin_itself_never_fails),
