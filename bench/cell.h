@@ -37,9 +37,7 @@ int cell_run(struct pass_env *e, const struct arm *arm, const char *iopath, cons
 void cell_judge_tracer(struct cell *c, const struct arm *arm);
 /* Fill core_pct from the fixed-rate pass. -ENOMEM. */
 int cell_take_core_pct(struct cell *c);
-/* Of the saturation pass, the busier direction. */
-const struct fio_latency *cell_latency(const struct cell *c);
-/* The answers of a valid cell; points into it. */
+/* The answers of a valid cell but the p99, whose operation is the set's to choose; points into it. */
 struct response cell_response(const struct cell *c);
 void cell_free(struct cell *c);
 

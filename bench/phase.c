@@ -136,6 +136,13 @@ static bool goes_on_later(const struct set_state *s, const struct phase *p, unsi
 	return confirms || yields(s, p, false, true);
 }
 
+static void take_round(struct set_state *s, struct phase *p)
+{
+	if (!p->table.nr_rounds++ && !p->is_confirm)
+		s->op = table_busier(&p->table, s->c->arms->off);
+	p->table.op = s->op;
+}
+
 int phase_run(struct set_state *s, struct phase *p, struct decision d[ARM_MAX][METRIC_NR],
 		     struct why *why)
 {
@@ -157,7 +164,7 @@ int phase_run(struct set_state *s, struct phase *p, struct decision d[ARM_MAX][M
 
 			err = phase_round(s, p, &valid, why);
 			if (!err && valid)
-				p->table.nr_rounds++;
+				take_round(s, p);
 			else if (!err && ++p->redone > redone_limit)
 				give_up(s, p);
 			late = phase_out_of_time(s, p) && !may_try_again(s, p);

@@ -29,6 +29,7 @@ struct set_state {
 	const struct set_key *key;
 	struct pass_env env;
 	struct calibration cal, low;
+	enum fio_op op;		/* whose latencies both phases tell: what the first round that counted has more of */
 	double missed;		/* what came through of the rate in this round's off cell that missed it; 0: none did */
 	unsigned int faults[ARM_MAX];
 	char last_fault[256];

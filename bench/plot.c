@@ -226,12 +226,11 @@ static double depth(double share)
 	return -log10(1 - share);
 }
 
-/* Of the operation that there is more of without a tracer. */
-static const struct latency_bins *arm_bins(const struct report *r, const struct report_set *s, unsigned int arm)
+static const struct latency_bins *arm_bins(const struct report_set *s, unsigned int arm)
 {
-	const struct arm_figures *f = s->outcome.figures, *off = &f[r->arms->off];
+	const struct arm_figures *f = &s->outcome.figures[arm];
 
-	return latency_bins_count(&off->write) > latency_bins_count(&off->read) ? &f[arm].write : &f[arm].read;
+	return s->outcome.table.op == FIO_WRITE ? &f->write : &f->read;
 }
 
 static void curve_point(struct curve *c, double at, double ns)
@@ -245,9 +244,9 @@ static void curve_point(struct curve *c, double at, double ns)
 	c->ns[c->nr++] = ns;
 }
 
-static void latency_curve(const struct report *r, const struct report_set *s, unsigned int arm, struct curve *c)
+static void latency_curve(const struct report_set *s, unsigned int arm, struct curve *c)
 {
-	const struct latency_bins *b = arm_bins(r, s, arm);
+	const struct latency_bins *b = arm_bins(s, arm);
 	double all = (double)latency_bins_count(b), seen = 0;
 
 	c->nr = 0;
@@ -274,10 +273,11 @@ void plot_latency(const struct report *r, const struct report_set *s, FILE *f)
 {
 	double lo = INFINITY, hi = 0, deepest = depth(points[ARRAY_SIZE(points) - 1].share), bottom = TOP + HEIGHT;
 	struct axis x = { .from = LEFT + 4, .to = WIDTH - 8 }, y;
+	char title[80];
 	struct curve c;
 
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
-		latency_curve(r, s, a, &c);
+		latency_curve(s, a, &c);
 		if (!has_figures(s, a) || !c.nr)
 			continue;
 		lo = fmin(lo, c.ns[0]);
@@ -289,13 +289,14 @@ void plot_latency(const struct report *r, const struct report_set *s, FILE *f)
 	x.hi = deepest;
 	y = axis_fit(lo, hi, bottom, TOP, true);
 	svg_begin(f, WIDTH, bottom + 22 + legend_height(r), "Latency distribution at saturation");
-	svg_text(f, "h", 0, 12, "start", "Latency at saturation: % of the I/Os took no longer");
+	snprintf(title, sizeof(title), "Latency at saturation: %% of the %s took no longer", view_operation(&s->outcome));
+	svg_text(f, "h", 0, 12, "start", title);
 	ticks_left(&y, true, f);
 	ticks_of_shares(&x, bottom, f);
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
 		char class[8];
 
-		latency_curve(r, s, a, &c);
+		latency_curve(s, a, &c);
 		if (!has_figures(s, a) || !c.nr)
 			continue;
 		for (unsigned int i = 0; i < c.nr; i++) {

@@ -103,7 +103,7 @@ static json_t *cell_json(const struct report *r, const struct report_set *s, uns
 {
 	const struct decision *d = &s->outcome.decision[arm][m];
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:f, s:i, s:s, s:b, s:b, s:o, s:o, s:s?}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:f, s:i, s:s, s:b, s:b, s:o, s:o, s:s?, s:s?}",
 			 "workload", s->workload, "device", s->device, "scheduler", s->scheduler,
 			 "arm", r->arms->v[arm].name, "metric", metric_name(m), "estimate",
 			 number_or_null(d->rounds ? d->loss.estimate : NAN), "lower",
@@ -113,7 +113,7 @@ static json_t *cell_json(const struct report *r, const struct report_set *s, uns
 			 "gates", (int)report_counts(r, arm), "confirmed", (int)s->outcome.confirmed[arm][m],
 			 "core", d->core >= 0 ? json_integer(d->core) : json_null(), "rounds_needed",
 			 d->rounds_needed ? json_integer(d->rounds_needed) : json_null(), "reason",
-			 d->reason);
+			 d->reason, "operation", m == METRIC_P99 ? view_operation(&s->outcome) : NULL);
 }
 
 const char *report_verdict_text(const struct report *r, int exit_code)

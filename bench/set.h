@@ -63,7 +63,7 @@ struct set_key {
 struct arm_figures {
 	uint64_t took_ns;	/* of its cells that count */
 	double cpu_ns_per_io;		/* median difference from off */
-	double p99_ns;			/* median of the saturation pass, its busiest operation */
+	double p99_ns;			/* median of the saturation pass; of table.op */
 	bool has_p99_more;
 	struct interval p99_more;	/* than off, percent; reported, not judged */
 	struct latency_bins read, write;	/* of the saturation passes of its cells; empty where they have none */

@@ -8,6 +8,19 @@
 
 #include "bench/stat.h"
 
+#define OPS (FIO_WRITE + 1)
+/* Writes must be this much more than reads to stand for a mix: its counts differ by chance. */
+#define BUSIER 1.1
+
+struct table_latency {
+	double count, ns[COLUMN_P999_NS - COLUMN_P50_NS + 1];
+};
+
+static bool is_latency(enum column c)
+{
+	return c >= COLUMN_P50_NS && c <= COLUMN_P999_NS;
+}
+
 /* realloc() that leaves *p alone when it fails. */
 static int resize(void **p, size_t bytes)
 {
@@ -26,10 +39,13 @@ int table_grow(struct table *t)
 	if (resize((void **)&t->response, n * sizeof(*t->response)) ||
 	    resize((void **)&t->core_id, t->nr_cores * sizeof(*t->core_id)) ||
 	    resize((void **)&t->core_pct, n * t->nr_cores * sizeof(*t->core_pct)) ||
-	    resize((void **)&t->kind_pct, n * t->nr_cores * KIND_NR * sizeof(*t->kind_pct)))
+	    resize((void **)&t->kind_pct, n * t->nr_cores * KIND_NR * sizeof(*t->kind_pct)) ||
+	    resize((void **)&t->latency, n * OPS * sizeof(*t->latency)))
 		return -ENOMEM;
 	for (unsigned int i = 0; !t->nr_rounds && i < t->nr_cores; i++)
 		t->core_id[i] = i;
+	for (size_t i = at * OPS; i < n * OPS; i++)
+		t->latency[i] = (struct table_latency){ 0, { NAN, NAN, NAN, NAN } };
 	for (int c = 0; c < COLUMN_NR; c++) {
 		if (resize((void **)&t->column[c], n * sizeof(double)))
 			return -ENOMEM;
@@ -79,18 +95,19 @@ static void put_usage(struct table *t, size_t at, const struct pass_result *p)
 	t->column[COLUMN_ENERGY_NJ][at] = per_io(p, p->has_usage && u->has_energy, 1000. * (double)u->energy_uj);
 }
 
+static void put_latency(struct table_latency *ret, const struct fio_latency *l)
+{
+	*ret = (struct table_latency){ (double)l->count, { (double)l->p50_ns, (double)l->p90_ns, (double)l->p99_ns,
+							   (double)l->p999_ns } };
+}
+
 void table_put(struct table *t, unsigned int arm, const struct cell *c)
 {
-	const struct fio_latency *l = cell_latency(c);
 	unsigned int flags = c->saturation.flags | c->fixed.flags;
 	size_t at = (size_t)t->nr_rounds * t->nr_arms + arm;
 	const double value[COLUMN_NR] = {
 		[COLUMN_IOPS] = pass_iops(&c->saturation),
 		[COLUMN_NS_PER_IO] = pass_cpu_ns_per_io(&c->fixed),
-		[COLUMN_P50_NS] = (double)l->p50_ns,
-		[COLUMN_P90_NS] = (double)l->p90_ns,
-		[COLUMN_P99_NS] = (double)l->p99_ns,
-		[COLUMN_P999_NS] = (double)l->p999_ns,
 		[COLUMN_NS_PER_IO_LOW] = per_io(&c->low, !c->low.fault[0], (double)c->low.cpu.busy_ns),
 		[COLUMN_NS_PER_IO_FULL] = per_io(&c->saturation, true, (double)c->saturation.cpu.busy_ns),
 		[COLUMN_UNSTEADY] = (flags & PASS_UNSTEADY) != 0,
@@ -106,14 +123,28 @@ void table_put(struct table *t, unsigned int arm, const struct cell *c)
 		t->core_id[i] = c->fixed.cpu.core[i].id;
 	for (int i = 0; i < COLUMN_NR; i++)
 		t->column[i][at] = value[i];
+	for (int op = 0; op < OPS; op++)
+		put_latency(&t->latency[at * OPS + (size_t)op], &c->saturation.fio.latency[op]);
 	put_usage(t, at, &c->fixed);
 	put_kinds(t, at, &c->fixed.cpu);
 }
 
+enum fio_op table_busier(const struct table *t, unsigned int off)
+{
+	double count[OPS] = { 0 };
+
+	for (size_t i = 0; i < t->nr_rounds; i++)
+		for (size_t op = 0; op < OPS; op++)
+			count[op] += t->latency[(i * t->nr_arms + off) * OPS + op].count;
+	return count[FIO_WRITE] > BUSIER * count[FIO_READ] ? FIO_WRITE : FIO_READ;
+}
+
 struct series table_series(struct table *t, unsigned int off, unsigned int twin)
 {
-	for (size_t i = 0; i < (size_t)t->nr_rounds * t->nr_arms; i++)
-		t->response[i].core_pct = &t->core_pct[i * t->nr_cores];
+	for (unsigned int i = 0; i < t->nr_rounds * t->nr_arms; i++) {
+		t->response[i].core_pct = &t->core_pct[(size_t)i * t->nr_cores];
+		t->response[i].ln_p99 = log(table_value(t, COLUMN_P99_NS, i / t->nr_arms, i % t->nr_arms));
+	}
 	return (struct series){
 		.nr_rounds = t->nr_rounds,
 		.nr_arms = t->nr_arms,
@@ -127,7 +158,9 @@ struct series table_series(struct table *t, unsigned int off, unsigned int twin)
 
 double table_value(const struct table *t, enum column c, unsigned int round, unsigned int arm)
 {
-	return t->column[c][(size_t)round * t->nr_arms + arm];
+	size_t at = (size_t)round * t->nr_arms + arm;
+
+	return is_latency(c) ? t->latency[at * OPS + t->op].ns[c - COLUMN_P50_NS] : t->column[c][at];
 }
 
 unsigned int table_rounds(const struct table *t, unsigned int arm)
@@ -235,6 +268,7 @@ void table_free(struct table *t)
 	free(t->core_id);
 	free(t->core_pct);
 	free(t->kind_pct);
+	free(t->latency);
 	for (int c = 0; c < COLUMN_NR; c++)
 		free(t->column[c]);
 	*t = (struct table){ 0 };

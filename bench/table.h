@@ -6,7 +6,7 @@
 #include "bench/cell.h"
 #include "bench/verdict.h"
 
-/* Reported, not judged. Latencies are those of the saturation pass's busier direction. */
+/* Reported, not judged. Latencies are those of the saturation pass, of the table's operation. */
 enum column {
 	COLUMN_IOPS,		/* at saturation */
 	COLUMN_NS_PER_IO,	/* CPU time of the machine, at the fixed rate */
@@ -41,13 +41,17 @@ struct table {
 	unsigned int *core_id;		/* nr_cores: the kernel's numbers, which have gaps where cores are off line */
 	double *core_pct;		/* nr_cores per response */
 	float *kind_pct;		/* nr_cores x KIND_NR per response */
-	double *column[COLUMN_NR];	/* like response; NAN where an arm took no part */
+	double *column[COLUMN_NR];	/* like response; NAN where an arm took no part; none of latencies */
+	struct table_latency *latency;	/* like response, of FIO_READ and FIO_WRITE each */
+	enum fio_op op;		/* whose latencies are told; one for all cells: reads and writes are not compared */
 };
 
 /* Room for one more row; it counts when the caller adds to nr_rounds. -ENOMEM. */
 int table_grow(struct table *t);
 /* Into the row after the last. An arm that takes no part is left unset. */
 void table_put(struct table *t, unsigned int arm, const struct cell *c);
+/* What there is more of in the rounds of @off; reads where a mix has about as many. */
+enum fio_op table_busier(const struct table *t, unsigned int off);
 /* Valid until the table grows. */
 struct series table_series(struct table *t, unsigned int off, unsigned int twin);
 double table_value(const struct table *t, enum column c, unsigned int round, unsigned int arm);

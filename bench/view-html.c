@@ -230,8 +230,8 @@ static void print_facts(const struct report *r, const struct report_set *s, FILE
 		xml_text(rate, f);
 	}
 	if (o->figures[r->arms->off].p99_ns > 0)
-		fprintf(f, ", p99 %s", fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text,
-						    sizeof(text)));
+		fprintf(f, ", p99 of %s %s", view_operation(o),
+			fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text, sizeof(text)));
 	fputs("</p>\n", f);
 	if (o->fault[0]) {
 		fputs("<p class=\"INVALID\">Not decided: ", f);

@@ -150,8 +150,8 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 		md_text(rate, f);
 	}
 	if (o->figures[r->arms->off].p99_ns > 0)
-		fprintf(f, ", p99 %s", fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text,
-						    sizeof(text)));
+		fprintf(f, ", p99 of %s %s", view_operation(o),
+			fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text, sizeof(text)));
 	fprintf(f, ".\n\n| tier | throughput loss %% | CPU per I/O %% | system pp | worst core pp | ns/IO | p99 | p99 more %% | lost | verdict |\n"
 		   "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|\n");
 	for (unsigned int a = 0; a < r->arms->nr; a++)

@@ -28,7 +28,7 @@ static bool has_figures(const struct report *r, unsigned int first)
 
 static void print_workload(const struct report *r, unsigned int first, FILE *f)
 {
-	fprintf(f, "\nWithout a tracer, at saturation:\n\n| scheduler | IOPS | p50 | p99 | p99.9 | CPU per I/O |\n|---|---:|---:|---:|---:|---:|\n");
+	fprintf(f, "\nWithout a tracer, at saturation:\n\n| scheduler | IOPS | latency of | p50 | p99 | p99.9 | CPU per I/O |\n|---|---:|---|---:|---:|---:|---:|\n");
 	for (unsigned int i = first; i < r->nr_sets; i++) {
 		const struct report_set *s = &r->set[i];
 		const struct table *t = &s->outcome.table;
@@ -37,12 +37,12 @@ static void print_workload(const struct report *r, unsigned int first, FILE *f)
 		if (!view_same_place(s, &r->set[first]))
 			continue;
 		if (s->skipped || t->nr_rounds < ROUNDS_MIN) {
-			fprintf(f, "| %s | %s | | | | |\n", s->scheduler,
+			fprintf(f, "| %s | %s | | | | | |\n", s->scheduler,
 				s->skipped ? s->failed ? "failed" : "skipped" : "too few rounds for a figure");
 			continue;
 		}
-		fprintf(f, "| %s | %.0f | %s | %s | %s | %s |\n", s->scheduler,
-			table_median(t, COLUMN_IOPS, r->arms->off),
+		fprintf(f, "| %s | %.0f | %s | %s | %s | %s | %s |\n", s->scheduler,
+			table_median(t, COLUMN_IOPS, r->arms->off), view_operation(&s->outcome),
 			duration(table_median(t, COLUMN_P50_NS, r->arms->off), a, sizeof(a)),
 			duration(table_median(t, COLUMN_P99_NS, r->arms->off), b, sizeof(b)),
 			duration(table_median(t, COLUMN_P999_NS, r->arms->off), c, sizeof(c)),

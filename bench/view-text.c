@@ -51,8 +51,8 @@ static void print_set_head(const struct report *r, const struct report_set *s, F
 	if (o->capacity_iops > 0)
 		fprintf(f, "  off %.0f IOPS, %s", o->capacity_iops, rate);
 	if (o->figures[r->arms->off].p99_ns > 0)
-		fprintf(f, ", p99 %s", fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text,
-						    sizeof(text)));
+		fprintf(f, ", p99 of %s %s", view_operation(o),
+			fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text, sizeof(text)));
 	if (o->redone)
 		fprintf(f, "  redone=%u", o->redone);
 	if (o->confirm_rounds)
@@ -70,7 +70,7 @@ static void print_p99(const struct report *r, const struct report_set *s, FILE *
 		if (!s->outcome.figures[a].has_p99_more)
 			continue;
 		if (!has_head)
-			fputs("p99 at saturation  % more than off [bounds]\n", f);
+			fprintf(f, "p99 of %s at saturation  %% more than off [bounds]\n", view_operation(&s->outcome));
 		has_head = true;
 		view_p99_more(&s->outcome.figures[a], text, sizeof(text));
 		fprintf(f, "%-18s %s\n", r->arms->v[a].name, text);
@@ -105,7 +105,7 @@ static void print_legend(const struct report *r, FILE *f)
 		"           rate (70%% of what the machine does without a tracer, or less; the head says); both against the off cell of the same round\n"
 		"[bounds]   one-sided, error %.3g each: PASS needs the upper one under the margin, FAIL the lower one over it\n"
 		"sys pp     system + irq + softirq time, percentage points of the machine; worst core: busy time of one core\n"
-		"ns/IO      CPU time added per I/O; p99: latency at saturation; lost: I/Os the\n"
+		"ns/IO      CPU time added per I/O; p99: latency at saturation, of what the head names; lost: I/Os the\n"
 		"           tracer says it lost; off2: no tracer, so all it shows is noise\n",
 		r->smoke ? .05 : rounds_alpha(&r->rounds));
 }

@@ -122,6 +122,11 @@ void view_interval(const struct decision *d, char *buf, size_t len)
 			 d->loss.upper);
 }
 
+const char *view_operation(const struct set_outcome *o)
+{
+	return o->table.op == FIO_WRITE ? "writes" : "reads";
+}
+
 void view_rate(const struct set_outcome *o, char *buf, size_t len)
 {
 	if (o->no_rate[0])

@@ -36,6 +36,8 @@ void csv_text(const char *s, FILE *f);
 void view_interval(const struct decision *d, char *buf, size_t len);
 /* How much higher the p99 is than without a tracer: "+1.2 [-0.3,+2.7]", or "-". */
 void view_p99_more(const struct arm_figures *f, char *buf, size_t len);
+/* "reads": whose latencies are told */
+const char *view_operation(const struct set_outcome *o);
 /* "fixed rate 12345 (70%)", or that there was none and why */
 void view_rate(const struct set_outcome *o, char *buf, size_t len);
 /* "70% load": @iops as a share of what the machine does without a tracer; @none where there was no such rate. */

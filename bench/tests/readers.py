@@ -124,7 +124,7 @@ def read_text(text):
         if not lines[1].startswith("tier "):
             sys.exit(f"no head of a table: {lines[1]}")
         for line in lines[2:]:
-            if line.startswith(("p99 at saturation", "CPU per I/O")):
+            if line.startswith(("p99 of ", "CPU per I/O")):
                 break
             m = row.fullmatch(line)
             if not m:

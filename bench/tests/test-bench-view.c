@@ -461,7 +461,7 @@ TEST(schedulers_are_compared_at_saturation)
 	c.noise_pct = 0;
 	text = render(&c, "schedulers");
 	/* 15 us there, 20 us at the fixed rate */
-	ASSERT_TRUE(strstr(text, "| none | 10000 | 11.0us | 30.0us | 90.0us | 15.0us |\n") != NULL);
+	ASSERT_TRUE(strstr(text, "| none | 10000 | reads | 11.0us | 30.0us | 90.0us | 15.0us |\n") != NULL);
 }
 
 TEST(schedulers_that_did_not_run_say_why)
@@ -472,7 +472,7 @@ TEST(schedulers_that_did_not_run_say_why)
 	c.skipped = "bfq";
 	c.loss_pct[2] = 20;
 	text = render(&c, "schedulers");
-	ASSERT_TRUE(strstr(text, "| bfq | skipped | | | | |\n") != NULL);
+	ASSERT_TRUE(strstr(text, "| bfq | skipped | | | | | |\n") != NULL);
 	ASSERT_TRUE(strstr(text, "\nbfq: the kernel does not offer") != NULL);
 	ASSERT_TRUE(strstr(text, "| FAIL thr, cpu/IO") != NULL);
 }
