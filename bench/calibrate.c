@@ -89,12 +89,22 @@ static int measure_capacity(struct pass_env *e, struct calibration *c, struct fi
 	return -EIO;
 }
 
+/* The window's rate to that of the whole run, which is all that is told of each job; a burst is at its head, or its end. */
+static double window_share(const struct fio_result *f, double window_iops)
+{
+	double whole = 0;
+
+	for (unsigned int i = 0; i < f->nr_jobs; i++)
+		whole += f->job[i].runtime_s > 0 ? (double)f->job[i].ios / f->job[i].runtime_s : 0;
+	return whole > 0 ? window_iops / whole : 1;
+}
+
 static int plan(const struct pass_env *e, const struct fio_result *capacity, double share,
 		struct calibration *c, struct why *why)
 {
-	double target[WORKLOAD_MAX_JOBS], total;
+	double target[WORKLOAD_MAX_JOBS], total, scale = share * window_share(capacity, c->capacity_iops);
 	unsigned int clones[WORKLOAD_MAX_JOBS];
-	unsigned int nr = section_targets(capacity, share, target, clones);
+	unsigned int nr = section_targets(capacity, scale, target, clones);
 	int err = pace_plan(target, nr, &c->pace, &total);
 
 	if (err)

@@ -55,6 +55,7 @@ static void fill_figures(struct set_state *s, const struct table *t)
 {
 	double alpha = s->c->single_look ? SINGLE_LOOK_ALPHA : rounds_alpha(&s->c->rounds);
 
+	s->out.off_iops = t->nr_rounds ? table_median(t, COLUMN_IOPS, s->c->arms->off) : 0;
 	for (unsigned int a = 0; a < t->nr_arms && t->nr_rounds; a++) {
 		struct arm_figures *f = &s->out.figures[a];
 

@@ -85,7 +85,9 @@ struct set_outcome {
 	char missed[ARM_MAX][80];		/* that it did not keep the fixed rate, or "" */
 	struct arm_figures figures[ARM_MAX];
 	unsigned int rounds, confirm_rounds, redone;
-	double capacity_iops, rate_iops, low_iops;	/* low_iops 0: no pass at it */
+	double capacity_iops;	/* by the calibration, which the rates are planned from */
+	double off_iops;	/* median of the off cells at saturation; 0: no round counted */
+	double rate_iops, low_iops;	/* low_iops 0: no pass at it */
 	char no_rate[256];	/* why no fixed rate was kept, or "" */
 	char fault[256];	/* why the set could not be decided, or "" */
 	bool complete;		/* false: stopped before its last look */

@@ -294,7 +294,7 @@ static json_t *number_or_null(double v)
 
 static json_t *load_json(const struct set_outcome *o, double iops)
 {
-	return iops > 0 && o->capacity_iops > 0 ? json_real(100 * iops / o->capacity_iops) : json_null();
+	return iops > 0 && o->off_iops > 0 ? json_real(100 * iops / o->off_iops) : json_null();
 }
 
 static json_t *kinds_json(const struct table *t, unsigned int arm)
@@ -350,6 +350,7 @@ json_t *view_cpu_json(const struct report *r, const struct report_set *s, unsign
 		      "arm", r->arms->v[arm].name);
 	json_object_set_new(o, "low_load_pct", load_json(&s->outcome, s->outcome.low_iops));
 	json_object_set_new(o, "fixed_load_pct", load_json(&s->outcome, fixed_iops(&s->outcome)));
+	json_object_set_new(o, "iops_saturation", number_or_null(table_median(t, COLUMN_IOPS, arm)));
 	for (size_t c = 0; c < NR_COLUMNS; c++)
 		json_object_set_new(o, columns[c].key, number_or_null(value(t, &columns[c], arm)));
 	json_object_set_new(o, "doubts",

@@ -116,7 +116,7 @@ static void matrix_row(const struct report *r, const struct report_set *s, enum 
 {
 	fputs("<tr><td>", f);
 	xml_text(s->scheduler, f);
-	fprintf(f, "</td><td>%.0f</td>", s->outcome.capacity_iops);
+	fprintf(f, "</td><td>%.0f</td>", s->outcome.off_iops);
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
 		const struct decision *d = &s->outcome.decision[a][m];
 		char text[64];
@@ -224,9 +224,9 @@ static void print_facts(const struct report *r, const struct report_set *s, FILE
 	if (o->redone)
 		fprintf(f, ", %u redone", o->redone);
 	fprintf(f, " · A/A %s%s", text, aa->rounds ? "%" : "");
-	if (o->capacity_iops > 0) {
+	if (o->off_iops > 0) {
 		view_rate(o, rate, sizeof(rate));
-		fprintf(f, " · without a tracer %.0f IOPS, ", o->capacity_iops);
+		fprintf(f, " · without a tracer %.0f IOPS, ", o->off_iops);
 		xml_text(rate, f);
 	}
 	if (o->figures[r->arms->off].p99_ns > 0)

@@ -144,9 +144,9 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 	fprintf(f, "; A/A %s%s", text, aa->rounds ? "%" : "");
 	if (isfinite(aa->loss.upper) && aa->rounds)
 		fprintf(f, ", floor %.1f%%", (aa->loss.upper - aa->loss.lower) / 2);
-	if (o->capacity_iops > 0) {
+	if (o->off_iops > 0) {
 		view_rate(o, rate, sizeof(rate));
-		fprintf(f, "; without a tracer %.0f IOPS, ", o->capacity_iops);
+		fprintf(f, "; without a tracer %.0f IOPS, ", o->off_iops);
 		md_text(rate, f);
 	}
 	if (o->figures[r->arms->off].p99_ns > 0)

@@ -47,9 +47,10 @@ static void print_set_head(const struct report *r, const struct report_set *s, F
 		fprintf(f, " pmu=%s", json_is_true(pmu) ? "yes" : "no");
 	if (o->cpu_ns > 0)
 		fprintf(f, " steal=%.1f%%", 100 * o->steal_ns / o->cpu_ns);
-	view_rate(o, rate, sizeof(rate));
-	if (o->capacity_iops > 0)
-		fprintf(f, "  off %.0f IOPS, %s", o->capacity_iops, rate);
+	if (o->off_iops > 0) {
+		view_rate(o, rate, sizeof(rate));
+		fprintf(f, "  off %.0f IOPS, %s", o->off_iops, rate);
+	}
 	if (o->figures[r->arms->off].p99_ns > 0)
 		fprintf(f, ", p99 of %s %s", view_operation(o),
 			fmt_duration((uint64_t)o->figures[r->arms->off].p99_ns, text, sizeof(text)));
@@ -102,7 +103,7 @@ static void print_legend(const struct report *r, FILE *f)
 {
 	fprintf(f,
 		"\nthr-loss   throughput lost at saturation; cpu/IO: CPU time of the whole machine per I/O at a fixed\n"
-		"           rate (70%% of what the machine does without a tracer, or less; the head says); both against the off cell of the same round\n"
+		"           rate (some 70%% of what the machine does without a tracer, or less; the head says, by the off cells); both against the off cell of the same round\n"
 		"[bounds]   one-sided, error %.3g each: PASS needs the upper one under the margin, FAIL the lower one over it\n"
 		"sys pp     system + irq + softirq time, percentage points of the machine; worst core: busy time of one core\n"
 		"ns/IO      CPU time added per I/O; p99: latency at saturation, of what the head names; lost: I/Os the\n"

@@ -9,6 +9,9 @@
 #include "tracer/base/cleanup.h"
 #include "tracer/base/parse.h"
 
+/* Further from what the rounds saw than this, and a calibration says little of them. */
+#define CALIBRATION_DRIFT .15
+
 const struct view views[] = {
 	{ "text", "the table that a run prints", view_text },
 	{ "md", "Markdown, as report.md", view_md },
@@ -129,16 +132,17 @@ const char *view_operation(const struct set_outcome *o)
 
 void view_rate(const struct set_outcome *o, char *buf, size_t len)
 {
-	if (o->no_rate[0])
-		snprintf(buf, len, "no fixed rate, CPU at saturation (%s)", o->no_rate);
-	else
-		snprintf(buf, len, "fixed rate %.0f (%.0f%%)", o->rate_iops, 100 * o->rate_iops / o->capacity_iops);
+	int at = o->no_rate[0] ? snprintf(buf, len, "no fixed rate, CPU at saturation (%s)", o->no_rate) :
+		 snprintf(buf, len, "fixed rate %.0f (%.0f%%)", o->rate_iops, 100 * o->rate_iops / o->off_iops);
+
+	if (at >= 0 && (size_t)at < len && fabs(o->off_iops / o->capacity_iops - 1) > CALIBRATION_DRIFT)
+		snprintf(buf + at, len - (size_t)at, ", planned when it did %.0f IOPS", o->capacity_iops);
 }
 
 const char *view_load(const struct set_outcome *o, double iops, const char *none, char *buf, size_t len)
 {
-	if (iops > 0 && o->capacity_iops > 0)
-		snprintf(buf, len, "%.0f%% load", 100 * iops / o->capacity_iops);
+	if (iops > 0 && o->off_iops > 0)
+		snprintf(buf, len, "%.0f%% load", 100 * iops / o->off_iops);
 	else
 		snprintf(buf, len, "%s", none);
 	return buf;

@@ -38,9 +38,9 @@ void view_interval(const struct decision *d, char *buf, size_t len);
 void view_p99_more(const struct arm_figures *f, char *buf, size_t len);
 /* "reads": whose latencies are told */
 const char *view_operation(const struct set_outcome *o);
-/* "fixed rate 12345 (70%)", or that there was none and why */
+/* "fixed rate 12345 (70%)", or that there was none and why; of a set with rounds */
 void view_rate(const struct set_outcome *o, char *buf, size_t len);
-/* "70% load": @iops as a share of what the machine does without a tracer; @none where there was no such rate. */
+/* "70% load": @iops as a share of what the off cells do at saturation; @none where there was no such rate. */
 const char *view_load(const struct set_outcome *o, double iops, const char *none, char *buf, size_t len);
 /* "+0.9", "cpu1 +0.9" */
 void view_value(const struct decision *d, char *buf, size_t len);

@@ -8,7 +8,8 @@
  *
  * FAKE_FIO_MODE: rubbish (talk before the JSON), error (a job's error is 5),
  * dies (killed after two thirds of its run), nojson, exit (status 1 and a line on stderr), noio, norate (half of any fixed
- * rate), longlog (more than a small disk holds), busier (from its second run at a fixed rate on, half of the throughput).
+ * rate), longlog (more than a small disk holds), busier (from its second run at a fixed rate on,
+ * half of the throughput), burst (of a run at no fixed rate, five times what its log has: behind the window).
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -155,6 +156,8 @@ int main(int argc, char **argv)
 		ios = run(&j);
 	else
 		usleep(j.runtime_ms * 1000);
+	if (mode_is("burst") && !j.pacer_iops)
+		ios *= 5;
 	f = fopen(out, "w");
 	if (!f)
 		return 1;

@@ -94,5 +94,23 @@ TEST(without_a_rate_there_are_figures_at_saturation)
 	expect_clean();
 }
 
-TEST_MAIN("test-bench-rate", T(the_rate_is_lowered_while_no_round_counts),
+/* What a burst outside the window did is not what the window can hold. */
+TEST(the_rate_is_planned_from_the_window)
+{
+	struct bench_run r;
+	double min, max;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	r = run_mode("burst");
+	if (!strstr(r.text, "n=5/5"))
+		show(&r);
+	ASSERT_EQ(rates(&min, &max) >= 10, true);
+	ASSERT_TRUE(min > 6500 && max < 7500);
+	ASSERT_TRUE(strstr(r.text, "fixed rate ") && strstr(r.text, "70% load") && !strstr(r.text, "planned when"));
+	run_free(&r);
+	expect_clean();
+}
+
+TEST_MAIN("test-bench-rate", T(the_rate_is_planned_from_the_window), T(the_rate_is_lowered_while_no_round_counts),
 	  T(without_a_rate_there_are_figures_at_saturation))

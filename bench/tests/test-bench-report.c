@@ -54,7 +54,7 @@ static void make_sets(struct report_set sets[2])
 	o->figures[FULL] = (struct arm_figures){ .cpu_ns_per_io = 418, .p99_ns = 1200000, .is_traced = true, .lost = 17 };
 	o->rounds = 12;
 	o->confirm_rounds = 8;
-	o->capacity_iops = 250000;
+	o->capacity_iops = o->off_iops = 250000;
 	o->rate_iops = 175000;
 	strcpy(sets[1].workload, "randread-4k-qd32");
 	strcpy(sets[1].device, "nvme0n1");

@@ -568,6 +568,7 @@ TEST(loads_are_named_by_what_they_came_to)
 	_cleanup_free_ char *json = NULL;
 	json_t *doc, *off;
 
+	c.noise_pct = 0;
 	c.rate_iops = 5000;
 	c.low_iops = 2100;
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
@@ -583,6 +584,27 @@ TEST(loads_are_named_by_what_they_came_to)
 	ASSERT_TRUE(fabs(json_number_value(json_object_get(off, "low_load_pct")) - 21) < .01);
 	ASSERT_TRUE(fabs(json_number_value(json_object_get(off, "fixed_load_pct")) - 50) < .01);
 	json_decref(doc);
+}
+
+/* The calibration had half of it: the share is of what the off cells did, and that it was not so before is said. */
+TEST(a_load_is_a_share_of_what_the_rounds_saw)
+{
+	static const char *const formats[] = { "text", "md", "html" };
+	struct canned c = canned_default();
+	_cleanup_free_ char *plain = NULL, *text = NULL, *json = NULL;
+
+	c.noise_pct = 0;
+	plain = canned_text(&c);
+	text = canned_edit(plain, "\"capacity_iops\":10000.0", "\"capacity_iops\":5000.0");
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		_cleanup_free_ char *page = render_text(text, formats[i]), *steady = render_text(plain, formats[i]);
+
+		ASSERT_TRUE(strstr(page, " 10000 IOPS, fixed rate 7000 (70%), planned when it did 5000 IOPS") != NULL);
+		ASSERT_TRUE(strstr(page, "70% load") != NULL);
+		ASSERT_TRUE(strstr(steady, " 10000 IOPS, fixed rate 7000 (70%)") && !strstr(steady, "planned when"));
+	}
+	json = render_text(text, "json");
+	ASSERT_TRUE(strstr(json, "\"fixed_load_pct\": 70.0") && strstr(json, "\"iops_saturation\": 10000.0"));
 }
 
 /* 30 % of the capacity, whatever the fixed rate was lowered to; none where that is no higher. */
@@ -806,7 +828,7 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(two_d
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
 	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(the_disk_is_described_in_every_report_for_people), T(the_p99_is_judged_where_it_was_asked_for), T(what_sysbench_counts_is_said), T(schedulers_that_did_not_run_say_why),
 	  T(whose_the_cpu_time_was_is_in_every_report_for_people),
-	  T(loads_are_named_by_what_they_came_to), T(the_low_rate_is_a_share_of_the_capacity),
+	  T(loads_are_named_by_what_they_came_to), T(a_load_is_a_share_of_what_the_rounds_saw), T(the_low_rate_is_a_share_of_the_capacity),
 	  T(doubtful_rounds_are_counted_in_every_report), T(rounds_that_were_redone_raise_no_doubt),
 	  T(busy_time_stands_beside_what_ticks_say),
 	  T(cpu_figures_are_null_where_nothing_was_measured), T(programs_that_were_not_measured_say_why),
