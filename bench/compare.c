@@ -410,7 +410,7 @@ static const char *rate_gap(const struct report_set *a, const struct report_set 
 			      "no fixed rate in A: its CPU time is that at saturation";
 }
 
-/* All metrics of @like, where both of @r have figures of its arms. */
+/* All metrics of @like, where both of @r have figures of its arms: of an open loop no throughput. */
 static int add_cells(struct comparison *c, const struct runs *r, const struct compared *like, bool force)
 {
 	struct compared *bigger = realloc(c->cell, (c->nr + ARRAY_SIZE(metrics)) * sizeof(*bigger));
@@ -422,6 +422,8 @@ static int add_cells(struct comparison *c, const struct runs *r, const struct co
 	for (size_t i = 0; i < ARRAY_SIZE(metrics); i++) {
 		enum metric m = metrics[i];
 
+		if (m == METRIC_THROUGHPUT && (like->set_a->outcome.open_loop || like->set->outcome.open_loop))
+			continue;
 		if (m == METRIC_P99 && (!c->has_p99 || !tells_p99(r->a, like->set_a, like->arm_a) ||
 					!tells_p99(r->b, like->set, like->arm_b)))
 			continue;

@@ -393,8 +393,9 @@ static int add_set(struct history *h, const struct report *r, const struct repor
 	if (sqlite3_prepare_v2(h->db, text, -1, &s, NULL))
 		return fail(h, why);
 	for (unsigned int a = 0; a < r->arms->nr; a++)
-		for (int m = 0; m < report_metrics(r) && a != r->arms->off && !err; m++)
-			err = add_cell(h, s, run, r, set, a, (enum metric)m, ret_new, why);
+		for (enum metric m = 0; m < METRIC_NR && a != r->arms->off && !err; m++)
+			if (report_judges(r, set, m))
+				err = add_cell(h, s, run, r, set, a, m, ret_new, why);
 	sqlite3_finalize(s);
 	return err;
 }

@@ -47,10 +47,10 @@ static int look(struct set_state *s, struct phase *p, bool last, double alpha,
 	for (unsigned int a = 0; a < s->c->arms->nr; a++) {
 		if (!is_judged(s, p, a))
 			continue;
-		for (int m = 0; m < set_metrics(s->c); m++) {
+		for (int m = 0; m < METRIC_NR; m++) {
 			int err;
 
-			if (s->settled[a][m] && !p->is_confirm)
+			if (!phase_judges(s, m) || (s->settled[a][m] && !p->is_confirm))
 				continue;
 			err = verdict_decide(&series, a, (enum metric)m, &rule, last, &d[a][m]);
 			if (err)

@@ -47,6 +47,11 @@ struct set_state {
 /* Where the past of a phase stands: it has a cell, the run had gone on to something else, or nothing. */
 enum phase_past { PAST_HAS, PAST_LEFT, PAST_NONE };
 
+static inline bool phase_judges(const struct set_state *s, int m)
+{
+	return m == METRIC_P99 ? s->c->p99_budget > 0 : m != METRIC_THROUGHPUT || !s->out.open_loop;
+}
+
 /* Arms that are still in. */
 unsigned int phase_arms(const struct set_state *s, const struct phase *p);
 /* A line of progress: @arm has the next cell. */

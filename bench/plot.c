@@ -289,7 +289,8 @@ void plot_latency(const struct report *r, const struct report_set *s, FILE *f)
 	x.hi = deepest;
 	y = axis_fit(lo, hi, bottom, TOP, true);
 	svg_begin(f, WIDTH, bottom + 22 + legend_height(r), "Latency distribution at saturation");
-	snprintf(title, sizeof(title), "Latency at saturation: %% of the %s took no longer", view_operation(&s->outcome));
+	snprintf(title, sizeof(title), "Latency %s: %% of the %s took no longer", view_full_load(&s->outcome),
+		 view_operation(&s->outcome));
 	svg_text(f, "h", 0, 12, "start", title);
 	ticks_left(&y, true, f);
 	ticks_of_shares(&x, bottom, f);

@@ -83,9 +83,9 @@ enum verdict report_verdict(const struct report *r)
 	return v;
 }
 
-int report_metrics(const struct report *r)
+bool report_judges(const struct report *r, const struct report_set *s, enum metric m)
 {
-	return r->p99_budget > 0 ? METRIC_NR : METRIC_P99;
+	return m == METRIC_P99 ? r->p99_budget > 0 : m != METRIC_THROUGHPUT || !s->outcome.open_loop;
 }
 
 double report_margin(const struct report *r, enum metric m)
@@ -141,8 +141,9 @@ json_t *report_verdict_json(const struct report *r, int exit_code)
 			continue;
 		}
 		for (unsigned int a = 0; a < r->arms->nr; a++)
-			for (int m = 0; m < report_metrics(r) && a != r->arms->off; m++)
-				json_array_append_new(cells, cell_json(r, s, a, (enum metric)m));
+			for (enum metric m = 0; m < METRIC_NR && a != r->arms->off; m++)
+				if (report_judges(r, s, m))
+					json_array_append_new(cells, cell_json(r, s, a, m));
 		for (unsigned int a = 0; a < r->arms->nr; a++)
 			json_array_append_new(cpu, view_cpu_json(r, s, a));
 	}

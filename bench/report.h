@@ -62,8 +62,9 @@ bool report_same_order(const char *a, const char *b);
 /* Is @arm judged? Not off, and the twin only where nothing else ran. */
 bool report_counts(const struct report *r, unsigned int arm);
 
-/* Of enum metric, how many are judged: the first ones. The margin of one. */
-int report_metrics(const struct report *r);
+/* Is @m judged in this set? No p99 that was not asked for, no throughput of an open loop. */
+bool report_judges(const struct report *r, const struct report_set *s, enum metric m);
+/* The margin of one. */
 double report_margin(const struct report *r, enum metric m);
 
 /* Over all sets and arms; the twin counts only where nothing else ran. */

@@ -20,10 +20,10 @@ static void invalidate(struct set_state *s, const char *reason)
 	for (unsigned int a = 0; a < s->c->arms->nr; a++) {
 		bool out = s->out.reason[a][0] || s->out.fault[0];
 
-		for (int m = 0; m < set_metrics(s->c); m++) {
+		for (int m = 0; m < METRIC_NR; m++) {
 			struct decision *d = &s->out.decision[a][m];
 
-			if (!out && d->rounds)
+			if (!phase_judges(s, m) || (!out && d->rounds))
 				continue;
 			*d = (struct decision){
 				.verdict = VERDICT_INVALID,
@@ -196,6 +196,7 @@ static json_t *set_json(const struct set_state *s)
 
 	if (s->c->pins)
 		json_object_set_new(o, "pinned", pins_json(s->c->pins, s->env.cpus));
+	json_object_set_new(o, "open_loop", json_boolean(k->workload->open_loop));
 	calibration_put(&s->cal, o);
 	return o;
 }
@@ -226,6 +227,9 @@ static int begin(struct set_state *s, const struct phase *p, struct why *why)
 		if (!err && !s->cal.nr_cores)
 			s->cal.nr_cores = past_nr_cores(past);
 		s->out.disk = json_incref(json_object_get(past->head, "device"));
+		s->out.open_loop = json_is_true(json_object_get(past->head, "open_loop"));
+	} else {
+		s->out.open_loop = s->key->workload->open_loop;
 	}
 	if (!err && s->c->live) {
 		phase_tell(s, p, "calibration", 0);

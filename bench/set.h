@@ -90,6 +90,7 @@ struct set_outcome {
 	double rate_iops, low_iops;	/* low_iops 0: no pass at it */
 	char no_rate[256];	/* why no fixed rate was kept, or "" */
 	char fault[256];	/* why the set could not be decided, or "" */
+	bool open_loop;		/* the workload has a rate of its own: its throughput tells nothing */
 	bool complete;		/* false: stopped before its last look */
 	bool yielded;		/* it waits for another turn; nothing is wrong with it */
 	unsigned int confirm_left;	/* rounds to the next look of the confirmation that it waits for; 0: for something else */
@@ -99,12 +100,6 @@ struct set_outcome {
 	struct table table;	/* the main rounds; set_outcome_free() */
 	struct attribution *attribution[ARM_MAX];	/* NULL: none */
 };
-
-/* Of enum metric, how many are judged: the first ones. */
-static inline int set_metrics(const struct set_config *c)
-{
-	return c->p99_budget > 0 ? METRIC_NR : METRIC_P99;
-}
 
 void set_outcome_free(struct set_outcome *o);
 

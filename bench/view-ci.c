@@ -58,12 +58,14 @@ static void properties(const struct report *r, const struct report_set *s, FILE 
 static void system_out(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
 {
 	fputs("   <system-out>", f);
-	for (int m = 0; m < report_metrics(r); m++) {
+	for (enum metric m = 0; m < METRIC_NR; m++) {
 		const struct decision *d = &s->outcome.decision[arm][m];
 		char text[64];
 
+		if (!report_judges(r, s, m))
+			continue;
 		view_interval(d, text, sizeof(text));
-		fprintf(f, "%s %s %s\n", metric_name((enum metric)m), text, verdict_name(d->verdict));
+		fprintf(f, "%s %s %s\n", metric_name(m), text, verdict_name(d->verdict));
 	}
 	fputs("</system-out>\n", f);
 }
@@ -227,19 +229,19 @@ static void bmf_arm(const struct report *r, const struct report_set *s, unsigned
 	size_t len;
 	FILE *n = open_memstream(&name, &len);
 
-	for (int m = 0; m < report_metrics(r); m++) {
+	for (enum metric m = 0; m < METRIC_NR; m++) {
 		const struct decision *d = &s->outcome.decision[arm][m];
 		char measure[64];
 		json_t *v;
 
-		if (!d->rounds)
+		if (!d->rounds || !report_judges(r, s, m))
 			continue;
 		v = json_pack("{s:f}", "value", d->loss.estimate);
 		if (isfinite(d->loss.lower) && isfinite(d->loss.upper)) {
 			json_object_set_new(v, "lower_value", json_real(d->loss.lower));
 			json_object_set_new(v, "upper_value", json_real(d->loss.upper));
 		}
-		snprintf(measure, sizeof(measure), "%s", metric_name((enum metric)m));
+		snprintf(measure, sizeof(measure), "%s", metric_name(m));
 		for (char *c = measure; *c; c++)
 			if (*c == '_')
 				*c = '-';
@@ -301,8 +303,9 @@ void view_gha(const struct report *r, FILE *f)
 
 	for (unsigned int i = 0; i < r->nr_sets; i++)
 		for (unsigned int a = 0; a < r->arms->nr && !r->set[i].skipped; a++)
-			for (int m = 0; m < report_metrics(r) && report_counts(r, a); m++)
-				gha_metric(r, &r->set[i], a, (enum metric)m, doc);
+			for (enum metric m = 0; m < METRIC_NR && report_counts(r, a); m++)
+				if (report_judges(r, &r->set[i], m))
+					gha_metric(r, &r->set[i], a, m, doc);
 	json_dumpf(doc, f, JSON_INDENT(1));
 	fputc('\n', f);
 	json_decref(doc);

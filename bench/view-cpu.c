@@ -21,7 +21,7 @@ static const struct cpu_column {
 } columns[] = {
 	{ NULL, "cpu_ns_per_io_low", COLUMN_NS_PER_IO_LOW, 0, "-" },
 	{ NULL, "cpu_ns_per_io_fixed", COLUMN_NS_PER_IO, 0, "-" },
-	{ "saturated", "cpu_ns_per_io_saturation", COLUMN_NS_PER_IO_FULL, 0, "-" },
+	{ NULL, "cpu_ns_per_io_saturation", COLUMN_NS_PER_IO_FULL, 0, "-" },
 	{ "workload user", "workload_user_ns_per_io", COLUMN_WORKLOAD_USER_NS, 0, "-" },
 	{ "system", "workload_system_ns_per_io", COLUMN_WORKLOAD_SYSTEM_NS, 0, "-" },
 	{ "tracer", "tracer_ns_per_io", COLUMN_TRACER_NS, 0, "-" },
@@ -67,6 +67,7 @@ static bool has_rounds(const struct report_set *s, unsigned int arm)
 /* What the rates of a set come to, for titles. */
 struct loads {
 	char low[24], fixed[24], by_kind[40];
+	const char *full;
 };
 
 static double fixed_iops(const struct set_outcome *o)
@@ -76,7 +77,7 @@ static double fixed_iops(const struct set_outcome *o)
 
 static struct loads name_loads(const struct set_outcome *o)
 {
-	struct loads l;
+	struct loads l = { .full = o->open_loop ? "own rate" : "saturated" };
 
 	view_load(o, o->low_iops, "low rate", l.low, sizeof(l.low));
 	view_load(o, fixed_iops(o), "fixed rate", l.fixed, sizeof(l.fixed));
@@ -86,7 +87,9 @@ static struct loads name_loads(const struct set_outcome *o)
 
 static const char *column_title(const struct cpu_column *c, const struct loads *l)
 {
-	return c->title ? c->title : c->column == COLUMN_NS_PER_IO ? l->fixed : l->low;
+	if (c->title)
+		return c->title;
+	return c->column == COLUMN_NS_PER_IO_FULL ? l->full : c->column == COLUMN_NS_PER_IO ? l->fixed : l->low;
 }
 
 static struct grid per_io(const struct report *r, const struct report_set *s, const struct loads *l)

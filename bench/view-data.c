@@ -82,8 +82,9 @@ void view_csv(const struct report *r, FILE *f)
 			continue;
 		}
 		for (unsigned int a = 0; a < r->arms->nr; a++)
-			for (int m = 0; m < report_metrics(r) && a != r->arms->off; m++)
-				csv_row(r, s, a, (enum metric)m, f);
+			for (enum metric m = 0; m < METRIC_NR && a != r->arms->off; m++)
+				if (report_judges(r, s, m))
+					csv_row(r, s, a, m, f);
 	}
 }
 
@@ -126,14 +127,14 @@ static void om_sample(const struct report *r, const struct report_set *s, unsign
 
 static void om_overhead(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f)
 {
-	for (int m = 0; m < report_metrics(r); m++) {
+	for (enum metric m = 0; m < METRIC_NR; m++) {
 		const struct decision *d = &s->outcome.decision[arm][m];
 
-		if (!d->rounds)
+		if (!d->rounds || !report_judges(r, s, m))
 			continue;
-		om_sample(r, s, arm, (enum metric)m, "estimate", d->loss.estimate, f);
-		om_sample(r, s, arm, (enum metric)m, "lower", d->loss.lower, f);
-		om_sample(r, s, arm, (enum metric)m, "upper", d->loss.upper, f);
+		om_sample(r, s, arm, m, "estimate", d->loss.estimate, f);
+		om_sample(r, s, arm, m, "lower", d->loss.lower, f);
+		om_sample(r, s, arm, m, "upper", d->loss.upper, f);
 	}
 }
 

@@ -123,7 +123,7 @@ static void matrix_row(const struct report *r, const struct report_set *s, enum 
 
 		if (a == r->arms->off)
 			continue;
-		view_interval(d, text, sizeof(text));
+		view_cost(&s->outcome, a, m, text, sizeof(text));
 		fprintf(f, "<td class=\"%s\">%s</td>", verdict_name(d->verdict), text);
 	}
 	fputs("</tr>\n", f);
@@ -186,7 +186,7 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 		const struct decision *d = &o->decision[arm][m];
 
 		if (m <= METRIC_CPU_PER_IO)
-			view_interval(d, text, sizeof(text));
+			view_cost(o, arm, (enum metric)m, text, sizeof(text));
 		else
 			view_value(d, text, sizeof(text));
 		fprintf(f, "</td><td class=\"%s\">%s", verdict_name(d->verdict), text);
@@ -208,8 +208,7 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 static void print_facts(const struct report *r, const struct report_set *s, FILE *f)
 {
 	const struct set_outcome *o = &s->outcome;
-	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
-	char text[64], rate[320], disk[400];
+	char text[128], rate[320], disk[400];
 
 	view_disk(s, disk, sizeof(disk));
 	if (disk[0]) {
@@ -217,13 +216,13 @@ static void print_facts(const struct report *r, const struct report_set *s, FILE
 		xml_text(disk, f);
 		fputs("</p>\n", f);
 	}
-	view_interval(aa, text, sizeof(text));
+	view_twin(r, o, text, sizeof(text));
 	fprintf(f, "<p class=\"soft\">%u of at most %u rounds", o->rounds, r->rounds.max);
 	if (o->confirm_rounds)
 		fprintf(f, ", %u to confirm", o->confirm_rounds);
 	if (o->redone)
 		fprintf(f, ", %u redone", o->redone);
-	fprintf(f, " · A/A %s%s", text, aa->rounds ? "%" : "");
+	fprintf(f, " · %s", text);
 	if (o->off_iops > 0) {
 		view_rate(o, rate, sizeof(rate));
 		fprintf(f, " · without a tracer %.0f IOPS, ", o->off_iops);
@@ -246,7 +245,8 @@ static void print_plots(const struct report *r, const struct report_set *s, FILE
 	if (!s->outcome.table.nr_rounds)
 		return;
 	fputs("<div class=\"grid\">\n<figure>", f);
-	plot_cost(r, s, METRIC_THROUGHPUT, f);
+	if (!s->outcome.open_loop)
+		plot_cost(r, s, METRIC_THROUGHPUT, f);
 	plot_cost(r, s, METRIC_CPU_PER_IO, f);
 	plot_cores(r, s, f);
 	fputs("</figure>\n<figure>", f);

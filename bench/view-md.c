@@ -92,9 +92,9 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 
 	fprintf(f, "| ");
 	md_text(r->arms->v[arm].name, f);
-	view_interval(&o->decision[arm][METRIC_THROUGHPUT], text, sizeof(text));
+	view_cost(o, arm, METRIC_THROUGHPUT, text, sizeof(text));
 	fprintf(f, " | %s", text);
-	view_interval(&o->decision[arm][METRIC_CPU_PER_IO], text, sizeof(text));
+	view_cost(o, arm, METRIC_CPU_PER_IO, text, sizeof(text));
 	fprintf(f, " | %s", text);
 	view_value(&o->decision[arm][METRIC_SYSTEM_CPU], text, sizeof(text));
 	fprintf(f, " | %s", text);
@@ -118,8 +118,7 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 static void print_set(const struct report *r, const struct report_set *s, FILE *f)
 {
 	const struct set_outcome *o = &s->outcome;
-	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
-	char text[48], rate[320], disk[400];
+	char text[128], rate[320], disk[400];
 
 	fprintf(f, "\n## ");
 	md_text(s->workload, f);
@@ -135,15 +134,13 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 		md_text(disk, f);
 		fputs(".\n\n", f);
 	}
-	view_interval(aa, text, sizeof(text));
+	view_twin(r, o, text, sizeof(text));
 	fprintf(f, "%u of at most %u rounds", o->rounds, r->rounds.max);
 	if (o->confirm_rounds)
 		fprintf(f, ", %u more to confirm", o->confirm_rounds);
 	if (o->redone)
 		fprintf(f, ", %u redone", o->redone);
-	fprintf(f, "; A/A %s%s", text, aa->rounds ? "%" : "");
-	if (isfinite(aa->loss.upper) && aa->rounds)
-		fprintf(f, ", floor %.1f%%", (aa->loss.upper - aa->loss.lower) / 2);
+	fprintf(f, "; %s", text);
 	if (o->off_iops > 0) {
 		view_rate(o, rate, sizeof(rate));
 		fprintf(f, "; without a tracer %.0f IOPS, ", o->off_iops);

@@ -28,7 +28,8 @@ static bool has_figures(const struct report *r, unsigned int first)
 
 static void print_workload(const struct report *r, unsigned int first, FILE *f)
 {
-	fprintf(f, "\nWithout a tracer, at saturation:\n\n| scheduler | IOPS | latency of | p50 | p99 | p99.9 | CPU per I/O |\n|---|---:|---|---:|---:|---:|---:|\n");
+	fprintf(f, "\nWithout a tracer, %s:\n\n| scheduler | IOPS | latency of | p50 | p99 | p99.9 | CPU per I/O |\n|---|---:|---|---:|---:|---:|---:|\n",
+		view_full_load(&r->set[first].outcome));
 	for (unsigned int i = first; i < r->nr_sets; i++) {
 		const struct report_set *s = &r->set[i];
 		const struct table *t = &s->outcome.table;
@@ -71,8 +72,8 @@ static void print_cost(const struct report *r, unsigned int first, unsigned int 
 			fprintf(f, "| %s | - | - | too few rounds for a figure |\n", s->scheduler);
 			continue;
 		}
-		view_interval(&s->outcome.decision[arm][METRIC_THROUGHPUT], thr, sizeof(thr));
-		view_interval(&s->outcome.decision[arm][METRIC_CPU_PER_IO], cpu, sizeof(cpu));
+		view_cost(&s->outcome, arm, METRIC_THROUGHPUT, thr, sizeof(thr));
+		view_cost(&s->outcome, arm, METRIC_CPU_PER_IO, cpu, sizeof(cpu));
 		fprintf(f, "| %s | %s | %s | ", s->scheduler, thr, cpu);
 		md_verdict(r, &s->outcome, arm, f);
 		fputs(" |\n", f);

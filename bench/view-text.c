@@ -11,8 +11,8 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 	const struct arm_figures *fig = &o->figures[arm];
 	char thr[48], cpu[48], sys[24], core[32], ns[24] = "-", lost[24] = "-", p99[24] = "-";
 
-	view_interval(&o->decision[arm][METRIC_THROUGHPUT], thr, sizeof(thr));
-	view_interval(&o->decision[arm][METRIC_CPU_PER_IO], cpu, sizeof(cpu));
+	view_cost(o, arm, METRIC_THROUGHPUT, thr, sizeof(thr));
+	view_cost(o, arm, METRIC_CPU_PER_IO, cpu, sizeof(cpu));
 	view_value(&o->decision[arm][METRIC_SYSTEM_CPU], sys, sizeof(sys));
 	view_value(&o->decision[arm][METRIC_WORST_CORE], core, sizeof(core));
 	if (o->decision[arm][METRIC_CPU_PER_IO].rounds)
@@ -30,19 +30,15 @@ static void print_arm(const struct report *r, const struct report_set *s, unsign
 static void print_set_head(const struct report *r, const struct report_set *s, FILE *f)
 {
 	const struct set_outcome *o = &s->outcome;
-	const struct decision *aa = &o->decision[r->arms->twin][METRIC_THROUGHPUT];
 	json_t *pmu = json_object_get(json_object_get(r->header, "meters"), "pmu");
-	char text[48], rate[320], disk[400];
+	char text[128], rate[320], disk[400];
 
 	view_disk(s, disk, sizeof(disk));
 	if (disk[0])
 		fprintf(f, "%s: %s\n", s->device, disk);
-	view_interval(aa, text, sizeof(text));
-	fprintf(f, "bench %s %s %s kernel %s n=%u/%u seed=%llu  A/A %s", s->device, s->scheduler,
+	view_twin(r, o, text, sizeof(text));
+	fprintf(f, "bench %s %s %s kernel %s n=%u/%u seed=%llu  %s", s->device, s->scheduler,
 		s->workload, r->kernel, o->rounds, r->rounds.max, (unsigned long long)r->seed, text);
-	if (isfinite(aa->loss.upper) && aa->rounds)
-		fprintf(f, " floor %.1f%%", (aa->loss.upper - aa->loss.lower) / 2);
-	fprintf(f, " %s", aa->verdict == VERDICT_INVALID ? "INVALID" : "ok");
 	if (json_is_boolean(pmu))
 		fprintf(f, " pmu=%s", json_is_true(pmu) ? "yes" : "no");
 	if (o->cpu_ns > 0)
@@ -71,7 +67,8 @@ static void print_p99(const struct report *r, const struct report_set *s, FILE *
 		if (!s->outcome.figures[a].has_p99_more)
 			continue;
 		if (!has_head)
-			fprintf(f, "p99 of %s at saturation  %% more than off [bounds]\n", view_operation(&s->outcome));
+			fprintf(f, "p99 of %s %s  %% more than off [bounds]\n", view_operation(&s->outcome),
+				view_full_load(&s->outcome));
 		has_head = true;
 		view_p99_more(&s->outcome.figures[a], text, sizeof(text));
 		fprintf(f, "%-18s %s\n", r->arms->v[a].name, text);
@@ -102,7 +99,7 @@ static void print_set(const struct report *r, const struct report_set *s, FILE *
 static void print_legend(const struct report *r, FILE *f)
 {
 	fprintf(f,
-		"\nthr-loss   throughput lost at saturation; cpu/IO: CPU time of the whole machine per I/O at a fixed\n"
+		"\nthr-loss   throughput lost at saturation, not measured of an open loop; cpu/IO: CPU time of the whole machine per I/O at a fixed\n"
 		"           rate (some 70%% of what the machine does without a tracer, or less; the head says, by the off cells); both against the off cell of the same round\n"
 		"[bounds]   one-sided, error %.3g each: PASS needs the upper one under the margin, FAIL the lower one over it\n"
 		"sys pp     system + irq + softirq time, percentage points of the machine; worst core: busy time of one core\n"

@@ -125,6 +125,32 @@ void view_interval(const struct decision *d, char *buf, size_t len)
 			 d->loss.upper);
 }
 
+void view_cost(const struct set_outcome *o, unsigned int arm, enum metric m, char *buf, size_t len)
+{
+	if (o->open_loop && m == METRIC_THROUGHPUT)
+		snprintf(buf, len, "open loop");
+	else
+		view_interval(&o->decision[arm][m], buf, len);
+}
+
+const char *view_full_load(const struct set_outcome *o)
+{
+	return o->open_loop ? "at its own rate" : "at saturation";
+}
+
+void view_twin(const struct report *r, const struct set_outcome *o, char *buf, size_t len)
+{
+	enum metric m = o->open_loop ? METRIC_CPU_PER_IO : METRIC_THROUGHPUT;
+	const struct decision *d = &o->decision[r->arms->twin][m];
+	char text[64], floor[32] = "";
+
+	view_interval(d, text, sizeof(text));
+	if (isfinite(d->loss.upper) && d->rounds)
+		snprintf(floor, sizeof(floor), " floor %.1f%%", (d->loss.upper - d->loss.lower) / 2);
+	snprintf(buf, len, "A/A %s%s%s %s", m == METRIC_CPU_PER_IO ? "cpu/IO " : "", text, floor,
+		 d->verdict == VERDICT_INVALID ? "INVALID" : "ok");
+}
+
 const char *view_operation(const struct set_outcome *o)
 {
 	return o->table.op == FIO_WRITE ? "writes" : "reads";

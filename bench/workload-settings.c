@@ -164,6 +164,11 @@ static bool has_line(const char *text, const char *begin)
 	return false;
 }
 
+bool workload_has_rate(const struct workload *w)
+{
+	return w->kind == WORKLOAD_URING && has_line(w->text, "rate=");
+}
+
 int workload_check_settings(const struct workload *w, struct why *why)
 {
 	const struct rules *r = rules_of(w->kind);

@@ -13,6 +13,9 @@ int workload_check_setting(const char *line, const struct workload *w, struct wh
 /* All of the file @w is there: is anything missing that its program needs? */
 int workload_check_settings(const struct workload *w, struct why *why);
 
+/* Does it say at which rate its I/Os are due? */
+bool workload_has_rate(const struct workload *w);
+
 /* Those that are the harness's to say in a file of @kind, sysbench's or iopath-uring's; a NULL ends them. */
 const char *const *workload_settings_owned(enum workload_kind kind);
 

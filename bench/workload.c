@@ -188,6 +188,7 @@ int workload_parse(const char *name, enum workload_kind kind, const char *text, 
 		workload_free(&w);
 		return err;
 	}
+	w.open_loop = workload_has_rate(&w);
 	*ret = w;
 	return 0;
 }

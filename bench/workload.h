@@ -38,6 +38,7 @@ struct workload {
 	bool on_ext4;
 	bool many_files;	/* a directory on it, not one file */
 	bool is_default;
+	bool open_loop;	/* a rate of its own: so many I/Os are due, however long they take */
 	unsigned int cpus;	/* 0: not pinned */
 };
 

@@ -396,6 +396,10 @@ TEST(arms_of_one_run_are_paired)
 	ASSERT_EQ(compare_arms(&r.report, "next", "full", &rule, &c, &why), 0);
 	ASSERT_EQ(comparison_verdict(&c), CHANGE_NONE);
 	comparison_free(&c);
+	r.set[0].outcome.open_loop = true; /* no throughput of it */
+	ASSERT_EQ(compare_arms(&r.report, "full", "next", &rule, &c, &why), 0);
+	ASSERT_TRUE(c.nr == 2 && c.cell[0].metric == METRIC_CPU_PER_IO && c.cell[1].metric == METRIC_SYSTEM_CPU);
+	comparison_free(&c);
 	ASSERT_EQ(compare_arms(&r.report, "full", "nobody", &rule, &c, &why), -EINVAL);
 	ASSERT_STR(why.text, "the run has no arm nobody");
 	why = (struct why){ 0 };

@@ -32,7 +32,10 @@ TEST(settings_are_checked_before_anything_runs)
 
 	ASSERT_EQ(workload_parse("u", WORKLOAD_URING, good, &w, &why), 0);
 	ASSERT_STR(w.purpose, "why");
-	ASSERT_TRUE(w.on_ext4 && !w.many_files && w.cpus == 2);
+	ASSERT_TRUE(w.on_ext4 && !w.many_files && w.cpus == 2 && w.open_loop);
+	workload_free(&w);
+	ASSERT_EQ(workload_parse("u", WORKLOAD_URING, "# rate=5\ndepth=4\n", &w, &why), 0);
+	ASSERT_TRUE(!w.open_loop);
 	workload_free(&w);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		why = (struct why){ 0 };
@@ -159,6 +162,16 @@ TEST(a_run_has_its_counts_and_its_rate)
 	run_of("uring-randrw-buffered");
 }
 
+/* Its rate is the file's in both passes: that it keeps it says nothing of a tracer's cost. */
+TEST(an_open_loop_has_no_throughput)
+{
+	NEEDS_ROOT_AND_LOOP();
+	run_of("uring-randread-open");
+	ASSERT_EQ(count_in(fmt("%s/out/results.jsonl", base), "\"open_loop\":true"), 1);
+	ASSERT_EQ(count_in(fmt("%s/out/verdict.json", base), "throughput_loss_pct"), 0);
+	ASSERT_EQ(count_in(fmt("%s/out/verdict.json", base), "cpu_per_io_pct"), 1);
+}
+
 /* The run holds it exclusively, and so would the generator. */
 TEST(it_writes_to_the_device_that_the_run_holds)
 {
@@ -190,5 +203,5 @@ TEST(what_the_device_lacks_is_skipped)
 }
 
 TEST_MAIN("bench-uring", T(settings_are_checked_before_anything_runs), T(words_become_an_argv), T(a_report_is_taken_over),
-	  T(a_report_that_is_none_gives_no_figure), T(a_run_has_its_counts_and_its_rate),
+	  T(a_report_that_is_none_gives_no_figure), T(a_run_has_its_counts_and_its_rate), T(an_open_loop_has_no_throughput),
 	  T(it_writes_to_the_device_that_the_run_holds), T(what_the_device_lacks_is_skipped))

@@ -607,6 +607,36 @@ TEST(a_load_is_a_share_of_what_the_rounds_saw)
 	ASSERT_TRUE(strstr(json, "\"fixed_load_pct\": 70.0") && strstr(json, "\"iops_saturation\": 10000.0"));
 }
 
+/* So many I/Os were due: that they came tells nothing, in no format; CPU time and the p99 do. */
+TEST(an_open_loop_has_no_throughput)
+{
+	static const struct {
+		const char *format, *says, *never;
+	} t[] = {
+		{ "text", "full           open loop ", "at saturation  %" }, { "md", "| full | open loop |", "FAIL thr" },
+		{ "html", "open loop", "FAIL thr" }, { "schedulers", "Without a tracer, at its own rate:", "FAIL thr" },
+		{ "json", "\"metric\": \"p99_pct\"", "throughput_loss" }, { "csv", "cpu_per_io_pct", "throughput" },
+		{ "junit", "cpu_per_io_pct", "throughput" }, { "openmetrics", "metric=\"p99\"", "throughput" },
+		{ "bmf", "cpu-per-io-pct", "throughput" }, { "gha", "p99_pct", "throughput" },
+	};
+	struct canned c = canned_default();
+	_cleanup_free_ char *plain = NULL, *gated = NULL, *open = NULL;
+
+	c.loss_pct[2] = 20;
+	plain = canned_text(&c);
+	gated = canned_edit(plain, "\"budget\":5,", "\"budget\":5,\"gate_p99\":10.0,");
+	open = canned_edit(gated, "\"cpus\":null,", "\"cpus\":null,\"open_loop\":true,");
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *text = render_text(open, t[i].format);
+
+		if (!strstr(text, t[i].says) || strstr(text, t[i].never))
+			printf("    %s lacks %s, or has %s\n%s\n", t[i].format, t[i].says, t[i].never, text);
+		ASSERT_TRUE(strstr(text, t[i].says) && !strstr(text, t[i].never));
+		if (i < 4)
+			ASSERT_TRUE(strstr(text, "FAIL cpu/IO") != NULL);
+	}
+}
+
 /* 30 % of the capacity, whatever the fixed rate was lowered to; none where that is no higher. */
 TEST(the_low_rate_is_a_share_of_the_capacity)
 {
@@ -828,7 +858,7 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(two_d
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
 	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(the_disk_is_described_in_every_report_for_people), T(the_p99_is_judged_where_it_was_asked_for), T(what_sysbench_counts_is_said), T(schedulers_that_did_not_run_say_why),
 	  T(whose_the_cpu_time_was_is_in_every_report_for_people),
-	  T(loads_are_named_by_what_they_came_to), T(a_load_is_a_share_of_what_the_rounds_saw), T(the_low_rate_is_a_share_of_the_capacity),
+	  T(loads_are_named_by_what_they_came_to), T(a_load_is_a_share_of_what_the_rounds_saw), T(an_open_loop_has_no_throughput), T(the_low_rate_is_a_share_of_the_capacity),
 	  T(doubtful_rounds_are_counted_in_every_report), T(rounds_that_were_redone_raise_no_doubt),
 	  T(busy_time_stands_beside_what_ticks_say),
 	  T(cpu_figures_are_null_where_nothing_was_measured), T(programs_that_were_not_measured_say_why),
