@@ -121,7 +121,8 @@ static const struct opt run_opts[] = {
 	{ "window", 0, OPT_DURATION, AT(window_ns), "DUR",
 	  "measured part of a pass (default 1.5s; 10s with --long)", 200e6, 3600e9, NULL },
 	{ "time", 0, OPT_DURATION, AT(time_limit_ns), "DUR",
-	  "begin no round that would end after it; behind the first look of each set it goes to what is to be confirmed or undecided",
+	  "begin no set after it, and no round that would end after it but the first of a set; behind the first look of each set it "
+	  "goes to what is to be confirmed or undecided",
 	  1e9, 0x1p62, NULL },
 	{ "tune", 0, OPT_FLAG, AT(tune), NULL,
 	  "governor performance, turbo and huge pages off, irqbalance stopped; tracers and the disk's interrupts on the last core, "

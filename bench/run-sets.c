@@ -132,6 +132,14 @@ static int fail_set(struct run *r, struct report_set *s, struct why *why)
 	return skip_set(r, s, why);
 }
 
+/* Its turn comes behind the deadline, and it was never begun. The first one and those of a smoke run have a round all the same. */
+static bool is_late(const struct run *r, unsigned int index)
+{
+	bool begun = r->only >= 0 || (r->past && index < r->past->nr);
+
+	return r->deadline_ns && !r->c->quick && index && !begun && now_ns() >= r->deadline_ns;
+}
+
 /* Until when this set may go on: an equal share, or in its later turns all that is left. */
 static uint64_t share(const struct run *r, unsigned int index)
 {
@@ -198,6 +206,9 @@ static int run_set(struct run *r, const struct device *d, const char *scheduler,
 	struct report_set *s = &r->sets[index];
 	int err;
 
+	if (is_late(r, index))
+		return why_fail(why, EXIT_INCONCLUSIVE, -ETIME, "--time was over before %s on %s under %s had its turn",
+				w->name, d->name, scheduler);
 	report_set_name(s, &(struct set_key){ .workload = w, .device = d, .scheduler = scheduler });
 	if (r->report.nr_sets <= index)
 		r->report.nr_sets = index + 1;
@@ -376,8 +387,12 @@ static int close_sets(struct run *r, struct why *why)
 int run_sets(struct run *r, struct why *why)
 {
 	int err = run_all(r, why), next;
+	bool late = err == -ETIME;
 
+	err = late ? 0 : err;
 	while (!err && r->staged && (next = choose(r)) >= 0)
 		err = visit(r, (unsigned int)next, why);
-	return !err && r->staged ? close_sets(r, why) : err;
+	if (!err && r->staged)
+		err = close_sets(r, why);
+	return !err && late ? -ETIME : err;
 }

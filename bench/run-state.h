@@ -38,7 +38,7 @@ struct run {
 	bool *stuck;		/* of the sets: they cannot be gone on with */
 };
 
-/* All sets of the run, the failed and skipped ones too; -EINTR as pass_run(). */
+/* All sets of the run, the failed and skipped ones too; -EINTR as pass_run(), -ETIME with *why: some had no turn. */
 int run_sets(struct run *r, struct why *why);
 /* Of those that this shard has. */
 unsigned int run_nr_sets(const struct run *r);

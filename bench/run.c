@@ -410,7 +410,7 @@ int run_bench(const struct run_config *c, struct why *why)
 		code = finish(&r, err, why);
 		if (!err && code == EXIT_INCONCLUSIVE)
 			code = c->inconclusive;
-		if (err == -EINTR && !machine_lab_kernel())
+		if ((err == -EINTR || err == -ETIME) && !machine_lab_kernel())
 			progress_say(&r.progress, "results in %s; to go on: iopath-bench run --resume %s", r.in.out, r.in.out);
 		else
 			progress_say(&r.progress, "results in %s", r.in.out);

@@ -5,6 +5,7 @@
  * cell takes a second, so what has its turn and what there is no time for is
  * known to the second.
  */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,6 +165,7 @@ void __wrap_progress_cell(const struct set_progress *p, void *arg)
 /* ---- a run ---- */
 
 static char dir[64];
+static bool ends_late;	/* some sets have no turn */
 
 static void write_header(struct run *r)
 {
@@ -210,10 +212,10 @@ static void run(unsigned int nr, unsigned int time_s, bool attribute, struct rep
 				     .staged = r.staged, .kmsg_fd = -1, .attribute = attribute, .undo = &r.undo,
 				     .result = &r.result, .deadline_ns = r.deadline_ns };
 	write_header(&r);
-	ASSERT_EQ(run_sets(&r, &why), 0);
-	ASSERT_STR(why.text, "");
-	ASSERT_EQ(result_line(&r.result, json_pack("{s:s, s:b, s:s, s:i, s:n}", "type", "summary", "complete", 1, "verdict", "PASS",
-						   "exit_code", 0, "reason"), &why), 0);
+	ASSERT_EQ(run_sets(&r, &why), ends_late ? -ETIME : 0);
+	ASSERT_STR(why.text, ends_late ? "--time was over before w1 on mine under none had its turn" : "");
+	ASSERT_EQ(result_line(&r.result, json_pack("{s:s, s:b, s:s, s:i, s:s}", "type", ends_late ? "stopped" : "summary", "complete",
+						   !ends_late, "verdict", "PASS", "exit_code", 0, "reason", why.text), &why), 0);
 	result_close(&r.result);
 	json_decref(r.undo.steps);
 }
@@ -380,6 +382,28 @@ TEST(the_attribution_that_there_was_no_time_for_says_so)
 	}
 }
 
+/* A round is three cells of a second. */
+TEST(a_set_whose_turn_comes_behind_the_time_is_not_begun)
+{
+	struct report_set set[SETS_AT_MOST] = { 0 };
+	struct why why = { 0 };
+	struct replay again;
+
+	world.cpu_sd_pct = .3;
+	world.loss_pct[0] = world.loss_pct[1] = 0;
+	ends_late = true;
+	run(2, 2, false, set);
+	ends_late = false;
+	ASSERT_EQ(world.now_ns, (1000 + NR_ARMS) * NS_PER_S);
+	ASSERT_TRUE(set[0].outcome.rounds == 1 && set[0].outcome.complete && !set[1].workload[0]);
+	expect_same_from_file(set, 1);
+	ASSERT_EQ(replay_load(dir, &again, &why), 0);
+	ASSERT_TRUE(!again.report.complete && strstr(again.report.reason, "before w1 on mine"));
+	ASSERT_EQ(report_exit(&again.report), EXIT_INCONCLUSIVE);
+	replay_free(&again);
+	run_free(set, 2);
+}
+
 __attribute__((destructor)) static void at_end(void)
 {
 	char path[96];
@@ -398,4 +422,5 @@ TEST_MAIN("test-bench-time", T(a_fail_that_all_of_its_set_is_decided_with_is_con
 	  T(where_time_is_for_one_confirmation_one_set_has_all_of_it),
 	  T(a_set_alone_keeps_time_for_the_confirmation_or_says_that_there_was_none),
 	  T(the_attribution_that_a_share_had_no_time_for_comes_last),
-	  T(the_attribution_that_there_was_no_time_for_says_so))
+	  T(the_attribution_that_there_was_no_time_for_says_so),
+	  T(a_set_whose_turn_comes_behind_the_time_is_not_begun))
