@@ -4,9 +4,11 @@
  * Pure: nothing here reads a clock, a file or a random device.
  *
  * The burden of proof is on the tracer: PASS needs the whole interval on the
- * good side of the margin, FAIL the whole interval beyond it. While the A/A
+ * good side of the margin, FAIL the whole interval beyond it, and where the A/A
+ * interval is wide beyond that too. While the A/A
  * twin (off2 against off) shows a difference, or successive rounds depend on
- * each other, nothing is decided; at the last look that is INVALID.
+ * each other, nothing is decided; at the last look that is INVALID. So is what
+ * is undecided then where the A/A interval is wide; it keeps no PASS back.
  */
 #ifndef BENCH_VERDICT_H
 #define BENCH_VERDICT_H

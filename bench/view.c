@@ -138,6 +138,16 @@ const char *view_full_load(const struct set_outcome *o)
 	return o->open_loop ? "at its own rate" : "at saturation";
 }
 
+/* "ok" is a twin that could have seen a deviation that matters. */
+static const char *twin_word(const struct decision *d)
+{
+	if (d->verdict == VERDICT_INVALID)
+		return " INVALID";
+	if (!d->rounds || !isfinite(d->loss.upper))
+		return "";
+	return (d->loss.upper - d->loss.lower) / 2 > rule_default.twin_half_width ? " wide" : " ok";
+}
+
 void view_twin(const struct report *r, const struct set_outcome *o, char *buf, size_t len)
 {
 	enum metric m = o->open_loop ? METRIC_CPU_PER_IO : METRIC_THROUGHPUT;
@@ -147,8 +157,7 @@ void view_twin(const struct report *r, const struct set_outcome *o, char *buf, s
 	view_interval(d, text, sizeof(text));
 	if (isfinite(d->loss.upper) && d->rounds)
 		snprintf(floor, sizeof(floor), " floor %.1f%%", (d->loss.upper - d->loss.lower) / 2);
-	snprintf(buf, len, "A/A %s%s%s %s", m == METRIC_CPU_PER_IO ? "cpu/IO " : "", text, floor,
-		 d->verdict == VERDICT_INVALID ? "INVALID" : "ok");
+	snprintf(buf, len, "A/A %s%s%s%s", m == METRIC_CPU_PER_IO ? "cpu/IO " : "", text, floor, twin_word(d));
 }
 
 const char *view_operation(const struct set_outcome *o)

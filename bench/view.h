@@ -38,7 +38,7 @@ void view_interval(const struct decision *d, char *buf, size_t len);
 void view_cost(const struct set_outcome *o, unsigned int arm, enum metric m, char *buf, size_t len);
 /* "at saturation", or at the rate that the workload has of its own */
 const char *view_full_load(const struct set_outcome *o);
-/* The twin and what it says of the machine: "A/A +0.1 [-0.6,+0.9] floor 0.8% ok"; of CPU per I/O in an open loop. */
+/* The twin and what it says of the machine: "A/A +0.1 [-0.6,+0.9] floor 0.8% ok", or wide, or INVALID; of CPU per I/O in an open loop. */
 void view_twin(const struct report *r, const struct set_outcome *o, char *buf, size_t len);
 /* How much higher the p99 is than without a tracer: "+1.2 [-0.3,+2.7]", or "-". */
 void view_p99_more(const struct arm_figures *f, char *buf, size_t len);

@@ -261,6 +261,29 @@ TEST(at_the_margin_at_most_six_percent_pass_or_fail)
 	}
 }
 
+/*
+ * A wide A/A interval does not keep a PASS back: the arm's own bound, which the same noise makes as wide, has to be under
+ * the margin. On a loud machine no more pass at the margin than on a quiet one.
+ */
+TEST(at_the_margin_a_wide_twin_makes_no_pass_wrong)
+{
+	enum { TRIALS = 3000 };
+
+	for (int kind = 0; kind < NR_NOISE; kind++) {
+		static const double sds[] = { .03, .05, .10, .20 };
+
+		for (size_t i = 0; i < sizeof(sds) / sizeof(sds[0]); i++) {
+			int n[5];
+
+			count_verdicts((enum noise)kind, sds[i], .05, TRIALS, n);
+			printf("    noise %d of %g%%, at the margin: PASS %.3f FAIL %.3f\n", kind, 100 * sds[i],
+			       n[VERDICT_PASS] / (double)TRIALS, n[VERDICT_FAIL] / (double)TRIALS);
+			ASSERT_TRUE(n[VERDICT_PASS] <= .06 * TRIALS);
+			ASSERT_TRUE(n[VERDICT_FAIL] <= .06 * TRIALS);
+		}
+	}
+}
+
 /* A tracer at the margin is accused once in twenty, and confirmed guilty once in some hundreds; a dear one still is. */
 TEST(the_confirmation_keeps_chance_out_and_the_guilty_in)
 {
@@ -315,4 +338,5 @@ TEST_MAIN("test-bench-stat", T(rank_index_is_that_of_full_enumeration),
 	  T(constant_series_has_no_autocorrelation), T(rounds_needed_follows_the_fixed_n_guide),
 	  T(shuffle_is_seeded_and_uniform), T(worst_of_many_idle_cores_is_not_over_the_margin),
 	  T(one_loaded_core_among_many_is_found), T(at_the_margin_at_most_six_percent_pass_or_fail),
+	  T(at_the_margin_a_wide_twin_makes_no_pass_wrong),
 	  T(the_confirmation_keeps_chance_out_and_the_guilty_in), T(no_overhead_never_fails), T(ten_percent_fails_and_one_passes))

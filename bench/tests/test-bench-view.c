@@ -637,6 +637,29 @@ TEST(an_open_loop_has_no_throughput)
 	}
 }
 
+/* A twin that could not have seen a deviation is not "ok", whatever its own verdict; one without bounds is neither. */
+TEST(a_wide_twin_is_not_called_ok)
+{
+	static const char *const formats[] = { "text", "md", "html" };
+	struct canned c = canned_default();
+
+	c.budget = 30; /* even the loud one is under it: PASS */
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		_cleanup_free_ char *quiet = NULL, *loud = NULL, *few = NULL;
+
+		c.rounds = c.max_rounds = 8;
+		c.noise_pct = .5;
+		quiet = render(&c, formats[i]);
+		c.noise_pct = 20;
+		loud = render(&c, formats[i]);
+		c.rounds = c.max_rounds = 3;
+		few = render(&c, formats[i]);
+		ASSERT_TRUE(strstr(quiet, "% ok") && !strstr(quiet, "% wide"));
+		ASSERT_TRUE(strstr(loud, "% wide") && !strstr(loud, "% ok"));
+		ASSERT_TRUE(strstr(few, "[no bound]") && !strstr(few, "[no bound] ok") && !strstr(few, "% wide"));
+	}
+}
+
 /* 30 % of the capacity, whatever the fixed rate was lowered to; none where that is no higher. */
 TEST(the_low_rate_is_a_share_of_the_capacity)
 {
@@ -858,7 +881,7 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(two_d
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
 	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(the_disk_is_described_in_every_report_for_people), T(the_p99_is_judged_where_it_was_asked_for), T(what_sysbench_counts_is_said), T(schedulers_that_did_not_run_say_why),
 	  T(whose_the_cpu_time_was_is_in_every_report_for_people),
-	  T(loads_are_named_by_what_they_came_to), T(a_load_is_a_share_of_what_the_rounds_saw), T(an_open_loop_has_no_throughput), T(the_low_rate_is_a_share_of_the_capacity),
+	  T(loads_are_named_by_what_they_came_to), T(a_load_is_a_share_of_what_the_rounds_saw), T(a_wide_twin_is_not_called_ok), T(an_open_loop_has_no_throughput), T(the_low_rate_is_a_share_of_the_capacity),
 	  T(doubtful_rounds_are_counted_in_every_report), T(rounds_that_were_redone_raise_no_doubt),
 	  T(busy_time_stands_beside_what_ticks_say),
 	  T(cpu_figures_are_null_where_nothing_was_measured), T(programs_that_were_not_measured_say_why),
