@@ -181,14 +181,29 @@ unsigned int table_count(const struct table *t, enum column c, unsigned int arm)
 	return nr;
 }
 
-double table_median(const struct table *t, enum column c, unsigned int arm)
+static unsigned int values(const struct table *t, enum column c, unsigned int arm, double v[STAT_MAX_N])
 {
-	double v[STAT_MAX_N];
 	unsigned int nr = 0;
 
 	for (unsigned int i = 0; i < t->nr_rounds && i < STAT_MAX_N; i++)
 		if (!isnan(table_value(t, c, i, arm)))
 			v[nr++] = table_value(t, c, i, arm);
+	return nr;
+}
+
+int table_level(const struct table *t, enum column c, unsigned int arm, double alpha, struct interval *ret)
+{
+	double v[STAT_MAX_N];
+	unsigned int nr = values(t, c, arm, v);
+
+	return stat_hodges_lehmann(v, nr, alpha, ret) ? -ENODATA : 0;
+}
+
+double table_median(const struct table *t, enum column c, unsigned int arm)
+{
+	double v[STAT_MAX_N];
+	unsigned int nr = values(t, c, arm, v);
+
 	return nr ? stat_median(v, nr) : NAN;
 }
 

@@ -58,6 +58,8 @@ double table_value(const struct table *t, enum column c, unsigned int round, uns
 /* Rounds of the arm; those with a 1. */
 unsigned int table_rounds(const struct table *t, unsigned int arm);
 unsigned int table_count(const struct table *t, enum column c, unsigned int arm);
+/* The arm's own Hodges-Lehmann estimate with one-sided bounds. -ENODATA: no rounds. */
+int table_level(const struct table *t, enum column c, unsigned int arm, double alpha, struct interval *ret);
 /* The arm's median; its Hodges-Lehmann difference from @off. */
 double table_median(const struct table *t, enum column c, unsigned int arm);
 double table_difference(const struct table *t, enum column c, unsigned int arm, unsigned int off);

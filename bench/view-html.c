@@ -114,12 +114,14 @@ static void print_top(const struct report *r, FILE *f)
 
 static void matrix_row(const struct report *r, const struct report_set *s, enum metric m, FILE *f)
 {
+	char text[80];
+
 	fputs("<tr><td>", f);
 	xml_text(s->scheduler, f);
-	fprintf(f, "</td><td>%.0f</td>", s->outcome.off_iops);
+	view_level(r, s, COLUMN_IOPS, text, sizeof(text));
+	fprintf(f, "</td><td>%s</td>", text);
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
 		const struct decision *d = &s->outcome.decision[a][m];
-		char text[64];
 
 		if (a == r->arms->off)
 			continue;
@@ -133,8 +135,10 @@ static void print_matrix(const struct report *r, unsigned int first, enum metric
 {
 	const struct report_set *s = &r->set[first];
 
-	fprintf(f, "<p class=\"soft\">%s, under each scheduler; IOPS without a tracer.</p>\n",
-		m == METRIC_THROUGHPUT ? "Throughput lost at saturation, %" : "CPU time per I/O at the fixed rate, % more");
+	fprintf(f, "<p class=\"soft\">%s, under each scheduler; IOPS without a tracer. "
+		"Measured one after the other: differences of IOPS below %.1f %% may be drift.</p>\n",
+		m == METRIC_THROUGHPUT ? "Throughput lost at saturation, %" : "CPU time per I/O at the fixed rate, % more",
+		view_drift_pct(r, first));
 	fputs("<div class=\"wide\"><table><thead><tr><th>scheduler</th><th>IOPS</th>", f);
 	for (unsigned int a = 0; a < r->arms->nr; a++) {
 		if (a == r->arms->off)

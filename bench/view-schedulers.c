@@ -11,9 +11,50 @@
 
 #define ROUNDS_MIN 5 /* fewer have no bounds: a figure of theirs may be anything */
 
-static const char *duration(double ns, char *buf, size_t len)
+static const char *figure(enum column c, double v, char *buf, size_t len)
 {
-	return ns > 0 ? fmt_duration((uint64_t)ns, buf, len) : "-";
+	if (c != COLUMN_IOPS)
+		return fmt_duration((uint64_t)v, buf, len);
+	snprintf(buf, len, "%.0f", v);
+	return buf;
+}
+
+void view_level(const struct report *r, const struct report_set *s, enum column c, char *buf, size_t len)
+{
+	double alpha = r->smoke ? SINGLE_LOOK_ALPHA : rounds_alpha(&r->rounds);
+	char estimate[24], lower[24], upper[24];
+	struct interval v;
+
+	if (table_level(&s->outcome.table, c, r->arms->off, alpha, &v) || !(v.estimate > 0))
+		snprintf(buf, len, "-");
+	else if (isinf(v.lower))
+		snprintf(buf, len, "%s [no bound]", figure(c, v.estimate, estimate, sizeof(estimate)));
+	else
+		snprintf(buf, len, "%s [%s,%s]", figure(c, v.estimate, estimate, sizeof(estimate)),
+			 figure(c, v.lower, lower, sizeof(lower)), figure(c, v.upper, upper, sizeof(upper)));
+}
+
+static double spread_pct(const struct report *r, const struct table *t)
+{
+	double lo = INFINITY, hi = 0;
+
+	for (unsigned int i = 0; i < t->nr_rounds; i++) {
+		double off = table_value(t, COLUMN_IOPS, i, r->arms->off), twin = table_value(t, COLUMN_IOPS, i, r->arms->twin);
+
+		lo = fmin(lo, fmin(off, twin));
+		hi = fmax(hi, fmax(off, twin));
+	}
+	return lo < hi ? 100 * (hi / lo - 1) : 0;
+}
+
+double view_drift_pct(const struct report *r, unsigned int first)
+{
+	double most = 0;
+
+	for (unsigned int i = first; i < r->nr_sets; i++)
+		if (view_same_place(&r->set[i], &r->set[first]) && !r->set[i].skipped)
+			most = fmax(most, spread_pct(r, &r->set[i].outcome.table));
+	return most;
 }
 
 /* Is there anything to be said of throughput and cost at this place? */
@@ -33,7 +74,8 @@ static void print_workload(const struct report *r, unsigned int first, FILE *f)
 	for (unsigned int i = first; i < r->nr_sets; i++) {
 		const struct report_set *s = &r->set[i];
 		const struct table *t = &s->outcome.table;
-		char a[32], b[32], c[32], d[32];
+		static const enum column columns[] = { COLUMN_P50_NS, COLUMN_P99_NS, COLUMN_P999_NS, COLUMN_NS_PER_IO_FULL };
+		char text[80];
 
 		if (!view_same_place(s, &r->set[first]))
 			continue;
@@ -42,13 +84,16 @@ static void print_workload(const struct report *r, unsigned int first, FILE *f)
 				s->skipped ? s->failed ? "failed" : "skipped" : "too few rounds for a figure");
 			continue;
 		}
-		fprintf(f, "| %s | %.0f | %s | %s | %s | %s | %s |\n", s->scheduler,
-			table_median(t, COLUMN_IOPS, r->arms->off), view_operation(&s->outcome),
-			duration(table_median(t, COLUMN_P50_NS, r->arms->off), a, sizeof(a)),
-			duration(table_median(t, COLUMN_P99_NS, r->arms->off), b, sizeof(b)),
-			duration(table_median(t, COLUMN_P999_NS, r->arms->off), c, sizeof(c)),
-			duration(table_median(t, COLUMN_NS_PER_IO_FULL, r->arms->off), d, sizeof(d)));
+		view_level(r, s, COLUMN_IOPS, text, sizeof(text));
+		fprintf(f, "| %s | %s | %s |", s->scheduler, text, view_operation(&s->outcome));
+		for (size_t c = 0; c < sizeof(columns) / sizeof(columns[0]); c++) {
+			view_level(r, s, columns[c], text, sizeof(text));
+			fprintf(f, " %s |", text);
+		}
+		fputc('\n', f);
 	}
+	fprintf(f, "\n[bounds] are one-sided. Measured one after the other: differences of throughput below %.1f %% may be drift,\n"
+		   "as far apart were cells without a tracer (off, off2) in the turn of one scheduler.\n", view_drift_pct(r, first));
 	for (unsigned int i = first; i < r->nr_sets; i++) {
 		if (!r->set[i].skipped || !view_same_place(&r->set[i], &r->set[first]))
 			continue;

@@ -58,6 +58,14 @@ enum verdict view_worst(const struct set_outcome *o, unsigned int arm);
 /* "loop/none/randread-4k-qd1/full" */
 void view_cell_name(const struct report *r, const struct report_set *s, unsigned int arm, FILE *f);
 
+/* "47056 [46100,47900]": @c of the off cells with bounds, durations as such; "-" without rounds. */
+void view_level(const struct report *r, const struct report_set *s, enum column c, char *buf, size_t len);
+/*
+ * Schedulers are measured one after the other. So many percent lay between the lowest and the highest throughput without a
+ * tracer within the turn of one of them, at the place of set @first: less than that between two of them may be drift.
+ */
+double view_drift_pct(const struct report *r, unsigned int first);
+
 /* Sets of one workload on one device, which differ by scheduler; and the first of them. */
 bool view_same_place(const struct report_set *a, const struct report_set *b);
 bool view_comes_first(const struct report *r, unsigned int set);

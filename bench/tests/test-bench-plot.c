@@ -179,9 +179,9 @@ TEST(the_matrix_has_each_arm_under_each_scheduler)
 {
 	static const char *const rows[] = {
 		"<th>scheduler</th><th>IOPS</th><th>off2</th><th>four</th><th>full</th>",
-		"<tr><td>none</td><td>10000</td><td class=\"PASS\">-0.0 [-0.0,-0.0]</td><td class=\"PASS\">+4.0 [+4.0,+4.0]</td>"
+		"<tr><td>none</td><td>10000 [10000,10000]</td><td class=\"PASS\">-0.0 [-0.0,-0.0]</td><td class=\"PASS\">+4.0 [+4.0,+4.0]</td>"
 		"<td class=\"FAIL\">+20.0 [+20.0,+20.0]</td></tr>",
-		"<tr><td>mq-deadline</td><td>10000</td><td class=\"PASS\">-0.0 [-0.0,-0.0]</td><td class=\"FAIL\">+14.0 [+14.0,+14.0]</td>"
+		"<tr><td>mq-deadline</td><td>10000 [10000,10000]</td><td class=\"PASS\">-0.0 [-0.0,-0.0]</td><td class=\"FAIL\">+14.0 [+14.0,+14.0]</td>"
 		"<td class=\"FAIL\">+30.0 [+30.0,+30.0]</td></tr>",
 		"Throughput lost at saturation, %, under each scheduler", "CPU time per I/O at the fixed rate, % more, under each scheduler",
 	};

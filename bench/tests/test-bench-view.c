@@ -461,7 +461,34 @@ TEST(schedulers_are_compared_at_saturation)
 	c.noise_pct = 0;
 	text = render(&c, "schedulers");
 	/* 15 us there, 20 us at the fixed rate */
-	ASSERT_TRUE(strstr(text, "| none | 10000 | reads | 11.0us | 30.0us | 90.0us | 15.0us |\n") != NULL);
+	ASSERT_TRUE(strstr(text, "| none | 10000 [10000,10000] | reads | 11.0us [11.0us,11.0us] | 30.0us [30.0us,30.0us] | "
+				 "90.0us [90.0us,90.0us] | 15.0us [15.0us,15.0us] |\n") != NULL);
+}
+
+/* One is measured behind the other: how far cells of no tracer are apart within a turn stands beside both tables. */
+TEST(what_may_be_drift_is_said_beside_the_schedulers)
+{
+	static const struct {
+		const char *format, *before;
+	} t[] = { { "schedulers", "differences of throughput below " }, { "html", "differences of IOPS below " } };
+	struct canned c = canned_default();
+
+	c.second_scheduler = "bfq";
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *steady = NULL, *noisy = NULL;
+		const char *at;
+
+		c.noise_pct = 0;
+		steady = render(&c, t[i].format);
+		c.noise_pct = 4;
+		noisy = render(&c, t[i].format);
+		at = strstr(steady, t[i].before);
+		ASSERT_TRUE(at && !strncmp(at + strlen(t[i].before), "0.0 % may be drift", 18));
+		at = strstr(noisy, t[i].before);
+		/* 16 cells of 2 % more or less */
+		ASSERT_TRUE(at && atof(at + strlen(t[i].before)) > 2 && atof(at + strlen(t[i].before)) < 4.1);
+		ASSERT_TRUE(strstr(steady, "10000 [10000,10000]") && !strstr(noisy, "10000 [10000,10000]"));
+	}
 }
 
 TEST(schedulers_that_did_not_run_say_why)
@@ -879,7 +906,7 @@ TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(two_d
 	  T(junit_is_valid_and_counts_right), T(junit_says_when_and_where_it_was_measured), T(a_partial_run_is_an_error_in_junit),
 	  T(html_is_well_formed_and_needs_nothing_from_elsewhere), T(csv_has_a_row_per_arm_and_metric),
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
-	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(the_disk_is_described_in_every_report_for_people), T(the_p99_is_judged_where_it_was_asked_for), T(what_sysbench_counts_is_said), T(schedulers_that_did_not_run_say_why),
+	  T(a_cell_of_a_markdown_table_does_not_break_it), T(schedulers_are_compared_at_saturation), T(what_may_be_drift_is_said_beside_the_schedulers), T(the_disk_is_described_in_every_report_for_people), T(the_p99_is_judged_where_it_was_asked_for), T(what_sysbench_counts_is_said), T(schedulers_that_did_not_run_say_why),
 	  T(whose_the_cpu_time_was_is_in_every_report_for_people),
 	  T(loads_are_named_by_what_they_came_to), T(a_load_is_a_share_of_what_the_rounds_saw), T(a_wide_twin_is_not_called_ok), T(an_open_loop_has_no_throughput), T(the_low_rate_is_a_share_of_the_capacity),
 	  T(doubtful_rounds_are_counted_in_every_report), T(rounds_that_were_redone_raise_no_doubt),
