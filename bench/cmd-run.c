@@ -128,6 +128,8 @@ static const struct opt run_opts[] = {
 	  "governor performance, turbo and huge pages off, irqbalance stopped; tracers and the disk's interrupts on the last core, "
 	  "each load on as many of the last ones as it has jobs; all is put back",
 	  0, 0, NULL },
+	{ "force", 0, OPT_FLAG, AT(force), NULL,
+	  "measure although another tracer, ftrace, blktrace or bpf_stats is on: its cost is in off too, and no figure shows it", 0, 0, NULL },
 	{ "time-limit", 0, OPT_DURATION, AT(time_limit_ns), "DUR", "the same as --time", 1e9, 0x1p62, NULL },
 	{ "shard", 0, OPT_PARSE, AT(shard), "I/N",
 	  "only each Nth set, from the Ith: one part of a run over N machines (merge puts them together)", 0, 0,

@@ -65,7 +65,7 @@ static void check_governor(const char *root, struct checks *c)
 	}
 	for (size_t i = 0; i < g.gl_pathc; i++) {
 		if (setting_read(g.gl_pathv[i], word, sizeof(word)))
-			continue;
+			continue; /* of a core that is off */
 		nr++;
 		if (!strcmp(word, "performance"))
 			continue;
@@ -76,8 +76,10 @@ static void check_governor(const char *root, struct checks *c)
 	if (others)
 		add(c, "governor", CHECK_DOUBTFUL, "%s on %u of %u cores, not performance: the clock follows the load", other,
 		    others, nr);
-	else
+	else if (nr)
 		add(c, "governor", CHECK_OK, "performance");
+	else
+		add(c, "governor", CHECK_ABSENT, "not known: no core's can be read");
 }
 
 static void check_turbo(const char *root, struct checks *c)
@@ -138,7 +140,7 @@ static void check_bpf_stats(const char *root, struct checks *c)
 	if (read_below(root, "/proc/sys/kernel/bpf_stats_enabled", word, sizeof(word)))
 		add(c, "bpf_stats", CHECK_ABSENT, "this kernel has none");
 	else if (strcmp(word, "0"))
-		add(c, "bpf_stats", CHECK_DOUBTFUL, "kernel.bpf_stats_enabled is on: it makes every BPF program dearer");
+		add(c, "bpf_stats", CHECK_BIASES, "kernel.bpf_stats_enabled is on: it makes every BPF program dearer");
 	else
 		add(c, "bpf_stats", CHECK_OK, "off");
 }
@@ -225,12 +227,12 @@ static void check_ftrace(const char *root, struct checks *c)
 		if (read_below(root, path, word, sizeof(word)))
 			continue;
 		if (strcmp(word, "nop")) {
-			add(c, "ftrace", CHECK_DOUBTFUL, "the %.40s tracer is on: its cost is in every arm", word);
+			add(c, "ftrace", CHECK_BIASES, "the %.40s tracer is on: its cost is in every arm", word);
 			return;
 		}
 		snprintf(path, sizeof(path), "%s/events/enable", places[i]);
 		if (!read_below(root, path, word, sizeof(word)) && strcmp(word, "0"))
-			add(c, "ftrace", CHECK_DOUBTFUL, "events are on: their cost is in every arm");
+			add(c, "ftrace", CHECK_BIASES, "events are on: their cost is in every arm");
 		else
 			add(c, "ftrace", CHECK_OK, "off");
 		return;
@@ -249,7 +251,7 @@ static void check_blktrace(const char *root, struct checks *c)
 		add(c, "blktrace", CHECK_OK, "does not run");
 		return;
 	}
-	add(c, "blktrace", CHECK_DOUBTFUL, "runs on %zu disks: its cost is in every arm", g.gl_pathc);
+	add(c, "blktrace", CHECK_BIASES, "runs on %zu disks: its cost is in every arm", g.gl_pathc);
 	globfree(&g);
 }
 
@@ -274,23 +276,51 @@ void preflight_files(const char *root, const char *out, const char *state, struc
 
 /* ---- what must be asked or watched ---- */
 
-/* Of a kind that perf_event_open() attaches, without a link. */
-static bool is_on_a_probe(uint32_t prog_id)
+bool preflight_is_tracer(const struct bpf_link_info *link)
 {
-	struct bpf_prog_info info = { 0 };
+	switch (link->type) {
+	case BPF_LINK_TYPE_RAW_TRACEPOINT:
+	case BPF_LINK_TYPE_PERF_EVENT:
+	case BPF_LINK_TYPE_KPROBE_MULTI:
+		return true;
+	case BPF_LINK_TYPE_TRACING: /* LSM's and XDP's dispatcher's are of this type too */
+		return link->tracing.attach_type == BPF_TRACE_FENTRY || link->tracing.attach_type == BPF_TRACE_FEXIT;
+	default:
+		return false;
+	}
+}
+
+/* What the kernel says of the object with @id; @get_fd is the command that opens one. */
+static bool get_info(int get_fd, uint32_t id, void *info, uint32_t len)
+{
 	_cleanup_close_ int fd = -1;
 	union bpf_attr attr;
 
 	memset(&attr, 0, sizeof(attr));
-	attr.prog_id = prog_id;
-	fd = (int)syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
+	attr.prog_id = id; /* in one place with link_id */
+	fd = (int)syscall(SYS_bpf, get_fd, &attr, sizeof(attr));
 	if (fd < 0)
 		return false;
 	memset(&attr, 0, sizeof(attr));
 	attr.info.bpf_fd = (uint32_t)fd;
-	attr.info.info_len = sizeof(info);
-	attr.info.info = (uintptr_t)&info;
-	return !syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) &&
+	attr.info.info_len = len;
+	attr.info.info = (uintptr_t)info;
+	return !syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr));
+}
+
+static bool is_tracers_link(uint32_t id)
+{
+	struct bpf_link_info info = { 0 };
+
+	return get_info(BPF_LINK_GET_FD_BY_ID, id, &info, sizeof(info)) && preflight_is_tracer(&info);
+}
+
+/* Of a kind that perf_event_open() attaches, without a link. */
+static bool is_on_a_probe(uint32_t id)
+{
+	struct bpf_prog_info info = { 0 };
+
+	return get_info(BPF_PROG_GET_FD_BY_ID, id, &info, sizeof(info)) &&
 	       (info.type == BPF_PROG_TYPE_KPROBE || info.type == BPF_PROG_TYPE_TRACEPOINT ||
 		info.type == BPF_PROG_TYPE_PERF_EVENT);
 }
@@ -302,7 +332,7 @@ static unsigned int count_ids(int next, bool (*counts)(uint32_t id))
 
 	memset(&attr, 0, sizeof(attr));
 	while (!syscall(SYS_bpf, next, &attr, sizeof(attr))) {
-		nr += !counts || counts(attr.next_id);
+		nr += counts(attr.next_id);
 		attr.start_id = attr.next_id;
 	}
 	return nr;
@@ -311,11 +341,11 @@ static unsigned int count_ids(int next, bool (*counts)(uint32_t id))
 /* BPF that is attached now: another tracer's cost would be in every arm. */
 static void check_tracers(struct checks *c)
 {
-	unsigned int links = count_ids(BPF_LINK_GET_NEXT_ID, NULL),
+	unsigned int links = count_ids(BPF_LINK_GET_NEXT_ID, is_tracers_link),
 		     programs = count_ids(BPF_PROG_GET_NEXT_ID, is_on_a_probe);
 
 	if (links || programs)
-		add(c, "tracers", CHECK_DOUBTFUL, "BPF of others, %u links and %u programs for probes: their cost is in every arm",
+		add(c, "tracers", CHECK_BIASES, "BPF of others, %u links and %u programs for probes: their cost is in every arm",
 		    links, programs);
 	else
 		add(c, "tracers", CHECK_OK, "no BPF of others");
@@ -341,21 +371,32 @@ static int check_load(uint64_t watch_ns, struct checks *c)
 
 int preflight_all(const char *out, const char *state, uint64_t watch_ns, struct checks *ret)
 {
+	int err;
+
 	preflight_files("", out, state, ret);
-	check_tracers(ret);
-	return check_load(watch_ns, ret);
+	err = check_load(watch_ns, ret);
+	check_tracers(ret); /* last: the programs of one that has just ended go a moment later */
+	return err;
 }
 
 void preflight_notes(const struct checks *c, struct preflight *ret)
 {
 	ret->nr = 0;
-	for (unsigned int i = 0; i < c->nr; i++)
-		if (c->check[i].state == CHECK_DOUBTFUL)
-			snprintf(ret->note[ret->nr++], sizeof(ret->note[0]), "%s: %.140s", c->check[i].name, c->check[i].text);
+	ret->bias[0] = '\0';
+	for (unsigned int i = 0; i < c->nr; i++) {
+		const struct check *k = &c->check[i];
+
+		if (k->state != CHECK_DOUBTFUL && k->state != CHECK_BIASES)
+			continue;
+		snprintf(ret->note[ret->nr], sizeof(ret->note[0]), "%s: %.140s", k->name, k->text);
+		if (k->state == CHECK_BIASES && !ret->bias[0])
+			strcpy(ret->bias, ret->note[ret->nr]);
+		ret->nr++;
+	}
 }
 
 static const char *const states[] = { [CHECK_OK] = "ok", [CHECK_ABSENT] = "absent", [CHECK_INFO] = "note",
-				      [CHECK_DOUBTFUL] = "doubtful" };
+				      [CHECK_DOUBTFUL] = "doubtful", [CHECK_BIASES] = "biases" };
 
 void preflight_summary(const struct checks *c, char *buf, size_t len)
 {

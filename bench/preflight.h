@@ -7,14 +7,18 @@
 #ifndef BENCH_PREFLIGHT_H
 #define BENCH_PREFLIGHT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #define PREFLIGHT_MAX 24
 
+struct bpf_link_info;
+
 enum check_state {
 	CHECK_OK,
 	CHECK_DOUBTFUL,
+	CHECK_BIASES,	/* doubtful, and off and its twin have it alike, so that nothing shows it */
 	CHECK_ABSENT,	/* the machine does not have it */
 	CHECK_INFO,	/* neither good nor bad, worth knowing */
 };
@@ -33,6 +37,7 @@ struct checks {
 struct preflight {
 	unsigned int nr;
 	char note[PREFLIGHT_MAX][160];	/* of the doubtful ones: "name: text" */
+	char bias[160];			/* the first of those that bias, or "" */
 };
 
 /*
@@ -45,6 +50,8 @@ int preflight_all(const char *out, const char *state, uint64_t watch_ns, struct 
 void preflight_notes(const struct checks *c, struct preflight *ret);
 /* "ok thp, irqbalance; absent governor; doubtful load" */
 void preflight_summary(const struct checks *c, char *buf, size_t len);
+/* Of a BPF link: is it a tracer's? Those for cgroups, networks and security, which systemd has too, are not. */
+bool preflight_is_tracer(const struct bpf_link_info *link);
 void preflight_print(const struct checks *c, FILE *f);
 
 /* Shorter, one tick of the clock looks like load. */

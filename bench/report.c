@@ -127,8 +127,10 @@ const char *report_verdict_text(const struct report *r, int exit_code)
 
 json_t *report_verdict_json(const struct report *r, int exit_code)
 {
-	json_t *cells = json_array(), *skipped = json_array(), *cpu = json_array();
+	json_t *cells = json_array(), *skipped = json_array(), *cpu = json_array(), *notes = json_array();
 
+	for (unsigned int i = 0; i < r->preflight.nr; i++)
+		json_array_append_new(notes, json_string(r->preflight.note[i]));
 	for (unsigned int i = 0; i < r->nr_sets; i++) {
 		const struct report_set *s = &r->set[i];
 
@@ -147,12 +149,12 @@ json_t *report_verdict_json(const struct report *r, int exit_code)
 		for (unsigned int a = 0; a < r->arms->nr; a++)
 			json_array_append_new(cpu, view_cpu_json(r, s, a));
 	}
-	return json_pack("{s:s, s:s, s:i, s:b, s:s?, s:b, s:I, s:f, s:o, s:o, s:o, s:o}", "schema",
+	return json_pack("{s:s, s:s, s:i, s:b, s:s?, s:b, s:I, s:f, s:o, s:o, s:o, s:o, s:o}", "schema",
 			 VERDICT_SCHEMA, "verdict",
 			 report_verdict_text(r, exit_code),
 			 "exit_code", exit_code, "complete", (int)r->complete, "reason", r->reason,
 			 "smoke", (int)r->smoke, "seed", (json_int_t)r->seed, "budget", r->budget,
-			 "gate_p99", r->p99_budget > 0 ? json_real(r->p99_budget) : json_null(), "cells", cells, "cpu", cpu, "skipped", skipped);
+			 "gate_p99", r->p99_budget > 0 ? json_real(r->p99_budget) : json_null(), "notes", notes, "cells", cells, "cpu", cpu, "skipped", skipped);
 }
 
 int report_exit(const struct report *r)

@@ -316,6 +316,19 @@ static int look_at_machine(struct run *r)
 	return 0;
 }
 
+/* What off and off2 have alike is in no figure: the A/A twin is blind to it. */
+static int refuse_bias(struct run *r, struct why *why)
+{
+	const char *bias = r->report.preflight.bias;
+
+	if (!bias[0])
+		return 0;
+	if (!r->c->quick && !r->c->force)
+		return why_fail(why, EXIT_ENVIRONMENT, -EBUSY, "%s; off and off2 have that alike, so that no figure would show it: end it, or say --force", bias);
+	progress_say(&r->progress, "it goes on all the same, as it is told %s", r->c->force ? "--force" : "--quick");
+	return 0;
+}
+
 static int measure(struct run *r, struct why *why)
 {
 	int err = look_at_machine(r);
@@ -328,6 +341,8 @@ static int measure(struct run *r, struct why *why)
 		if (!r->c->past)
 			err = result_line(&r->result, json_incref(r->header), why);
 	}
+	if (!err)
+		err = refuse_bias(r, why);
 	return err ? err : run_sets(r, why);
 }
 

@@ -21,6 +21,7 @@ struct run_config {
 	const char *out, *history, *iopath, *fio, *sysbench, *uring, *workload_dir, *state_dir;
 	enum bench_exit inconclusive;	/* of a whole run that is undecided */
 	bool tune;
+	bool force;		/* measure although something biases every arm */
 	bool no_attribution;
 	bool quick, long_cells;
 	struct shard {

@@ -51,6 +51,8 @@ static void properties(const struct report *r, const struct report_set *s, FILE 
 	property("seed", text, f);
 	snprintf(text, sizeof(text), "%u", s->outcome.rounds);
 	property("rounds", text, f);
+	for (unsigned int i = 0; i < r->preflight.nr; i++)
+		property("note", r->preflight.note[i], f);
 	fputs("  </properties>\n", f);
 }
 

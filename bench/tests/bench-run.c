@@ -92,6 +92,7 @@ struct bench_run run_new(const char *words)
 	setup();
 	add(&r, fmt("%s/iopath-bench", build_dir));
 	add(&r, "run");
+	add(&r, "--force"); /* others may trace on the machine meanwhile */
 	add_words(&r, fmt("--state-dir %s/state --workload-dir workloads --out %s/out", base, base));
 	add_words(&r, words);
 	return r;

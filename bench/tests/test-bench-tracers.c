@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Whole runs whose tracers fail, show nothing or meddle: none of that is a low cost. */
 #include <errno.h>
+#include <linux/bpf.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "bench/attribution.h"
 #include "bench/file.h"
@@ -322,7 +325,92 @@ TEST(statistics_of_bpf_are_on_in_the_attribution_alone)
 	expect_clean();
 }
 
-TEST_MAIN("test-bench-tracers", T(events_of_every_hook_are_counted), T(an_arm_that_shows_no_event_is_invalid),
+/* A raw tracepoint's program that does nothing, attached by this process: the file descriptor, or -1. */
+static int attach_another_tracer(void)
+{
+	struct bpf_insn code[] = { { .code = BPF_ALU64 | BPF_MOV | BPF_K }, { .code = BPF_JMP | BPF_EXIT } };
+	union bpf_attr attr;
+	int program, link;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT;
+	attr.insns = (uintptr_t)code;
+	attr.insn_cnt = ARRAY_SIZE(code);
+	attr.license = (uintptr_t)"GPL";
+	program = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	memset(&attr, 0, sizeof(attr));
+	attr.raw_tracepoint.name = (uintptr_t)"sched_process_exit";
+	attr.raw_tracepoint.prog_fd = (uint32_t)program;
+	link = (int)syscall(SYS_bpf, BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr));
+	if (program >= 0)
+		close(program);
+	return link;
+}
+
+static void expect_noted(const json_t *v)
+{
+	const char *first = json_string_value(json_array_get(json_object_get(v, "notes"), 0)) ?: "";
+	_cleanup_free_ char *junit = NULL;
+	struct child_end end;
+	bool found = false;
+	json_t *note;
+	size_t i;
+
+	check_verdict(v);
+	json_array_foreach(json_object_get(v, "notes"), i, note)
+		found |= !strncmp(json_string_value(note), "tracers: BPF of others, ", 24);
+	ASSERT_TRUE(found);
+	if (!json_array_size(json_object_get(v, "cells")))
+		return;
+	ASSERT_EQ(child_run((char *[]){ (char *)fmt("%s/iopath-bench", build_dir), "report", (char *)fmt("%s/out", base), "--format", "junit",
+					NULL }, 60 * NS_PER_S, &junit, &end), 0);
+	ASSERT_TRUE(junit && strstr(junit, fmt("<property name=\"note\" value=\"%.12s", first)) != NULL);
+}
+
+/* In off as in every arm: a PASS beside another tracer would say nothing. */
+TEST(beside_another_tracer_nothing_is_measured_unless_told)
+{
+	static const struct {
+		const char *word, *says;
+		bool goes_on;
+	} t[] = {
+		{ "--no-attribution", "off and off2 have that alike, so that no figure would show it: end it, or say --force", false },
+		{ "--force", "it goes on all the same, as it is told --force", true },
+		{ "--quick", "it goes on all the same, as it is told --quick", true },
+	};
+	int other;
+
+	NEEDS_ROOT_AND_LOOP();
+	other = attach_another_tracer();
+	if (other < 0)
+		TEST_SKIP("cannot attach a BPF program");
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct bench_run r = run_new("--workload randread-4k-qd1 --arms off,off2 --rounds 1:1 --window 200ms");
+		json_t *v;
+
+		ASSERT_STR(r.argv[2], "--force");
+		free(r.argv[2]);
+		r.argv[2] = strdup(t[i].word);
+		run_fake(&r);
+		run_start(&r);
+		run_end(&r);
+		v = verdict();
+		if (!strstr(r.text, t[i].says) || json_is_true(json_object_get(v, "complete")) != t[i].goes_on)
+			show(&r);
+		ASSERT_TRUE(strstr(r.text, t[i].says) != NULL);
+		ASSERT_EQ(json_is_true(json_object_get(v, "complete")), t[i].goes_on);
+		ASSERT_TRUE(t[i].goes_on || r.status == EXIT_ENVIRONMENT);
+		ASSERT_EQ(nr_cells() > 0, t[i].goes_on);
+		expect_noted(v);
+		check_files(t[i].goes_on ? "summary" : "stopped");
+		json_decref(v);
+		run_free(&r);
+	}
+	close(other);
+	expect_clean();
+}
+
+TEST_MAIN("test-bench-tracers", T(beside_another_tracer_nothing_is_measured_unless_told), T(events_of_every_hook_are_counted), T(an_arm_that_shows_no_event_is_invalid),
 	  T(what_a_tracer_prints_is_counted_and_the_time_it_takes_waited),
 	  T(what_goes_on_beside_is_in_the_cell), T(an_arm_that_switches_the_scheduler_is_invalid), T(a_tracer_that_does_not_trace_is_invalid),
 	  T(statistics_of_bpf_are_on_in_the_attribution_alone))

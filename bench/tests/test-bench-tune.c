@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The preflight and --tune, on machines that are made up: a tree of files with what sysfs and /proc have. */
 #include <errno.h>
+#include <linux/bpf.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "bench/file.h"
 #include "bench/machine.h"
@@ -104,7 +106,7 @@ static const struct check *find(const struct checks *c, const char *name)
 
 TEST(a_machine_out_of_the_box_is_doubtful)
 {
-	static const char *const doubtful[] = { "governor", "turbo", "thp", "heat", "bpf_stats" };
+	static const char *const doubtful[] = { "governor", "turbo", "thp", "heat" };
 	struct preflight notes;
 	struct checks c;
 
@@ -119,8 +121,10 @@ TEST(a_machine_out_of_the_box_is_doubtful)
 	ASSERT_EQ(find(&c, "irqbalance")->state, CHECK_OK);
 	ASSERT_EQ(find(&c, "pmu")->state, CHECK_ABSENT);
 	preflight_notes(&c, &notes);
-	ASSERT_EQ(notes.nr, ARRAY_SIZE(doubtful));
+	ASSERT_EQ(find(&c, "bpf_stats")->state, CHECK_BIASES);
+	ASSERT_EQ(notes.nr, ARRAY_SIZE(doubtful) + 1);
 	ASSERT_TRUE(!strncmp(notes.note[0], "governor: powersave", 19));
+	ASSERT_TRUE(!strncmp(notes.bias, "bpf_stats: ", 11));
 	end();
 }
 
@@ -139,12 +143,20 @@ TEST(a_machine_made_ready_is_not)
 	preflight_files(root, "/", "/", &c);
 	preflight_notes(&c, &notes);
 	ASSERT_EQ(notes.nr, 0);
+	ASSERT_STR(notes.bias, "");
+	ASSERT_EQ(find(&c, "governor")->state, CHECK_OK);
 	ASSERT_EQ(find(&c, "turbo")->state, CHECK_OK);
 	ASSERT_EQ(find(&c, "pmu")->state, CHECK_OK);
 	ASSERT_EQ(find(&c, "space")->state, CHECK_OK);
 	put(CPU "/cpufreq/boost", "1\n");
 	preflight_files(root, NULL, NULL, &c);
 	ASSERT_EQ(find(&c, "turbo")->state, CHECK_DOUBTFUL);
+	/* a file that does not tell is not one that says so */
+	ASSERT_EQ(unlink(at(CPU "/cpu0/cpufreq/scaling_governor")), 0);
+	ASSERT_EQ(mkdir(at(CPU "/cpu0/cpufreq/scaling_governor"), 0755), 0);
+	preflight_files(root, NULL, NULL, &c);
+	ASSERT_EQ(find(&c, "governor")->state, CHECK_ABSENT);
+	ASSERT_TRUE(strstr(find(&c, "governor")->text, "not known") != NULL);
 	end();
 }
 
@@ -163,8 +175,9 @@ TEST(what_a_machine_does_not_have_is_absent_not_wrong)
 	end();
 }
 
-TEST(tracing_that_is_on_already_is_doubtful)
+TEST(tracing_that_is_on_already_biases)
 {
+	struct preflight notes;
 	struct checks c;
 	char text[400];
 
@@ -177,15 +190,45 @@ TEST(tracing_that_is_on_already_is_doubtful)
 	put("sys/kernel/tracing/events/enable", "X\n");
 	put("sys/kernel/debug/block/sda/trace0", "");
 	preflight_files(root, NULL, NULL, &c);
-	ASSERT_EQ(find(&c, "ftrace")->state, CHECK_DOUBTFUL);
-	ASSERT_EQ(find(&c, "blktrace")->state, CHECK_DOUBTFUL);
+	ASSERT_EQ(find(&c, "ftrace")->state, CHECK_BIASES);
+	ASSERT_EQ(find(&c, "blktrace")->state, CHECK_BIASES);
+	preflight_notes(&c, &notes);
+	ASSERT_EQ(notes.nr, 2);
+	ASSERT_STR(notes.bias, notes.note[0]);
 	put("sys/kernel/tracing/events/enable", "0\n");
 	put("sys/kernel/tracing/current_tracer", "function_graph\n");
 	preflight_files(root, NULL, NULL, &c);
 	ASSERT_TRUE(strstr(find(&c, "ftrace")->text, "function_graph") != NULL);
 	preflight_summary(&c, text, sizeof(text));
-	ASSERT_TRUE(strstr(text, "; doubtful ftrace, blktrace") != NULL);
+	ASSERT_TRUE(strstr(text, "; biases ftrace, blktrace") != NULL);
 	end();
+}
+
+/* Any host with systemd has BPF, which traces nothing. */
+TEST(only_the_bpf_of_tracers_is_another_tracer)
+{
+	static const struct {
+		unsigned int type, attach;
+		bool tracer;
+	} t[] = {
+		{ BPF_LINK_TYPE_RAW_TRACEPOINT, 0, true },
+		{ BPF_LINK_TYPE_PERF_EVENT, 0, true },
+		{ BPF_LINK_TYPE_KPROBE_MULTI, 0, true },
+		{ BPF_LINK_TYPE_TRACING, BPF_TRACE_FENTRY, true },
+		{ BPF_LINK_TYPE_TRACING, BPF_TRACE_FEXIT, true },
+		{ BPF_LINK_TYPE_TRACING, BPF_LSM_MAC, false },
+		{ BPF_LINK_TYPE_TRACING, BPF_MODIFY_RETURN, false },
+		{ BPF_LINK_TYPE_CGROUP, BPF_CGROUP_DEVICE, false },
+		{ BPF_LINK_TYPE_NETNS, 0, false },
+		{ BPF_LINK_TYPE_XDP, 0, false },
+		{ BPF_LINK_TYPE_STRUCT_OPS, 0, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct bpf_link_info info = { .type = t[i].type, .tracing.attach_type = t[i].attach };
+
+		ASSERT_EQ(preflight_is_tracer(&info), t[i].tracer);
+	}
 }
 
 /* Results and logs go where nothing may be yet. */
@@ -681,7 +724,7 @@ TEST(tuning_keeps_within_the_cores_that_it_was_given)
 
 TEST_MAIN("bench-tune", T(a_machine_out_of_the_box_is_doubtful), T(a_machine_made_ready_is_not),
 	  T(what_a_machine_does_not_have_is_absent_not_wrong), T(how_the_kernel_keeps_time_is_told),
-	  T(tracing_that_is_on_already_is_doubtful), T(room_is_looked_for_where_a_directory_will_be),
+	  T(tracing_that_is_on_already_biases), T(only_the_bpf_of_tracers_is_another_tracer), T(room_is_looked_for_where_a_directory_will_be),
 	  T(preflight_says_by_its_status_whether_the_machine_is_ready), T(tuning_changes_what_is_there_and_puts_it_back),
 	  T(a_crash_is_put_right_by_the_next_run), T(a_refusal_is_said_and_the_rest_goes_on),
 	  T(irqbalance_stands_still_and_goes_on), T(interrupts_of_the_disk_go_to_one_core),
