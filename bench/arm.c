@@ -17,6 +17,9 @@
 #define DELAY_NS (2 * NS_PER_S)
 #define DELAY_MAX_NS (600 * NS_PER_S)
 
+/* Of which a word before "=" is taken for an arm's name, not for the begin of a pattern. */
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:"
+
 /* A row of a histogram of bcc or bpftrace that is not empty. */
 #define HISTOGRAM_ROW "^ +[0-9]+ -> [0-9]+ +: [1-9]"
 
@@ -189,29 +192,51 @@ static int add_iopath(struct arm_list *l, const char *text, struct why *why)
 	return add(l, &a, why);
 }
 
-/* NAME=VALUE when NAME is an arm, else a VALUE for all commands: the arm or -1, and what is behind it. */
-static int arm_meant(const struct arm_list *l, const char *text, const char **ret_value)
+/* Those that the options below are for: of --arm when no name is said. A ready-made one knows its own, but may be named. */
+static bool is_meant(const struct arm *a, const struct arm *one)
+{
+	return one ? a == one : a->kind == ARM_COMMAND && !find_builtin(a->name, strlen(a->name));
+}
+
+/* [NAME=]VALUE: the arm, or NULL for all that can be meant, and what is behind it. One that would do nothing is an error. */
+static int arm_meant(const struct arm_list *l, const char *option, const char *text, const struct arm **ret_one,
+		     const char **ret_value, struct why *why)
 {
 	size_t len = strcspn(text, "=");
-	int one = text[len] ? find_arm(l, text, len) : -1;
+	int at = text[len] ? find_arm(l, text, len) : -1;
+	const struct arm *one = at >= 0 ? &l->v[at] : NULL;
+	unsigned int nr = 0;
 
-	*ret_value = one >= 0 ? text + len + 1 : text;
-	return one;
+	if (!one && len && text[len] && strspn(text, NAME_CHARS) == len)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "%s %s: no arm is named %.*s (a pattern has [=] for =)", option, text,
+				(int)len, text);
+	if (one && one->kind != ARM_COMMAND)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "%s %s: %s is no tracer of others", option, text, one->name);
+	for (unsigned int i = 0; i < l->nr; i++)
+		nr += is_meant(&l->v[i], one);
+	if (!nr)
+		return why_fail(why, EXIT_USAGE, -EINVAL, "%s %s: there is no --arm that it could be for", option, text);
+	*ret_one = one;
+	*ret_value = one ? text + len + 1 : text;
+	return 0;
 }
 
 /* @field: ready or proof. */
 static int set_regex(struct arm_list *l, const char *text, const char *option, size_t field, struct why *why)
 {
+	const struct arm *one;
 	const char *pattern;
-	int one = arm_meant(l, text, &pattern);
+	int err = arm_meant(l, option, text, &one, &pattern, why);
 	regex_t re;
 
+	if (err)
+		return err;
 	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB))
 		return why_fail(why, EXIT_USAGE, -EINVAL, "%s %s: not a regular expression", option,
 				pattern);
 	regfree(&re);
 	for (unsigned int i = 0; i < l->nr; i++)
-		if (l->v[i].kind == ARM_COMMAND && (one < 0 || (unsigned int)one == i))
+		if (is_meant(&l->v[i], one))
 			*(const char **)((char *)&l->v[i] + field) = pattern;
 	return 0;
 }
@@ -219,30 +244,36 @@ static int set_regex(struct arm_list *l, const char *text, const char *option, s
 static int set_stop(struct arm_list *l, const char *text, struct why *why)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
+	const struct arm *one;
 	const char *name;
-	int one = arm_meant(l, text, &name), signo = 0;
+	int err = arm_meant(l, "--arm-stop", text, &one, &name, why), signo = 0;
 
+	if (err)
+		return err;
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (!strcmp(name, sigabbrev_np(signals[i])))
 			signo = signals[i];
 	if (!signo)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "--arm-stop %s: not INT, TERM, HUP, QUIT, USR1 or USR2", name);
 	for (unsigned int i = 0; i < l->nr; i++)
-		if (l->v[i].kind == ARM_COMMAND && (one < 0 || (unsigned int)one == i))
+		if (is_meant(&l->v[i], one))
 			l->v[i].stop_signal = signo;
 	return 0;
 }
 
 static int set_delay(struct arm_list *l, const char *text, struct why *why)
 {
+	const struct arm *one;
 	const char *value;
-	int one = arm_meant(l, text, &value);
+	int err = arm_meant(l, "--arm-delay", text, &one, &value, why);
 	uint64_t ns;
 
+	if (err)
+		return err;
 	if (parse_duration_ns(value, &ns) || ns > DELAY_MAX_NS)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "--arm-delay %s: not a duration up to 10m (a number with ms, s or m)", value);
 	for (unsigned int i = 0; i < l->nr; i++)
-		if (l->v[i].kind == ARM_COMMAND && (one < 0 || (unsigned int)one == i))
+		if (is_meant(&l->v[i], one))
 			l->v[i].delay_ns = ns;
 	return 0;
 }

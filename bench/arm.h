@@ -48,7 +48,7 @@ struct arm_words {
 	const struct opt_list *names;		/* of --arms */
 	const struct opt_list *commands;	/* NAME=COMMAND of --arm, which also join the list */
 	const struct opt_list *iopaths;		/* NAME=TIER:FILE of --arm-iopath, likewise */
-	const struct opt_list *ready, *proof;	/* [NAME=]REGEX of --arm-ready, --arm-proof */
+	const struct opt_list *ready, *proof;	/* [NAME=]REGEX of --arm-ready, --arm-proof; without NAME for all of --arm */
 	const struct opt_list *stop;		/* [NAME=]SIGNAL of --arm-stop */
 	const struct opt_list *delay;		/* [NAME=]DUR of --arm-delay */
 };

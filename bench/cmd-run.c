@@ -80,7 +80,7 @@ static const struct opt run_opts[] = {
 	{ "arm-iopath", 0, OPT_APPEND, AT(iopaths), "NAME=TIER:FILE",
 	  "another build of iopath as an arm, which has to see as much as ours", 0, 0, NULL },
 	{ "arm-ready", 0, OPT_APPEND, AT(ready), "[NAME=]REGEX",
-	  "line of its output that says it is attached (default: wait --arm-delay)", 0, 0, NULL },
+	  "line of its output that says it is attached (default: wait --arm-delay); without NAME it is for all of --arm, like the next three", 0, 0, NULL },
 	{ "arm-proof", 0, OPT_APPEND, AT(proof), "[NAME=]REGEX",
 	  "line of its output that shows that it saw an event; none is INVALID (default: any once it is ready)",
 	  0, 0, NULL },

@@ -101,6 +101,20 @@ static int join_spec(const struct opt_list *l, size_t *at, char *buf, size_t len
 	return n < len ? 0 : -ENAMETOOLONG;
 }
 
+/* A device that is named otherwise than by --device would stay forbidden. */
+static int check_overwrite(const struct opt_list *l, const struct inputs *in, struct why *why)
+{
+	for (size_t i = 0; i < l->nr; i++) {
+		bool found = false;
+
+		for (unsigned int k = 0; k < in->nr_devices; k++)
+			found |= !in->device[k].maker && !strcmp(in->device[k].text, l->v[i]);
+		if (!found)
+			return why_fail(why, EXIT_USAGE, -EINVAL, "--overwrite %s: no --device is that, word for word", l->v[i]);
+	}
+	return 0;
+}
+
 static int check_devices(const struct run_config *c, struct inputs *in, struct why *why)
 {
 	const struct opt_list *l = &c->devices;
@@ -123,7 +137,7 @@ static int check_devices(const struct run_config *c, struct inputs *in, struct w
 	}
 	if (!l->nr)
 		err = device_spec_parse("loop", &in->device[in->nr_devices++], why);
-	return err;
+	return err ? err : check_overwrite(&c->overwrite, in, why);
 }
 
 static int keep_workload(struct inputs *in, struct why *why)

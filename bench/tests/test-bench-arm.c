@@ -191,18 +191,64 @@ TEST(arms_are_given_the_time_that_they_take)
 {
 	char *names[] = { "blktrace", NULL }, *commands[] = { "a=x", "b=y", NULL };
 	char *delay[] = { "300ms", "b=10m", "blktrace=5s", NULL };
-	char *bad[][2] = { { "b=soon", NULL }, { "b=601s", NULL }, { "c=1s", NULL } };
+	char *bad[][2] = { { "b=soon", NULL }, { "b=601s", NULL }, { "601s", NULL } };
 	struct arm_list l;
 	struct why why;
 
 	ASSERT_EQ(arms_that_take(names, commands, NULL, &l, &why), 0);
 	ASSERT_TRUE(l.v[2].delay_ns == 2000000000 && l.v[3].delay_ns == 2000000000 && l.v[4].delay_ns == 2000000000);
 	ASSERT_EQ(arms_that_take(names, commands, delay, &l, &why), 0);
+	/* one without a name is for --arm alone: a ready-made one knows its own */
 	ASSERT_TRUE(l.v[2].delay_ns == 5000000000 && l.v[3].delay_ns == 300000000 && l.v[4].delay_ns == 600000000000);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		ASSERT_EQ(arms_that_take(names, commands, bad[i], &l, &why), -EINVAL);
 		ASSERT_TRUE(why.code == EXIT_USAGE && strstr(why.text, "not a duration up to 10m"));
 	}
+}
+
+/* What --arm-ready, --arm-proof, --arm-stop and --arm-delay say of arms that do not take it is not passed over. */
+TEST(an_option_of_an_arm_finds_its_arm)
+{
+	static const struct {
+		const char *ready, *proof, *stop, *delay, *says;
+	} t[] = {
+		{ "mien=^HELLO", NULL, NULL, NULL, "--arm-ready mien=^HELLO: no arm is named mien" },
+		{ NULL, "foo=x", NULL, NULL, "--arm-proof foo=x: no arm is named foo" },
+		{ NULL, "full=x", NULL, NULL, "--arm-proof full=x: full is no tracer of others" },
+		{ NULL, NULL, "full=TERM", NULL, "--arm-stop full=TERM: full is no tracer of others" },
+		{ NULL, NULL, "base=TERM", NULL, "--arm-stop base=TERM: base is no tracer of others" },
+		{ NULL, NULL, NULL, "off=1s", "--arm-delay off=1s: off is no tracer of others" },
+		{ NULL, NULL, "main=TERM", NULL, "--arm-stop main=TERM: no arm is named main" },
+		{ "mine=^HELLO", "mine=x", "mine=TERM", "mine=1s", NULL },
+		{ "biolatency=^HELLO", "[=]x", "TERM", "1s", NULL },
+		{ "^a=b", NULL, NULL, NULL, NULL }, /* no name begins so */
+	};
+	struct opt_list names = { .v = (char *[]){ "biolatency", "full" }, .nr = 2 },
+			commands = { .v = (char *[]){ "mine=x" }, .nr = 1 }, none = { 0 },
+			iopaths = { .v = (char *[]){ "base=full:/x" }, .nr = 1 };
+	struct arm_list l;
+	struct why why;
+
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct opt_list r = { (char **)&t[i].ready, !!t[i].ready }, p = { (char **)&t[i].proof, !!t[i].proof },
+				s = { (char **)&t[i].stop, !!t[i].stop }, d = { (char **)&t[i].delay, !!t[i].delay };
+		int err;
+
+		why = (struct why){ 0 };
+		err = arm_list_parse(&(struct arm_words){ &names, &commands, &iopaths, &r, &p, &s, &d }, &l, &why);
+		ASSERT_EQ(err, t[i].says ? -EINVAL : 0);
+		if (t[i].says && !strstr(why.text, t[i].says))
+			printf("    wanted %s\n    not    %s\n", t[i].says, why.text);
+		ASSERT_TRUE(!t[i].says || (why.code == EXIT_USAGE && strstr(why.text, t[i].says)));
+	}
+	/* the last one: for mine, not for biolatency */
+	ASSERT_STR(l.v[4].name, "mine");
+	ASSERT_STR(l.v[4].ready, "^a=b");
+	ASSERT_STR(l.v[2].ready, "^Tracing");
+	/* there is none that it is for */
+	ASSERT_EQ(arm_list_parse(&(struct arm_words){ &names, &none, &none, &(struct opt_list){ (char *[]){ "^x" }, 1 }, &none, &none,
+						      &none }, &l, &why), -EINVAL);
+	ASSERT_TRUE(strstr(why.text, "--arm-ready ^x: there is no --arm that it could be for") != NULL);
 }
 
 TEST(arms_that_are_none)
@@ -376,5 +422,5 @@ TEST_MAIN("test-bench-arm", T(another_iopath_is_judged_like_ours), T(summary_is_
 	  T(a_workload_in_the_page_cache_has_nothing_for_the_device),
 	  T(an_output_with_events_is_told_from_one_without), T(no_ready_made_arm_is_left_out),
 	  T(a_tracer_of_others_that_shows_too_few_is_a_fault), T(only_the_disk_under_test_proves_anything),
-	  T(arms_of_others), T(arms_are_asked_to_end_as_they_want), T(arms_are_given_the_time_that_they_take),
+	  T(arms_of_others), T(arms_are_asked_to_end_as_they_want), T(arms_are_given_the_time_that_they_take), T(an_option_of_an_arm_finds_its_arm),
 	  T(arms_that_are_none))

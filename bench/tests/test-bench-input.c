@@ -70,6 +70,8 @@ TEST(bad_input_is_one_line_and_the_right_code)
 		{ "--device loop --device lab:nvme", EXIT_USAGE, "lab:nvme: not beside devices of this machine" },
 		{ "--device lab:nvme;reboot", EXIT_USAGE, "not lab:DISK" },
 		{ "--device /dev/null --arms off,off2", EXIT_USAGE, "no block device, directory or file" },
+		{ "--device loop --overwrite /dev/sda", EXIT_USAGE, "--overwrite /dev/sda: no --device is that" },
+		{ "--arm-proof foo=x --arms off,off2", EXIT_USAGE, "--arm-proof foo=x: no arm is named foo" },
 		{ "--rounds 9:3", EXIT_USAGE, "9:3" },
 		{ "--inconclusive maybe", EXIT_USAGE, "not one of pass, fail, warn" },
 		{ "--budget 0", EXIT_USAGE, "--budget" },

@@ -42,7 +42,7 @@ TEST(a_device_with_data_needs_to_be_told_twice)
 	expect_refused(fmt("--device %s --overwrite %s", dev, dev), "mounted at");
 	ASSERT_EQ(umount(fmt("%s/m", base)), 0);
 	expect_refused(fmt("--device %s", dev), "holds data (ext4)");
-	expect_refused(fmt("--device %s --overwrite /dev/sda", dev), "holds data (ext4)");
+	expect_refused(fmt("--device %s,%s/disk --overwrite %s/disk", dev, base, base), "holds data (ext4)");
 	r = run_new(fmt("--device %s --overwrite %s", dev, dev));
 	run_fake(&r);
 	add_words(&r, "--arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1");
