@@ -302,6 +302,7 @@ void view_html(const struct report *r, FILE *f)
 	fprintf(f,
 		"<p class=\"soft\">[bounds] are one-sided, error %.3g each: PASS needs the upper one under the margin, FAIL the "
 		"lower one over it. All differences are against the off cell of the same round; off2 is no tracer again, so what it "
-		"shows is noise. Latency is the load's own, of all its runs at saturation; reported and not judged. " VIEW_CPU_LEGEND "</p>\n</body></html>\n",
-		r->smoke ? .05 : rounds_alpha(&r->rounds));
+		"shows is noise. Latency is the load's own, of all its runs at saturation; %s. " VIEW_CPU_LEGEND "</p>\n</body></html>\n",
+		r->smoke ? .05 : rounds_alpha(&r->rounds),
+		r->p99_budget > 0 ? "its p99 is judged, the rest reported" : "reported and not judged");
 }

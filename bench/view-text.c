@@ -53,7 +53,7 @@ static void print_set_head(const struct report *r, const struct report_set *s, F
 	if (o->redone)
 		fprintf(f, "  redone=%u", o->redone);
 	if (o->confirm_rounds)
-		fprintf(f, "  confirmed in %u", o->confirm_rounds);
+		fprintf(f, "  %u more to confirm", o->confirm_rounds);
 	fputc('\n', f);
 }
 

@@ -70,7 +70,7 @@ static struct report make_report(const struct report_set *sets)
 
 static const char golden[] =
 	"\nbench nvme0n1 none randread-4k-qd32 kernel 6.12.9 n=12/32 seed=32574  A/A +0.1 [-0.6,+0.9] floor 0.8% ok"
-	"  off 250000 IOPS, fixed rate 175000 (70%)  confirmed in 8\n"
+	"  off 250000 IOPS, fixed rate 175000 (70%)  8 more to confirm\n"
 	"tier           thr-loss% [bounds]    cpu/IO% [bounds]      sys pp  worst core     ns/IO     p99   lost  verdict (margin 5%)\n"
 	"off2           +0.1 [-0.6,+0.9]      -0.2 [-0.9,+0.4]        +0.0  cpu1 +0.2         +0       -      -  PASS\n"
 	"block          +0.9 [+0.2,+1.7]      +1.8 [+1.1,+2.6]        +0.4  cpu1 +0.9        +61  18.4us      0  PASS\n"

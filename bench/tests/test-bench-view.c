@@ -532,7 +532,7 @@ TEST(the_p99_is_judged_where_it_was_asked_for)
 		{ "junit", "p99_pct +" }, { "openmetrics", "metric=\"p99\"" }, { "bmf", "p99" }, { "gha", "p99" },
 	};
 	struct canned c = canned_default();
-	_cleanup_free_ char *plain = NULL, *gated = NULL;
+	_cleanup_free_ char *plain = NULL, *gated = NULL, *plain_html = NULL, *gated_html = NULL;
 
 	c.loss_pct[2] = 20;
 	plain = canned_text(&c);
@@ -548,6 +548,10 @@ TEST(the_p99_is_judged_where_it_was_asked_for)
 		/* at the top, beside the budget */
 		ASSERT_TRUE(strstr(with, "\n \"gate_p99\": 10.0,\n") && strstr(without, "\n \"gate_p99\": null,\n"));
 	}
+	plain_html = render_text(plain, "html");
+	gated_html = render_text(gated, "html");
+	ASSERT_TRUE(strstr(plain_html, "at saturation; reported and not judged.") != NULL);
+	ASSERT_TRUE(strstr(gated_html, "at saturation; its p99 is judged, the rest reported.") != NULL);
 }
 
 /* Its rates are of the whole run, its CPU time is not: a reader must know. */
