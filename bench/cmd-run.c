@@ -135,7 +135,7 @@ static const struct opt run_opts[] = {
 	  "only each Nth set, from the Ith: one part of a run over N machines (merge puts them together)", 0, 0,
 	  parse_shard },
 	{ "inconclusive", 0, OPT_PARSE, AT(inconclusive), "WORD",
-	  "exit status of a whole run that is undecided: pass (0), fail (1) or warn (3, default); its verdict stays what it is",
+	  "exit status of a whole run that is undecided: pass (0), fail (1) or warn (3, default); its verdict stays what it is; with fail JUnit has failures of it, else skipped",
 	  0, 0, parse_inconclusive },
 	{ "seed", 0, OPT_U64, AT(seed), "N",
 	  "order of the arms (default random; it is in every result)", 1, 0x1p53, NULL },

@@ -62,6 +62,7 @@ static void fill_report(struct replay *r)
 		.p99_budget = p->p99_budget,
 		.seed = p->seed,
 		.smoke = p->smoke,
+		.inconclusive_fails = json_is_true(json_object_get(p->header, "inconclusive_fails")),
 		.complete = json_is_true(json_object_get(p->end, "complete")),
 		.kernel = json_string_value(json_object_get(json_object_get(p->header, "fingerprint"),
 							    "kernel")),

@@ -38,6 +38,7 @@ struct report {
 	double budget, p99_budget;	/* p99_budget 0: it was not judged */
 	uint64_t seed;
 	bool smoke;		/* --quick */
+	bool inconclusive_fails; /* --inconclusive=fail */
 	bool complete;		/* false: stopped; says why in @reason */
 	const char *reason;
 	int stopped_code;	/* what it exited with then; 0: not known */

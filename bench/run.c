@@ -107,7 +107,7 @@ static json_t *header_json(const struct run *r)
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (cwd)
 		text_clean(cwd);
-	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:b, s:o, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:s?, s:o}",
+	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:s, s:o, s:b, s:b, s:o, s:f, s:[i,i], s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:s?, s:o, s:b}",
 			 "type", "header", "schema", RESULT_SCHEMA, "fingerprint",
 			 machine_fingerprint(&r->in.versions), "seed", (json_int_t)s->seed, "started_ms",
 			 (json_int_t)now.tv_sec * 1000, "cwd", cwd ? cwd : "/", "argv",
@@ -119,7 +119,8 @@ static json_t *header_json(const struct run *r)
 			 (json_int_t)s->timing.discard_ns, "window_ns",
 			 (json_int_t)s->timing.window_ns, "preflight", notes, "tuned", r->tuned ? json_incref(r->tuned) : json_array(), "meters",
 			 meter_json(&r->meter), "lab", machine_lab_kernel(), "gate_p99",
-			 s->p99_budget > 0 ? json_real(s->p99_budget) : json_null());
+			 s->p99_budget > 0 ? json_real(s->p99_budget) : json_null(), "inconclusive_fails",
+			 (int)(r->c->inconclusive == EXIT_OVER_BUDGET));
 }
 
 static uint64_t make_seed(void)

@@ -137,7 +137,8 @@ static void test_case(const struct report *r, const struct report_set *s, unsign
 	else if (v == VERDICT_INVALID)
 		result("error", "Invalid", text ? text : "INVALID", f);
 	else if (v == VERDICT_INCONCLUSIVE)
-		result("skipped", NULL, text ? text : "INCONCLUSIVE", f);
+		result(r->inconclusive_fails ? "failure" : "skipped", r->inconclusive_fails ? "Inconclusive" : NULL,
+		       text ? text : "INCONCLUSIVE", f);
 	system_out(r, s, arm, f);
 	fputs("  </testcase>\n", f);
 }
@@ -159,9 +160,9 @@ static void count_set(const struct report *r, const struct report_set *s, struct
 		if (!report_counts(r, a))
 			continue;
 		c->tests++;
-		c->failures += v == VERDICT_FAIL;
+		c->failures += v == VERDICT_FAIL || (v == VERDICT_INCONCLUSIVE && r->inconclusive_fails);
 		c->errors += v == VERDICT_INVALID;
-		c->skipped += v == VERDICT_INCONCLUSIVE;
+		c->skipped += v == VERDICT_INCONCLUSIVE && !r->inconclusive_fails;
 	}
 }
 

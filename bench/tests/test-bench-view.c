@@ -192,6 +192,22 @@ static void expect_xml(const char *format, const char *schema)
 	expect_valid(text, schema);
 }
 
+static int count_of(const char *text, const char *word)
+{
+	int n = 0;
+
+	for (const char *p = text; (p = strstr(p, word)); p++)
+		n++;
+	return n;
+}
+
+static int failures_in(const char *junit)
+{
+	const char *p = strstr(junit, " failures=\"");
+
+	return p ? atoi(p + 11) : -1;
+}
+
 TEST(junit_is_valid_and_counts_right)
 {
 	struct canned c = all_kinds();
@@ -203,6 +219,24 @@ TEST(junit_is_valid_and_counts_right)
 	/* 8 cells of 1 ms: an arm; two of them: a set */
 	ASSERT_TRUE(strstr(text, "name=\"randread-4k-qd1/full\" time=\"0.008\"") && strstr(text, "skipped=\"1\" time=\"0.016\""));
 	ASSERT_TRUE(strstr(text, "<skipped message=\"the kernel does not offer it\">") != NULL);
+}
+
+/* Skipped is green in most services: not what a run that was told to fail on it may look like. */
+TEST(an_undecided_arm_fails_in_junit_where_the_run_did)
+{
+	struct canned c = all_kinds();
+	_cleanup_free_ char *plain = NULL, *strict = NULL, *text = NULL, *before = NULL;
+
+	plain = canned_text(&c);
+	strict = canned_edit(plain, "\"budget\":5,", "\"budget\":5,\"inconclusive_fails\":true,");
+	before = render_text(plain, "junit");
+	text = render_text(strict, "junit");
+	expect_valid(text, "bench/tests/junit.xsd");
+	ASSERT_TRUE(strstr(before, "<skipped message=\"INCONCLUSIVE") && !strstr(before, "type=\"Inconclusive\""));
+	ASSERT_TRUE(!strstr(text, "<skipped message=\"INCONCLUSIVE") && strstr(text, "<failure type=\"Inconclusive\" message=\"INCONCLUSIVE"));
+	/* a set that was not run is no such arm */
+	ASSERT_TRUE(strstr(text, "<skipped message=\"the kernel does not offer it\">") != NULL);
+	ASSERT_TRUE(failures_in(text) > failures_in(before) && failures_in(text) == count_of(text, "<failure "));
 }
 
 /* As they are in the file; the time in UTC, wherever it is made. */
@@ -907,6 +941,7 @@ TEST(formats_are_named_once)
 }
 
 TEST_MAIN("test-bench-view", T(json_formats_are_those_of_their_schemas), T(two_devices_of_one_driver_have_two_names), T(bmf_is_names_of_measures_of_numbers),
+	  T(an_undecided_arm_fails_in_junit_where_the_run_did),
 	  T(junit_is_valid_and_counts_right), T(junit_says_when_and_where_it_was_measured), T(a_partial_run_is_an_error_in_junit),
 	  T(html_is_well_formed_and_needs_nothing_from_elsewhere), T(csv_has_a_row_per_arm_and_metric),
 	  T(openmetrics_is_read_by_its_grammar), T(benchstat_lines_are_of_the_go_format),
