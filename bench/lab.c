@@ -125,7 +125,7 @@ int lab_plan(const struct opt_list *l, char **ret_disk, char **ret_words, struct
 
 static void quote(FILE *f, const char *s)
 {
-	fputs(" '", f);
+	fputc('\'', f);
 	for (; *s; s++) {
 		if (*s == '\'')
 			fputs("'\\''", f);
@@ -161,10 +161,12 @@ int lab_arguments(const struct run_config *c, char **ret)
 	for (int i = 1; i < c->argc; i++) {
 		bool argument;
 
-		if (!is_of_this_side(c->argv[i], &argument))
-			quote(f, c->argv[i]);
-		else
+		if (is_of_this_side(c->argv[i], &argument)) {
 			i += argument;
+			continue;
+		}
+		fputc(' ', f);
+		quote(f, c->argv[i]);
 	}
 	if (fclose(f)) {
 		free(text);
@@ -300,6 +302,34 @@ static int default_out(const struct run_config *c, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* In @cwd; where the guest has none such, as below its own /tmp, in the tree. */
+static int command_there(const char *cwd, const char *tree, const char *own, const char *self, const char *arguments,
+			 const char *words, const char *out, char **ret)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return -errno;
+	fputs("cd ", f);
+	quote(f, cwd);
+	fputs(" 2>/dev/null || cd ", f);
+	quote(f, tree);
+	fputs("; PATH=", f);
+	quote(f, own);
+	fputs("/" TOOLS ":\"$PATH\" exec ", f);
+	quote(f, self);
+	fprintf(f, " run%s%s --out ", arguments, words);
+	quote(f, out);
+	if (fclose(f)) {
+		free(text);
+		return -ENOMEM;
+	}
+	*ret = text;
+	return 0;
+}
+
 /* *ret_none: there are no results; @said may say why. */
 static int run_there(const struct run_config *c, const char *out, bool *ret_none, struct tee *said, struct why *why)
 {
@@ -320,9 +350,8 @@ static int run_there(const struct run_config *c, const char *out, bool *ret_none
 	snprintf(dir, sizeof(dir), "%s/results/local/.lab.%d", tree, getpid());
 	if (!err)
 		err = file_make_dirs(dir);
-	if (!err && asprintf(&command, "cd '%s' && PATH='%s/" TOOLS "':\"$PATH\" exec '%s' run%s%s --out '%s'", cwd,
-			     own, self, arguments, words, dir) < 0)
-		err = -ENOMEM;
+	if (!err)
+		err = command_there(cwd, tree, own, self, arguments, words, dir, &command);
 	if (!err)
 		err = stop_install();
 	if (!err)

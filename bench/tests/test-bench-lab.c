@@ -120,6 +120,29 @@ TEST(the_lab_runs_it_in_there_and_brings_its_results_back)
 	ASSERT_TRUE(said && strstr(said, fmt("iopath-bench: results in %s/out\n", tree)));
 }
 
+/* Any name; and where the guest does not see it, as below /tmp, it begins in the tree. */
+TEST(the_lab_begins_where_it_can)
+{
+	_cleanup_free_ char *seen = NULL, *unseen = NULL;
+	char here[PATH_MAX];
+
+	make_tree("exit 0");
+	ASSERT_TRUE(getcwd(here, sizeof(here)) != NULL);
+	ASSERT_EQ(sh("mkdir -p \"it's\""), 0);
+	ASSERT_EQ(chdir(fmt("%s/tree/it's", base)), 0);
+	ASSERT_EQ(run_lab(fmt("--device lab:nvme --out %s/tree/out", base), NULL), 0);
+	ASSERT_EQ(file_read(fmt("%s/tree/guest.txt", base), &seen), 0);
+	ASSERT_TRUE(seen && !strncmp(seen, fmt("in=%s/tree/it's\n", base), strlen(fmt("in=%s/tree/it's\n", base))));
+	ASSERT_EQ(chdir(here), 0);
+	make_tree("exit 0");
+	ASSERT_EQ(sh("mkdir gone && sed -i '2i rmdir ${0%/ci/lab/run}/gone' ci/lab/run"), 0);
+	ASSERT_EQ(chdir(fmt("%s/tree/gone", base)), 0);
+	ASSERT_EQ(run_lab(fmt("--device lab:nvme --out %s/tree/out", base), NULL), 0);
+	ASSERT_EQ(file_read(fmt("%s/tree/guest.txt", base), &unseen), 0);
+	ASSERT_TRUE(unseen && !strncmp(unseen, fmt("in=%s/tree\n", base), strlen(fmt("in=%s/tree\n", base))));
+	ASSERT_EQ(chdir(here), 0);
+}
+
 /* Those of a run are its own; what the lab or the guest itself ends with is no verdict. */
 TEST(a_run_in_the_lab_ends_with_its_own_code)
 {
@@ -388,7 +411,7 @@ TEST(the_lab_is_used_in_real_time)
 	opt_list_free(&c.devices);
 }
 
-TEST_MAIN("bench-lab", T(the_lab_runs_it_in_there_and_brings_its_results_back), T(a_run_in_the_lab_ends_with_its_own_code),
+TEST_MAIN("bench-lab", T(the_lab_runs_it_in_there_and_brings_its_results_back), T(a_run_in_the_lab_ends_with_its_own_code), T(the_lab_begins_where_it_can),
 	  T(a_guest_that_leaves_no_results_is_told), T(what_the_lab_refuses_is_told_once), T(what_the_lab_failed_of_is_in_the_verdict), T(a_guest_whose_run_does_not_begin_says_why_itself), T(results_that_cannot_be_written_are_not_lost), T(a_run_in_the_lab_goes_into_the_history), T(a_history_that_cannot_be_added_to_boots_no_lab), T(a_signal_ends_the_lab_too),
 	  T(a_program_without_its_tree_has_no_lab), T(two_kernels_run_alike_and_are_compared),
 	  T(a_kernel_without_a_whole_run_is_no_answer), T(the_lab_gets_its_disks_and_arguments), T(the_lab_is_used_in_real_time))
