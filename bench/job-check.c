@@ -79,6 +79,72 @@ static int ask(const struct workload *w, const char *program, unsigned int nr, c
 	return err ? err : !!end.status;
 }
 
+/* ---- engines of fio, which --parse-only takes on trust ---- */
+
+#define ENGINE_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+#define BLANKS " \t\r"
+
+/* The engine that a line of a job names: its length, or 0; a file of one is for fio to find. */
+static size_t engine_of(const char *line, const char **ret)
+{
+	const char *p = line + strspn(line, BLANKS);
+	size_t len;
+
+	if (strncmp(p, "ioengine", 8))
+		return 0;
+	p += 8;
+	p += strspn(p, BLANKS);
+	if (*p++ != '=')
+		return 0;
+	p += strspn(p, BLANKS);
+	len = strspn(p, ENGINE_CHARS);
+	*ret = p;
+	return strchr(BLANKS "\n#;", p[len]) ? len : 0;
+}
+
+/* In the list of --enghelp, one to a line. linuxaio is libaio's other name. */
+static bool has_engine(const char *list, const char *name, size_t len)
+{
+	if (len == 8 && !strncmp(name, "linuxaio", 8))
+		return true;
+	for (const char *l = list; *l; l += strcspn(l, "\n"), l += *l == '\n') {
+		const char *word = l + strspn(l, BLANKS);
+
+		if (strcspn(word, BLANKS "\n") == len && !strncmp(word, name, len))
+			return true;
+	}
+	return false;
+}
+
+static int check_engines(const struct workload *w, const char *fio, struct why *why)
+{
+	char *argv[] = { (char *)fio, "--enghelp", NULL };
+	_cleanup_free_ char *list = NULL;
+	struct child_end end = { 0 };
+	unsigned int nr = 0;
+	const char *name;
+
+	for (const char *l = w->text; *l; l += strcspn(l, "\n"), l += *l == '\n') {
+		size_t len = engine_of(l, &name);
+
+		nr++;
+		if (!len)
+			continue;
+		if (!list) {
+			int err = child_run(argv, CHECK_TIMEOUT_NS, &list, &end);
+
+			if (err == -EINTR || err == -ENOMEM)
+				return err;
+			if (err || end.status || strncmp(list, "Available IO engines:", 21)) /* it does not tell: the first cell will */
+				return 0;
+		}
+		if (!has_engine(list, name, len))
+			return why_fail(why, EXIT_USAGE, -EINVAL, "%s:%u: fio does not take it: it has no engine %.*s", w->path, nr,
+					(int)len, name);
+	}
+	return 0;
+}
+
 int job_check(const struct workload *w, const char *program, struct why *why)
 {
 	unsigned int taken = 0, refused = 1;
@@ -102,6 +168,8 @@ int job_check(const struct workload *w, const char *program, struct why *why)
 	if (err > 0)
 		return why_fail(why, EXIT_USAGE, -EINVAL, "%s:%u: %s does not take it: %s", w->path, refused,
 				load_of(w)->name, said);
+	if (!err && w->kind == WORKLOAD_FIO)
+		return check_engines(w, program, why);
 	return !err || err == -EINTR ? err : why_fail(why, EXIT_ENVIRONMENT, err, "%s: %s cannot be asked about it: %s", w->path,
 						      program, strerror(-err));
 }

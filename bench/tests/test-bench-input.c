@@ -103,6 +103,7 @@ TEST(broken_job_files_are_named_with_their_line)
 		{ "d.fio", "[a]\nrw=read\nbs=banana\n", "d.fio:3: fio does not take it: fio: failed parsing bs=banana" },
 		{ "d2.fio", "# p\n\n[global]\nbs=4k\n[a]\nrw=read\nbogus=1\nsize=1m\n[b]\nrw=write\nsize=1m\n",
 		  "d2.fio:7: fio does not take it: Bad option <bogus=1>" },
+		{ "d3.fio", "# p\n[a]\nrw=read\nioengine=psync\n[b]\nrw=read\n ioengine = nope\n", "d3.fio:7: fio does not take it: it has no engine nope" },
 		{ "e.sysbench", "file-test-mode=rndrd\ntime=5\n", "e.sysbench:2: " },
 		{ "f.sysbench", "# p\n\nfile-test-mode=rndrd\nfile-num=banana\n", "f.sysbench:4: file-num=banana: not a whole number" },
 		{ "g.uring", "# odd\n\nop=write\ndepth=0\ndirect\n", "g.uring:4: iopath-uring does not take it: iopath-uring: --depth 0: out of range" },
