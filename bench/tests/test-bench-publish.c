@@ -98,7 +98,7 @@ TEST(schedulers_are_published)
 		"| bfq | 1001 | 3 % (+510) |",
 		"| kyber | 1001 | 5 % (+510) |",
 		"\nMade with: Linux 6.1.0-test under one emulated processor; fio-of-a-test; QEMU of a test; ",
-		"Run by `KERNEL=6.1 SMP=1 iopath-bench run --workload-dir workloads --workload uring-randread-qd1 --device lab:nvme --scheduler ",
+		"Run by `KERNEL=6.1 SMP=1 iopath-bench run --workload-dir workloads --workload reader-and-writer --device lab:nvme --scheduler ",
 		"\n# Loop device on memory\n", "\n# The lab: nvme\n", "\n# The lab: virtio\n", "\n# The lab: scsi\n",
 		"\n### randread-4k-qd1 on loop", "\nOf iopath unknown",
 	};
@@ -109,7 +109,7 @@ TEST(schedulers_are_published)
 	page = page_of("schedulers");
 	expect_in(page, wanted, ARRAY_SIZE(wanted));
 	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "gate "), 4);
-	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), " run --workload-dir workloads --workload uring-randread-qd1 --out build/publish/schedulers-"), 4);
+	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), " run --workload-dir workloads --workload reader-and-writer --out build/publish/schedulers-"), 4);
 	ASSERT_EQ(count_in(fmt("%s/tree/runs.txt", base), "--device lab:scsi --scheduler none,mq-deadline,bfq,kyber --arms off,off2,full --quick\n"), 1);
 	/* what is there is not done again; a run that is not whole is */
 	ASSERT_EQ(tree_sh("rm runs.txt build/publish/schedulers-cost/bfq/gate.json && "
@@ -155,4 +155,25 @@ TEST(a_run_that_fails_publishes_nothing)
 	ASSERT_EQ(publish("nothing"), EXIT_USAGE);
 }
 
-TEST_MAIN("bench-publish", T(schedulers_are_published), T(disks_are_published), T(a_run_that_fails_publishes_nothing))
+/* A page names the revision that it is of, by which anybody can have its figures again. */
+TEST(what_no_revision_has_is_not_measured_to_be_published)
+{
+	static const char *const what[] = { "schedulers", "disks" };
+
+	if (!make_tree())
+		TEST_SKIP("needs jq");
+	setenv("IOPATH_REVISION", "1234567-dirty", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(what); i++) {
+		ASSERT_EQ(publish(what[i]), EXIT_ENVIRONMENT);
+		ASSERT_EQ(tree_sh(fmt("grep -q '1234567-dirty: commit first' said && ! test -e runs.txt && ! test -e %s.md", what[i])), 0);
+	}
+	/* what was measured before may stand in a page */
+	setenv("IOPATH_REVISION", "1234567", 1);
+	ASSERT_EQ(publish("schedulers"), 0);
+	setenv("IOPATH_REVISION", "1234567-dirty", 1);
+	ASSERT_EQ(publish("schedulers"), 0);
+	ASSERT_EQ(tree_sh("! grep -q dirty schedulers.md"), 0);
+	unsetenv("IOPATH_REVISION");
+}
+
+TEST_MAIN("bench-publish", T(what_no_revision_has_is_not_measured_to_be_published), T(schedulers_are_published), T(disks_are_published), T(a_run_that_fails_publishes_nothing))
