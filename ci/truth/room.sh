@@ -113,7 +113,8 @@ room_for_stacks()
 room_for_dirty_files()
 {
 	local f known
-	null t0 memory_backed=1 && filled $dev || return
+	# a request is told by one file: those of several must not be merged
+	null t0 memory_backed=1 && filled $dev && echo 2 >/sys/block/$disk/queue/nomerges || return
 	trace_opts="--tier full --dev $dev --threshold 1ns --room dirty-files=1"
 	start dirty || { umount $mnt; return 1; }
 	for f in $(seq 300); do echo $f >$mnt/$f; done
