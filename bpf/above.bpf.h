@@ -37,8 +37,8 @@
 
 /*
  * The bio that @bio_at was made of, by the function that ends it; 0: of none,
- * or that is not known. Sources: drivers/md/dm.c clone_endio(), dm-crypt.c
- * crypt_endio(), md.c md_end_clone_io() and before 6.6 md_end_io_acct(),
+ * or that is not known. Sources: drivers/md/dm.c clone_endio(), dm-rq.c
+ * end_clone_bio(), dm-crypt.c crypt_endio(), md.c md_end_clone_io() and before 6.6 md_end_io_acct(),
  * raid1.c and raid10.c *_end_read_request(); block/bio.c bio_chain().
  */
 __global_fn u64 bio_made_of(u64 bio_at)
@@ -55,6 +55,8 @@ __global_fn u64 bio_made_of(u64 bio_at)
 		barrier_var(io);
 		return (u64)BPF_CORE_READ(io, orig_bio);
 	}
+	if (end_io == cfg.fn_end[END_DM_REQUEST])
+		return OF_CONTAINER(bio_at, dm_rq_clone_bio_info, clone, orig);
 	if (end_io == cfg.fn_end[END_CHAIN])
 		return (u64)BPF_CORE_READ(bio, bi_private);
 	if (end_io == cfg.fn_end[END_CRYPT])

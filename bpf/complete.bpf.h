@@ -155,7 +155,7 @@ static __always_inline void done_reset(struct done *d, struct request *rq, u64 n
 	d->status = 0;
 	d->bytes = rq->__data_len;
 	d->dev = disk ? disk_dev(disk) : 0;
-	d->partials = 0;
+	d->partials = d->cloned = 0;
 	d->submitter = 0;
 	d->rq = d->bio = d->pages = 0;
 	if (!cfg.tell)
@@ -226,6 +226,33 @@ static __always_inline bool rq_ahead(struct request *rq, const struct done *d)
 	/* 0: the front of one that was split, alone in its request */
 	last = bio_queue_time(rq->biotail, d->s.c);
 	return !last || (start < last && (rq->bio == rq->biotail || !bio_older(address(rq->bio), start, d->s.c)));
+}
+
+/*
+ * A clone begins where the kernel says that it was allocated, else when it was
+ * issued; whose it is, the bio above says. The operation's time is that of the
+ * request above; false: not to be counted.
+ */
+static __noinline bool done_clone(struct request *rq, const struct rq_slot *r, struct done *d)
+{
+	u64 above = bio_made_of(address(rq->bio));
+	struct bio_slot *a = above ? bios_find(above) : NULL;
+
+	if (!clone_wanted(rq, a, d->dev))
+		return false;
+	if (cfg.kernel_d ? rq->start_time_ns < enabled_ns : !r || !r->cloned || !r->d) {
+		rq_unknown(rq);
+		return false;
+	}
+	d->bop = bio_bop(rq->bio);
+	d->cloned = 1;
+	if (cfg.kernel_g)
+		d->s.g = rq->start_time_ns;
+	if (a && cfg.tell) {
+		d->owner = a->owner;
+		d->submitter = a->submitter;
+	}
+	return true;
 }
 
 /* What is known by the first bio; false: not to be counted. */
@@ -434,8 +461,11 @@ __global_fn int done_account(u32 scratch)
 }
 
 /* By the bio it has; one without is the flush command of the queue, or passthrough. */
-static __always_inline bool done_begun(struct request *rq, struct bio *bio, struct bio_slot *b, struct done *d)
+static __always_inline bool done_begun(struct request *rq, struct bio *bio, struct bio_slot *b,
+				       const struct rq_slot *r, struct done *d)
 {
+	if (!b && rq_cloned(rq))
+		return done_clone(rq, r, d);
 	if (bio)
 		return done_bio(rq, bio, b, d);
 	d->bop = BOP_FLUSH_COMMAND;
@@ -470,7 +500,7 @@ static __always_inline int on_complete(struct request *rq, s16 status, u32 nr_by
 		more = bio;
 	else if (bio && (!cfg.kernel_q || bios_have_slots() || bios_in_parts))
 		b = bios_find(address(bio));
-	if (done_begun(rq, bio, b, d)) {
+	if (done_begun(rq, bio, b, r, d)) {
 		done_stamps(rq, r, d, scratch);
 		if (more)
 			chain_done(address(more), scratch, d, ALL_BYTES);

@@ -412,6 +412,11 @@ struct dm_target_io {
 	struct bio clone;
 };
 
+struct dm_rq_clone_bio_info {
+	struct bio *orig;
+	struct bio clone;
+};
+
 struct dm_crypt_io {
 	struct bio *base_bio;
 };

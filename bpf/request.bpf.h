@@ -44,6 +44,7 @@ static __always_inline void rq_slot_clear(struct rq_slot *r)
 	r->requeues = 0;
 	r->requeued = 0;
 	r->joined = 0;
+	r->cloned = 0;
 	r->bio = 0;
 }
 
@@ -64,13 +65,13 @@ static __always_inline struct rq_slot *rq_slot_begin(struct request *rq)
 
 	if (!r || !r->d || r->requeued)
 		return r;
-	b = r->bio && !cfg.kernel_q ? bios_find(r->bio) : NULL;
+	b = r->bio && !r->cloned && !cfg.kernel_q ? bios_find(r->bio) : NULL;
 	/* its bio's slot, unless that is another's already: bio_slot_new() has told then */
 	if (b && b->q < r->d) {
 		if (!b->own)
 			lost(LOSS_NO_END);
 		bio_slot_release(b);
-	} else if (!r->bio && r->bop == BOP_FLUSH_COMMAND) {
+	} else if (r->bop != BOP_OTHER && (r->cloned || !r->bio)) {
 		lost(LOSS_NO_END);
 	}
 	rq_slot_clear(r);
@@ -103,22 +104,59 @@ static __always_inline bool flush_command_wanted(struct request *rq, u32 dev)
 	       dev_wanted(dev, dev);
 }
 
+/* Made by the device mapper of a request of its own (multipath): its bios were queued above alone. */
+static __always_inline bool rq_cloned(struct request *rq)
+{
+	return cfg.fn_end[END_DM_REQUEST] && rq->bio && address(rq->bio->bi_end_io) == cfg.fn_end[END_DM_REQUEST];
+}
+
+/* Whose it is was asked when the bio above was queued: @a is the slot of that. */
+static __always_inline bool clone_wanted(struct request *rq, const struct bio_slot *a, u32 dev)
+{
+	return !(a && a->own) && (a || !owner_filtered()) && bop_wanted(bio_bop(rq->bio)) &&
+	       dev_wanted(dev, rq_part(rq, dev));
+}
+
+/* A clone that was not taken is given up, and another may come in its place: that begins anew. */
+static __always_inline void clone_issued(struct rq_slot *r, u64 above)
+{
+	if (r->d && (!r->cloned || r->bio != above)) {
+		r->i = r->d = r->h = r->e = 0;
+		r->requeues = 0;
+	}
+	r->cloned = 1;
+	r->joined = 0;
+	r->bio = above;
+}
+
+/* What says whose a request is; true: it is the first time that this life of it is issued. */
+static __always_inline bool rq_issued(struct request *rq, struct rq_slot *r)
+{
+	u64 bio = address(rq->bio);
+	u32 dev = rq_disk(rq) ? disk_dev(rq_disk(rq)) : 0;
+
+	r->requeued = 0;
+	if (rq_cloned(rq)) {
+		bio = bio_made_of(bio);
+		clone_issued(r, bio);
+		r->bop = clone_wanted(rq, bio ? bios_find(bio) : NULL, dev) ? bio_bop(rq->bio) : BOP_OTHER;
+	} else if (!r->d) {
+		r->joined |= r->bio && r->bio != bio;
+		r->bio = bio;
+		r->bop = flush_command_wanted(rq, dev) ? BOP_FLUSH_COMMAND : BOP_OTHER;
+	}
+	r->dev = dev;
+	return !r->d;
+}
+
 static __always_inline int on_issue(struct request *rq)
 {
 	u64 now = bpf_ktime_get_ns();
 	struct rq_slot *r = rq_slot_begin(rq);
 
-	if (!r)
-		return 0;
-	r->requeued = 0;
-	if (r->d)
+	if (!r || !rq_issued(rq, r))
 		return 0;
 	r->d = now;
-	if (r->bio && r->bio != address(rq->bio))
-		r->joined = 1;
-	r->bio = address(rq->bio);
-	r->dev = rq_disk(rq) ? disk_dev(rq_disk(rq)) : 0;
-	r->bop = flush_command_wanted(rq, r->dev) ? BOP_FLUSH_COMMAND : BOP_OTHER;
 	if (cfg.tell) {
 		r->sector = rq->__sector;
 		r->tag = rq->tag;

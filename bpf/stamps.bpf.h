@@ -20,6 +20,7 @@ struct done {
 	u8 bop;
 	u8 write;	/* WRITE_*, when it is to be told */
 	u8 partials;	/* completions of a part of it, before this one */
+	u8 cloned;	/* of a request of the level above: it was never queued */
 	u32 submitter;
 	u64 rq;		/* when it is to be told */
 	u64 bio;	/* likewise: its first */
@@ -128,8 +129,10 @@ static __always_inline bool stamps_ordered(const struct rq_stamps *s)
 /* From where a request's total counts; 0: not known. */
 static __always_inline u64 done_begin(const struct done *d)
 {
-	if (d->bop != BOP_FLUSH_COMMAND)
+	if (d->bop != BOP_FLUSH_COMMAND && !d->cloned)
 		return d->s.q;
+	if (d->s.g)
+		return d->s.g;
 	return d->s.p ? d->s.p : d->s.d;
 }
 

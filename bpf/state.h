@@ -131,10 +131,11 @@ struct rq_slot {
 	u32 requeues;
 	u8 requeued : 1; /* since it was last issued */
 	u8 joined : 1;	 /* its first bio is not the one that it was inserted with */
-	u8 bop;
+	u8 cloned : 1;	 /* of a request of the level above, by the device mapper */
+	u8 bop;		/* of a clone that is wanted, and of a flush command */
 	u16 hctx;
 	/* when it was issued */
-	u64 bio;	/* its first bio: whose slot says the rest */
+	u64 bio;	/* its first bio, of a clone that above: whose slot says the rest */
 	u64 sector;
 	u32 dev;
 	s32 tag;

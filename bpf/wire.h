@@ -102,6 +102,7 @@ struct wait_ends {
 /* Those by which one leads to the bio that it was made of. */
 #define IOP_BIO_ENDS(X)                              \
 	X(DM, "clone_endio")                         \
+	X(DM_REQUEST, "end_clone_bio")               \
 	X(CRYPT, "crypt_endio")                      \
 	X(CHAIN, "bio_chain_endio")                  \
 	X(MD, "md_end_clone_io")                     \

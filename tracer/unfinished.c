@@ -56,11 +56,14 @@ static const struct bio_slot *bio_of(const struct slot_tables *t, const struct r
 	return b ? b : bio_in(&t->bios, slot_rehash(slot_hash(r->bio)), r->bio);
 }
 
-/* A request that began and is of interest: a bio's, or the flush command of a queue. */
+/* A request that began and is of interest: a bio's, a clone, or the flush command of a queue. */
 static bool rq_live(const struct rq_slot *r, const struct bio_slot *b)
 {
 	if (!KEY(r) || (!r->i && !r->d))
 		return false;
+	/* one that was not taken is given up, most often */
+	if (r->cloned)
+		return !r->requeued && r->bop != BOP_OTHER && r->dev;
 	if (!b)
 		return !r->bio && r->bop == BOP_FLUSH_COMMAND && r->dev;
 	/* queued after the issue: the slot is another life's, whose end was not seen here */
@@ -196,12 +199,12 @@ static void each_request(const struct slot_tables *t, u64 now_ns, u64 min_age_ns
 		struct rq_slot r = rqs[i];
 		const struct bio_slot *b = r.key ? bio_of(t, &r) : NULL;
 		struct unfinished u;
-		u64 start = b && b->q ? b->q : r.d;
+		u64 start = b && b->q && !r.cloned ? b->q : r.d;
 
 		if (!rq_live(&r, b) || !start || start + min_age_ns > now_ns ||
 		    (!all && b && op_index(t, b->op) != UINT32_MAX))
 			continue;
-		u = (struct unfinished){ .request = true, .kind = b ? b->bop : r.bop, .stage = (s32)rq_stage(&r),
+		u = (struct unfinished){ .request = true, .kind = b && !r.cloned ? b->bop : r.bop, .stage = (s32)rq_stage(&r),
 					 .key = r.key, .start_ns = start, .age_ns = now_ns - start,
 					 .bytes = b ? b->bytes : 0, .offset = UINT64_MAX, .fd = -1 };
 		if (b) {

@@ -488,5 +488,37 @@ the_tree_has_every_level()
 	whole flat
 }
 
-starts="start_by_the_journal start_by_bios_of_md start_by_bios_that_md_hands_on the_tree_has_every_level start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_writeback start_by_polling_on_nvme the_slow_ones_alone serialised_flushes_are_told kinds_can_be_asked_for each_start_names_its_task_and_file
+# What multipath makes of a request goes to the disk without a bio of it being queued there.
+start_by_requests_of_multipath()
+{
+	local level read=$tmp/known-count
+	modprobe -a dm_multipath dm_round_robin 2>/dev/null
+	null t0 memory_backed=1 && mapped truth-path "0 65536 multipath 0 0 1 1 round-robin 0 1 0 $dev" && level=$dm || { skip "no dm-multipath"; return; }
+	trace_opts="--tier full --dev /dev/$level --dev $dev --threshold 1ns"
+	traced both $read --target /dev/$level --direct --count 53 --size 16k
+	trace_opts+=" --comm known-count"
+	traced mine bash -c "$read --target /dev/$level --direct --count 59 && dd if=/dev/$level of=/dev/null bs=4k count=7 iflag=direct"
+	trace_opts="--tier block --dev $dev"
+	# on 6.1 the kernel stamps all but the begin then
+	echo 75000 2>/dev/null >/sys/block/$disk/queue/wbt_lat_usec
+	start below || { dmsetup remove truth-path; return 1; }
+	$read --target /dev/$level --direct --count 61 >/dev/null
+	stop below
+	dmsetup remove truth-path
+	same "reads" "$(operations both read syscall count)" 53
+	same "requests of the level, of the disk" "$(requests both $level read count) $(requests both $disk read count)" "53 53"
+	same "bytes of the disk's" "$(requests both $disk read bytes)" $((53 * 16384))
+	same "with a device's time, with a total" "$(requests both $disk read stages.device.count) $(requests both $disk read stages.total.count)" "53 53"
+	same "requests of the disk alone, that were queued" "$(requests below $disk read count) $(requests below $disk read stages.q2g.count)" "61 0"
+	same "with a device's time, with a total" "$(requests below $disk read stages.device.count) $(requests below $disk read stages.total.count)" "61 61"
+	whole both
+	whole mine
+	whole below
+	[ -e /sys/kernel/btf/dm_mod ] || return 0
+	same "whose the disk's requests are" "$(jq -s --arg disk $disk 'map(select(.type == "slow" and
+		.level == "request" and .kind == "read" and .device == $disk and .comm == "known-count")) | length' $tmp/both.json)" 53
+	same "requests of one process" "$(requests mine $level read count) $(requests mine $disk read count)" "59 59"
+}
+
+starts="start_by_the_journal start_by_bios_of_md start_by_bios_that_md_hands_on the_tree_has_every_level start_by_requests_of_multipath start_by_a_fault start_by_a_write_fault start_by_a_swap_fault start_by_discard start_by_readahead start_by_reading_ahead start_by_writeback start_by_polling_on_nvme the_slow_ones_alone serialised_flushes_are_told kinds_can_be_asked_for each_start_names_its_task_and_file
 	start_by_linked_requests start_by_polled_requests start_by_calls_that_sync"

@@ -142,6 +142,23 @@ TEST(what_waits_for_a_request)
 	ASSERT_EQ(look(1, true), 1);
 }
 
+/* What the device mapper makes of a request is whose that is, and as old as its own issue. */
+TEST(a_clone_is_told)
+{
+	reset();
+	add_rq(0, (struct rq_stamps){ .q = NOW - 90, .g = NOW - 80, .d = NOW - 70 }, 0)->owner.tid = 5;
+	rqs[1] = (struct rq_slot){ .key = 7, .d = NOW - 60, .cloned = 1, .bop = BOP_READ, .bio = 300, .dev = 9 << 20 };
+	ASSERT_EQ(look(1, true), 2);
+	ASSERT_EQ(seen[1].dev, 9 << 20);
+	ASSERT_EQ(seen[1].age_ns, 60);
+	ASSERT_EQ(seen[1].owner.tid, 5);
+	/* without the bio above nobody knows whose; one that was not taken is given up */
+	rqs[1].bio = 0;
+	ASSERT_EQ(look(1, true), 2);
+	rqs[1].requeued = 1;
+	ASSERT_EQ(look(1, true), 1);
+}
+
 #define LEVEL (253u << 20)
 
 static bool is_no_level(u32 dev)
@@ -217,4 +234,4 @@ TEST(why_it_sleeps)
 }
 
 TEST_MAIN("unfinished", T(old_enough_alone), T(a_request_is_told_with_its_operation), T(stages_of_a_request),
-	  T(what_waits_for_a_request), T(what_a_level_keeps), T(they_are_counted), T(why_it_sleeps))
+	  T(what_waits_for_a_request), T(a_clone_is_told), T(what_a_level_keeps), T(they_are_counted), T(why_it_sleeps))
