@@ -270,6 +270,21 @@ SEC("raw_tp/sched_switch") int tell_file(u64 *args)
 	return 0;
 }
 
+/* args: a request, or 0 and a bio; what it carries is told in the first of those found. */
+SEC("raw_tp/sched_switch") int tell_carried(u64 *args)
+{
+	struct request *rq = (struct request *)args[0];
+	struct bio *bio = (struct bio *)args[1];
+
+	found.nr = 0;
+	file_none(&found.v[0].file);
+	if (rq)
+		bio = under_way(rq) ? BPF_CORE_READ(rq, bio) : NULL;
+	if (bio)
+		tell_bio(&found.v[0], bio);
+	return 0;
+}
+
 /* args: a descriptor of the disk's directory in sysfs, the hctx, the first tag. */
 SEC("raw_tp/sched_switch") int walk_tags(u64 *args)
 {

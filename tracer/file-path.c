@@ -25,13 +25,24 @@ static void by_file(const struct unfinished *u, struct tags_reader *tags, char b
 		file_path_of(&f, buf);
 }
 
+/* By the pages that it carries, where it does. */
+static void by_request(const struct unfinished *u, struct tags_reader *tags, char buf[static FILE_PATH_LEN])
+{
+	struct tag_file f;
+
+	if (tags_carried(tags, u->bio ? 0 : u->key, u->bio ? u->key : 0, &f))
+		file_path_of(&f, buf);
+}
+
 void file_path(const struct unfinished *u, struct tags_reader *tags, char buf[static FILE_PATH_LEN])
 {
 	char link[64];
 	ssize_t n;
 
 	buf[0] = '\0';
-	if (tags)
+	if (tags && u->request)
+		by_request(u, tags, buf);
+	if (tags && !buf[0])
 		by_file(u, tags, buf);
 	if (buf[0] || u->fd < 0)
 		return;

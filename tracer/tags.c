@@ -91,6 +91,18 @@ int tags_each(struct tags_reader *r, u32 dev, tags_fn fn, void *ctx)
 	return 0;
 }
 
+bool tags_carried(struct tags_reader *r, u64 rq, u64 bio, struct tag_file *ret)
+{
+	u64 args[2] = { rq, bio };
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = args, .ctx_size_in = sizeof(args));
+	const struct tag_file *file = &r->skel->bss->found.v[0].file;
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(r->skel->progs.tell_carried), &run) || !file->path_len)
+		return false;
+	*ret = *file;
+	return true;
+}
+
 bool tags_file(struct tags_reader *r, u64 file, u64 uring_req, struct tag_file *ret)
 {
 	u64 args[2] = { file, uring_req };

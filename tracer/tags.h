@@ -27,6 +27,9 @@ typedef void (*tags_fn)(u32 dev, const struct tag_rq *rq, void *ctx);
  */
 int tags_each(struct tags_reader *r, u32 dev, tags_fn fn, void *ctx);
 
+/* What a request carries, or with @rq 0 a bio: the file of its pages, or that direct I/O asks; false: it has no name. */
+bool tags_carried(struct tags_reader *r, u64 rq, u64 bio, struct tag_file *ret);
+
 /* A struct file by its address, or with @file 0 that of a request of io_uring; false: it has no name. */
 bool tags_file(struct tags_reader *r, u64 file, u64 uring_req, struct tag_file *ret);
 

@@ -257,7 +257,7 @@ static int each_bio(const struct slot_tables *t, u64 now_ns, u64 min_age_ns, boo
 		if (!b.key || b.own || !b.q || b.q + min_age_ns > now_ns || (!all && op_index(t, b.op) != UINT32_MAX) ||
 		    bsearch(&b.key, told, n, sizeof(*told), compare_u64))
 			continue;
-		u = (struct unfinished){ .request = true, .kind = b.bop, .stage = (s32)bio_stage(t, &b),
+		u = (struct unfinished){ .request = true, .bio = true, .kind = b.bop, .stage = (s32)bio_stage(t, &b),
 					 .key = b.key, .start_ns = b.q, .age_ns = now_ns - b.q, .bytes = b.bytes,
 					 .offset = UINT64_MAX, .owner = b.owner, .submitter = b.submitter,
 					 .fd = -1, .file = op_file(t, b.op), .dev = b.dev, .tag = -1 };

@@ -13,6 +13,7 @@
 
 struct unfinished {
 	bool request;	/* a block request outside any operation, or tier block */
+	bool bio;	/* ... that has no request yet: `key` is its bio */
 	u8 kind, via;	/* iop_kind and iop_via, or iop_block_op and 0 */
 	s32 stage;	/* iop_stage that it is in; -1: on the CPU, or nobody knows */
 	u64 key, start_ns;	/* together, they tell it from all others */
