@@ -210,6 +210,8 @@ held_by_a_level_in_flight()
 a_throttled_writer_in_flight()
 {
 	held_on linear 'DEV 0' && filled_level || return
+	# what the journal is writing cannot be changed: the writer would wait for that
+	mount -o remount,commit=300 $mnt || { no_level; return 1; }
 	hold
 	dirty_limits
 	asks dd if=/dev/zero of=$mnt/f bs=1M count=16 conv=notrunc
@@ -221,7 +223,9 @@ a_throttled_writer_in_flight()
 	no_level
 	same "the call" "$(jq -r "select(.type == \"inflight\" and .pid == $pid and .level == \"operation\") |
 		\"\(.kind) \(.comm) \(.cgroup) \(.stage) \(.path)\"" $tmp/writer.json)" "write dd /truth-owner throttle $mnt/f"
-	# what it has made dirty hangs, too
+	# what it has made dirty hangs, too: bios that the level keeps
+	same "its file" "$(jq -r "select(.type == \"hung\" and .pid == $pid and .level == \"request\") | \"\(.kind) \(.stage) \(.path)\"" $tmp/hung.json | sort -u)" \
+		"write device $mnt/f"
 	hangs $pid "operation write syscall dd /truth-owner throttle $mnt/f" '.level == "operation"'
 }
 

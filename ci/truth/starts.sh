@@ -495,7 +495,9 @@ start_by_requests_of_multipath()
 	modprobe -a dm_multipath dm_round_robin 2>/dev/null
 	null t0 memory_backed=1 && mapped truth-path "0 65536 multipath 0 0 1 1 round-robin 0 1 0 $dev" && level=$dm || { skip "no dm-multipath"; return; }
 	trace_opts="--tier full --dev /dev/$level --dev $dev --threshold 1ns"
-	traced both $read --target /dev/$level --direct --count 53 --size 16k
+	start both || { dmsetup remove truth-path; return 1; }
+	$read --target /dev/$level --direct --count 53 --size 16k >/dev/null
+	stop both
 	trace_opts+=" --comm known-count"
 	traced mine bash -c "$read --target /dev/$level --direct --count 59 && dd if=/dev/$level of=/dev/null bs=4k count=7 iflag=direct"
 	trace_opts="--tier block --dev $dev"
