@@ -74,7 +74,21 @@ static bool alike(const struct report_set *a, const struct report_set *b)
 	       !strcmp(a->scratch ? a->driver : a->device, b->scratch ? b->driver : b->device);
 }
 
-/* On the same disk; where there is none, on another of that name. */
+/* Is there a set of @r on the disk of @like? */
+static bool has_same(const struct report *r, const struct report_set *like, bool kernels)
+{
+	struct difference d;
+
+	for (unsigned int i = 0; i < r->nr_sets; i++) {
+		const struct report_set *s = &r->set[i];
+
+		if (!s->skipped && alike(s, like) && !device_differs(s->outcome.disk, like->outcome.disk, kernels, &d))
+			return true;
+	}
+	return false;
+}
+
+/* On the same disk; where there is none, on another of that name that has none of its own in @of. */
 static const struct report_set *find_set(const struct report *r, const struct report *of, const struct report_set *like,
 					 bool kernels)
 {
@@ -88,7 +102,7 @@ static const struct report_set *find_set(const struct report *r, const struct re
 			continue;
 		if (!device_differs(s->outcome.disk, like->outcome.disk, kernels, &d))
 			return s;
-		if (!other)
+		if (!other && !has_same(of, s, kernels))
 			other = s;
 	}
 	return other;
@@ -410,6 +424,12 @@ static const char *rate_gap(const struct report_set *a, const struct report_set 
 			      "no fixed rate in A: its CPU time is that at saturation";
 }
 
+/* Each run has the percentiles of one operation, by its first round. */
+static const char *operation_gap(const struct report_set *a, const struct report_set *b)
+{
+	return a->outcome.table.op == b->outcome.table.op ? NULL : "reads in one, writes in the other";
+}
+
 /* All metrics of @like, where both of @r have figures of its arms: of an open loop no throughput. */
 static int add_cells(struct comparison *c, const struct runs *r, const struct compared *like, bool force)
 {
@@ -429,7 +449,8 @@ static int add_cells(struct comparison *c, const struct runs *r, const struct co
 			continue;
 		c->cell[c->nr] = *like;
 		c->cell[c->nr].metric = m;
-		c->cell[c->nr++].reason = m == METRIC_CPU_PER_IO || m == METRIC_SYSTEM_CPU ? gap : NULL;
+		c->cell[c->nr++].reason = m == METRIC_CPU_PER_IO || m == METRIC_SYSTEM_CPU ? gap :
+					  m == METRIC_P99 ? operation_gap(like->set_a, like->set) : NULL;
 	}
 	return 0;
 }
@@ -484,6 +505,9 @@ static int add_set(struct comparison *c, const struct report *a, const struct re
 		err = add_cells(c, &runs, &(struct compared){ .set = sb, .set_a = sa, .arm_a = a->arms->v[k].name,
 							      .arm_b = b->arms->v[i].name }, force);
 	}
+	for (unsigned int k = 0; k < a->arms->nr && !err; k++)
+		if (find_arm(b, a->arms->v[k].name) < 0 && usable(sa, k))
+			err = add_missing(c, a->arms->v[k].name, b, sb, "A", NULL);
 	return err;
 }
 

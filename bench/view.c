@@ -167,7 +167,7 @@ const char *view_operation(const struct set_outcome *o)
 
 void view_rate(const struct set_outcome *o, char *buf, size_t len)
 {
-	int at = o->no_rate[0] ? snprintf(buf, len, "no fixed rate, CPU at saturation (%s)", o->no_rate) :
+	int at = o->no_rate[0] ? snprintf(buf, len, "no fixed rate, CPU %s (%s)", view_full_load(o), o->no_rate) :
 		 snprintf(buf, len, "fixed rate %.0f (%.0f%%)", o->rate_iops, 100 * o->rate_iops / o->off_iops);
 
 	if (at >= 0 && (size_t)at < len && fabs(o->off_iops / o->capacity_iops - 1) > CALIBRATION_DRIFT)

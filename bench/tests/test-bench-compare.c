@@ -188,6 +188,11 @@ TEST(two_scratch_devices_of_a_driver_are_kept_apart)
 		ASSERT_STR(c.missing[0], like ? "randread-4k-qd1 on loop#2, scheduler none: only in A" :
 						"randread-4k-qd1 on loop:size=1G, scheduler none: only in A");
 		free_all(&c, r);
+		ASSERT_EQ(compare_canned(&alone, &a, false, &c, r, &why), 0);
+		ASSERT_EQ(c.nr, 3);
+		ASSERT_EQ(c.nr_missing, 1);
+		ASSERT_TRUE(strstr(c.missing[0], ": only in B") != NULL);
+		free_all(&c, r);
 	}
 }
 
@@ -328,6 +333,30 @@ TEST(a_p99_that_both_judged_is_compared)
 		ASSERT_EQ(c.cell[3].metric, METRIC_P99);
 		ASSERT_TRUE(fabs(c.cell[3].change.estimate - 100 * ((100 + t[i].loss) / 103 - 1)) < .01);
 		ASSERT_EQ(c.cell[3].verdict, t[i].p99); /* 1.5 % is over the margin of the others */
+		comparison_free(&c);
+		r[0].set[0].outcome.table.op = FIO_WRITE;
+		ASSERT_EQ(compare_runs(&r[0].report, &r[1].report, &(struct compare_rule){ .margin = 1 }, &c, &(struct why){ 0 }), 0);
+		ASSERT_EQ(c.cell[3].verdict, CHANGE_UNDECIDED);
+		ASSERT_STR(c.cell[3].reason, "reads in one, writes in the other");
+		free_all(&c, r);
+	}
+}
+
+TEST(an_arm_that_only_one_has_is_told)
+{
+	struct canned a = run_of(3, 11), b = run_of(3, 22);
+
+	for (int in_a = 0; in_a < 2; in_a++) {
+		struct comparison c = { 0 };
+		struct replay r[2];
+		struct why why;
+
+		a.nr_arms = in_a ? 4 : 3;
+		b.nr_arms = in_a ? 3 : 4;
+		a.arm[3] = b.arm[3] = "blktrace";
+		ASSERT_EQ(compare_canned(&a, &b, false, &c, r, &why), 0);
+		ASSERT_TRUE(c.nr == 3 && c.nr_missing == 1 && !c.nr_lost);
+		ASSERT_TRUE(strstr(c.missing[0], "blktrace") && strstr(c.missing[0], in_a ? ": only in A" : ": only in B"));
 		free_all(&c, r);
 	}
 }
@@ -654,6 +683,7 @@ TEST_MAIN("test-bench-compare", T(a_change_of_cost_is_told_from_none), T(no_chan
 	  T(runs_that_do_not_go_together_are_refused), T(two_kernels_are_compared_when_told), T(two_scratch_devices_of_a_driver_are_kept_apart),
 	  T(another_disk_of_the_name_is_refused), T(settings_that_differ_are_told),
 	  T(cpu_time_at_another_load_is_not_compared), T(a_p99_that_both_judged_is_compared),
+	  T(an_arm_that_only_one_has_is_told),
 	  T(a_noisy_twin_decides_nothing),
 	  T(arms_of_one_run_are_paired), T(an_arm_that_died_is_not_no_worse),
 	  T(an_arm_that_died_everywhere_is_undecided), T(a_set_that_failed_in_b_is_not_no_worse),
