@@ -390,6 +390,9 @@ static __noinline int on_part_done(struct request *rq, u32 nr_bytes, u64 now)
 	u32 scratch = done_here();
 	struct done *d = done_at(scratch);
 
+	/* of a clone the last part is counted: its bios were queued above */
+	if (rq_cloned(rq))
+		return 0;
 	if (!d || !bio || (!head && (!cfg.kernel_q || owner_filtered() || !part_wanted(rq, bio))))
 		return 0;
 	rest = bios_in_parts ? bios_find(address(rq)) : NULL;

@@ -140,8 +140,14 @@ static __always_inline bool rq_issued(struct request *rq, struct rq_slot *r)
 		bio = bio_made_of(bio);
 		clone_issued(r, bio);
 		r->bop = clone_wanted(rq, bio ? bios_find(bio) : NULL, dev) ? bio_bop(rq->bio) : BOP_OTHER;
-	} else if (!r->d) {
-		r->joined |= r->bio && r->bio != bio;
+	} else {
+		/* a clone that was given up had this tag */
+		if (r->cloned)
+			rq_slot_clear(r);
+		if (r->d)
+			return false;
+		if (r->bio && r->bio != bio)
+			r->joined = 1;
 		r->bio = bio;
 		r->bop = flush_command_wanted(rq, dev) ? BOP_FLUSH_COMMAND : BOP_OTHER;
 	}
