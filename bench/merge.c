@@ -215,6 +215,24 @@ void merge_free(struct merge *m)
 	*m = (struct merge){ 0 };
 }
 
+/* Of a run before it: the last line tells of a whole run, where this one was none. */
+static bool is_older(const char *path)
+{
+	_cleanup_free_ char *text = NULL;
+	json_t *last = NULL;
+	bool is_whole;
+	size_t len;
+
+	if (file_read(path, &text))
+		return false;
+	for (len = strlen(text); len && text[len - 1] == '\n';)
+		text[--len] = '\0';
+	last = json_loads(strrchr(text, '\n') ?: text, 0, NULL);
+	is_whole = json_is_true(json_object_get(last, "complete"));
+	json_decref(last);
+	return is_whole;
+}
+
 bool merge_did_not_begin(const char *dir, char *buf, size_t len)
 {
 	_cleanup_free_ char *lines = NULL, *path = NULL;
@@ -223,13 +241,13 @@ bool merge_did_not_begin(const char *dir, char *buf, size_t len)
 	const char *reason, *schema;
 	bool is_one;
 
-	if (asprintf(&lines, "%s/results.jsonl", dir) < 0 || !access(lines, F_OK) || errno != ENOENT ||
-	    asprintf(&path, "%s/verdict.json", dir) < 0)
+	if (asprintf(&lines, "%s/results.jsonl", dir) < 0 || asprintf(&path, "%s/verdict.json", dir) < 0)
 		return false;
 	verdict = json_load_file(path, 0, NULL);
 	schema = json_string_value(json_object_get(verdict, "schema"));
 	reason = json_string_value(json_object_get(verdict, "reason"));
-	is_one = schema && !strcmp(schema, VERDICT_SCHEMA) && json_is_false(json_object_get(verdict, "complete"));
+	is_one = schema && !strcmp(schema, VERDICT_SCHEMA) && json_is_false(json_object_get(verdict, "complete")) &&
+		 ((access(lines, F_OK) && errno == ENOENT) || is_older(lines));
 	if (is_one)
 		snprintf(buf + at, len - at, "%s%.200s did not begin: %.200s", at ? "; " : "", dir, reason ? reason : "no reason");
 	json_decref(verdict);

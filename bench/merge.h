@@ -29,7 +29,7 @@ struct merge {
 };
 
 /*
- * Did the run whose directory is @dir end before its first line, with nothing but a verdict.json?
+ * Did the run whose directory is @dir end before its first line? Its verdict.json is alone, or beside the whole file of a run before.
  * Then that, and its reason, goes behind what is in @buf.
  */
 bool merge_did_not_begin(const char *dir, char *buf, size_t len);

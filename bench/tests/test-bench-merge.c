@@ -258,6 +258,42 @@ TEST(a_shard_that_did_not_begin_costs_no_more_than_itself)
 	ASSERT_TRUE(strstr(text, "did not begin: not root") != NULL);
 }
 
+/* A workspace that is used again: what another night measured there is not what this one's run did. */
+TEST(an_older_file_is_not_that_of_a_run_that_did_not_begin)
+{
+	static const char verdict[] = "{\"schema\":\"iopath.verdict/1\",\"verdict\":\"%s\",\"exit_code\":%d,\"complete\":%s,"
+				      "\"reason\":%s}";
+	static const struct {
+		bool whole, complete;
+		int code;
+		const char *says;
+	} t[] = {
+		{ true, true, EXIT_PASS, "verdict: PASS" },
+		{ true, false, EXIT_INCONCLUSIVE, "/used did not begin: not root" },
+		/* it stopped: what it has counts */
+		{ false, false, EXIT_INCONCLUSIVE, "/used/results.jsonl is not complete" },
+	};
+	struct canned a, b;
+
+	write_shards(&a, &b);
+	b.loss_pct[2] = 0;
+	b.confirm_rounds = 0;
+	ASSERT_EQ(canned_write(&b, in("b.jsonl")), 0);
+	ASSERT_EQ(file_make_dirs(in("used")), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		_cleanup_free_ char *words = NULL, *text = NULL, *said = NULL, *whole = canned_text(&a), *file = NULL;
+
+		file = canned_edit(whole, "\"complete\":true", t[i].whole ? "\"complete\":true" : "\"complete\":false");
+		ASSERT_EQ(file_replace(in("used/results.jsonl"), file), 0);
+		ASSERT_TRUE(asprintf(&said, verdict, t[i].complete ? "PASS" : "INVALID", t[i].complete ? 0 : 4,
+				     t[i].complete ? "true" : "false", t[i].complete ? "null" : "\"not root\"") > 0);
+		ASSERT_EQ(file_replace(in("used/verdict.json"), said), 0);
+		ASSERT_TRUE(asprintf(&words, "-o %s %s %s", in("night"), in("used"), in("b.jsonl")) > 0);
+		ASSERT_EQ(merge_cmd(words, &text), t[i].code);
+		ASSERT_TRUE(strstr(text, t[i].says) != NULL);
+	}
+}
+
 /* More shards than sets, on whatever machine: nothing is missing. */
 TEST(a_shard_without_a_set_misses_nothing)
 {
@@ -512,7 +548,7 @@ TEST(usage)
 
 TEST_MAIN("test-bench-merge", T(two_shards_become_one_run_with_the_decisions_of_both),
 	  T(the_history_has_each_set_of_a_merged_run_once), T(a_shard_that_is_missing_or_stopped_is_no_pass),
-	  T(a_shard_that_did_not_begin_costs_no_more_than_itself), T(a_shard_without_a_set_misses_nothing),
+	  T(a_shard_that_did_not_begin_costs_no_more_than_itself), T(an_older_file_is_not_that_of_a_run_that_did_not_begin), T(a_shard_without_a_set_misses_nothing),
 	  T(a_shard_that_is_there_twice_is_not_the_other), T(unlike_machines_are_refused_or_kept_apart),
 	  T(unlike_disks_are_refused_or_kept_apart), T(scratch_devices_of_two_orders_are_two), T(what_does_not_go_together_is_named),
 	  T(parts_of_different_tracers_are_refused), T(merged_shards_have_what_a_ci_system_takes),
