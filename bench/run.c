@@ -325,7 +325,8 @@ static int refuse_bias(struct run *r, struct why *why)
 	if (!bias[0])
 		return 0;
 	if (!r->c->quick && !r->c->force)
-		return why_fail(why, EXIT_ENVIRONMENT, -EBUSY, "%s; off and off2 have that alike, so that no figure would show it: end it, or say --force", bias);
+		return why_fail(why, EXIT_ENVIRONMENT, -EBUSY, "%s; off and off2 have that alike, so that no figure would show it: end it%s", bias,
+				r->c->past ? "" : ", or say --force"); /* --resume stands alone */
 	progress_say(&r->progress, "it goes on all the same, as it is told %s", r->c->force ? "--force" : "--quick");
 	return 0;
 }

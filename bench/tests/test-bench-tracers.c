@@ -410,7 +410,43 @@ TEST(beside_another_tracer_nothing_is_measured_unless_told)
 	expect_clean();
 }
 
-TEST_MAIN("test-bench-tracers", T(beside_another_tracer_nothing_is_measured_unless_told), T(events_of_every_hook_are_counted), T(an_arm_that_shows_no_event_is_invalid),
+static bool has_cell(void)
+{
+	return nr_cells() > 0;
+}
+
+/* It stands alone: there is no --force that could be said with it. */
+TEST(beside_another_tracer_nothing_is_gone_on_with)
+{
+	struct bench_run r;
+	int other;
+
+	NEEDS_ROOT_AND_LOOP();
+	r = run_new("--workload randread-4k-qd1 --arms off,off2 --rounds 30:30 --window 200ms --no-attribution");
+	unlink(fmt("%s/out/results.jsonl", base));
+	run_fake(&r);
+	run_start(&r);
+	ASSERT_TRUE(wait_for(&r, has_cell));
+	signal_run(&r, SIGINT);
+	run_end(&r);
+	ASSERT_EQ(r.status, EXIT_INCONCLUSIVE);
+	run_free(&r);
+	ASSERT_EQ(system(fmt("sed -i '1s/\"--force\",//' %s/out/results.jsonl", base)), 0); /* as if it had not been said */
+	other = attach_another_tracer();
+	if (other < 0)
+		TEST_SKIP("cannot attach a BPF program");
+	r = resume();
+	run_end(&r);
+	close(other);
+	if (!strstr(r.text, "no figure would show it: end it\n"))
+		show(&r);
+	ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
+	ASSERT_TRUE(strstr(r.text, "no figure would show it: end it\n") != NULL);
+	run_free(&r);
+	expect_clean();
+}
+
+TEST_MAIN("test-bench-tracers", T(beside_another_tracer_nothing_is_measured_unless_told), T(beside_another_tracer_nothing_is_gone_on_with), T(events_of_every_hook_are_counted), T(an_arm_that_shows_no_event_is_invalid),
 	  T(what_a_tracer_prints_is_counted_and_the_time_it_takes_waited),
 	  T(what_goes_on_beside_is_in_the_cell), T(an_arm_that_switches_the_scheduler_is_invalid), T(a_tracer_that_does_not_trace_is_invalid),
 	  T(statistics_of_bpf_are_on_in_the_attribution_alone))
