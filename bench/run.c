@@ -214,6 +214,11 @@ static void name_error(const struct run *r, int err, struct why *why)
 		why_fail(why, EXIT_HARNESS, err, "%s", strerror(-err));
 }
 
+static void name_stop(struct why *why, const char *what)
+{
+	why_fail(why, EXIT_INCONCLUSIVE, -EINTR, "stopped by %s; %s", sigabbrev_np(stop_signal()) ? sigdescr_np(stop_signal()) : "a signal", what);
+}
+
 static int final_code(const struct run *r, int err, const struct why *why)
 {
 	if (err == -EINTR)
@@ -248,8 +253,7 @@ static int finish(struct run *r, int err, struct why *why)
 	r->report.complete = !err;
 	code = final_code(r, err, why);
 	if (err == -EINTR)
-		why_fail(why, EXIT_INCONCLUSIVE, err, "stopped by %s; what is there is partial",
-			 sigabbrev_np(stop_signal()) ? sigdescr_np(stop_signal()) : "a signal");
+		name_stop(why, "what is there is partial");
 	r->report.reason = err ? why->text : NULL;
 	r->report.stopped_code = err ? code : 0;
 	write_err = view_render(view_find("text"), &r->report, &text);
@@ -314,6 +318,8 @@ static int look_at_machine(struct run *r)
 	progress_say(&r->progress, "preflight: %s", text);
 	preflight_notes(&checks, &r->report.preflight);
 	note_unused(&r->in, &r->report.preflight);
+	for (unsigned int i = 0; i < r->report.preflight.nr; i++)
+		progress_say(&r->progress, "note: %s", r->report.preflight.note[i]);
 	return 0;
 }
 
@@ -333,41 +339,60 @@ static int refuse_bias(struct run *r, struct why *why)
 
 static int measure(struct run *r, struct why *why)
 {
-	int err = look_at_machine(r);
+	int err = 0;
 
-	for (unsigned int i = 0; i < r->report.preflight.nr; i++)
-		progress_say(&r->progress, "note: %s", r->report.preflight.note[i]);
-	if (!err) {
-		r->header = r->c->past ? json_incref(r->c->past->header) : header_json(r);
-		r->report.header = r->header;
-		if (!r->c->past)
-			err = result_line(&r->result, json_incref(r->header), why);
-	}
-	if (!err)
-		err = refuse_bias(r, why);
+	r->header = r->c->past ? json_incref(r->c->past->header) : header_json(r);
+	r->report.header = r->header;
+	if (!r->c->past)
+		err = result_line(&r->result, json_incref(r->header), why);
 	return err ? err : run_sets(r, why);
 }
 
-int run_did_not_begin(const struct run_config *c, int code, const struct why *why)
+static void tell_not_begun(const struct run_config *c, int code, const struct preflight *notes, const struct why *why)
 {
 	struct arm_list none = { 0 };
-	struct report report = { .arms = &none, .budget = c->budget, .p99_budget = c->gate_p99, .seed = c->seed, .smoke = c->quick, .reason = why->text };
+	struct report report = { .arms = &none, .budget = c->budget, .p99_budget = c->gate_p99, .seed = c->seed, .smoke = c->quick, .reason = why->text,
+				 .preflight = *notes };
 	struct result r = { .dir = (char *)c->out };
 	struct why ignored = { 0 };
 
 	/* where the user named no directory nobody looks for it in one; the file of a run that is to be resumed stays */
 	if (!c->out || c->past)
-		return code;
+		return;
 	if (!file_make_dirs(c->out) && !result_clear(c->out, &ignored))
 		result_write_json(&r, "verdict.json", report_verdict_json(&report, code), &ignored);
+}
+
+int run_did_not_begin(const struct run_config *c, int code, const struct why *why)
+{
+	tell_not_begun(c, code, &(struct preflight){ .nr = 0 }, why);
 	return code;
+}
+
+/* Nothing of an older run is touched before it is known that this one begins. */
+static int open_results(struct run *r, struct why *why)
+{
+	int err = 0;
+
+	if (r->c->past) {
+		json_t *header = header_json(r);
+
+		err = resume_check(r->c->past, header, &r->in.arms, &r->set.timing, why);
+		json_decref(header);
+	}
+	if (!err)
+		err = look_at_machine(r);
+	if (!err)
+		err = refuse_bias(r, why);
+	if (err)
+		return err;
+	return r->c->past ? result_resume(r->in.out, r->c->past, &r->result, why) : result_open(r->in.out, &r->result, why);
 }
 
 static int prepare(struct run *r, struct why *why)
 {
 	int err = r->c->out && !r->c->past ? result_clear(r->c->out, why) : 0;
 	unsigned int nr;
-	json_t *header;
 
 	if (!err)
 		err = inputs_check(r->c, &r->in, why);
@@ -395,12 +420,7 @@ static int prepare(struct run *r, struct why *why)
 	r->staged = r->deadline_ns && !r->c->quick && nr > 1;
 	fill_set_config(r);
 	fill_report(r);
-	if (!r->c->past)
-		return result_open(r->in.out, &r->result, why);
-	header = header_json(r);
-	err = resume_check(r->c->past, header, &r->in.arms, &r->set.timing, why);
-	json_decref(header);
-	return err ? err : result_resume(r->in.out, r->c->past, &r->result, why);
+	return open_results(r, why);
 }
 
 int run_bench(const struct run_config *c, struct why *why)
@@ -415,9 +435,14 @@ int run_bench(const struct run_config *c, struct why *why)
 	if (!err)
 		err = prepare(&r, why);
 	if (err) {
-		name_error(&r, err, why);
-		code = err == -EINTR ? EXIT_INCONCLUSIVE : (int)why->code;
-		run_did_not_begin(c, code, why);
+		if (err == -EINTR)
+			name_stop(why, "it had not begun");
+		else
+			name_error(&r, err, why);
+		if (r.undo.steps) /* else the state is not ours */
+			undo_all(&r.undo, run_say_cleanup);
+		code = (int)why->code;
+		tell_not_begun(c, code, &r.report.preflight, why);
 	} else {
 		err = measure(&r, why);
 		if (err && err != -EINTR)
