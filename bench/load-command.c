@@ -39,7 +39,8 @@ static void read_end(struct pass_env *e, struct load_run *run, struct pass_resul
 	(void)e;
 	if (r->fio_status && r->fio_status != 128 + SIGTERM) {
 		load_keep_talk(run, r);
-		pass_fault(r, "the command ended with status %d: %.150s", r->fio_status, r->fio_stderr);
+		(r->fio_stderr[0] ? pass_fault : pass_output_fault)(r, "the command ended with status %d: %.150s", r->fio_status,
+								    r->fio_stderr);
 	}
 	snprintf(r->fio.version, sizeof(r->fio.version), "command");
 }

@@ -111,12 +111,11 @@ static void read_json(struct pass_env *e, struct load_run *run, struct pass_resu
 	load_keep_talk(run, r);
 	output_path(e, path, sizeof(path));
 	if (file_read(path, &text)) {
-		pass_fault(r, "fio ended with status %d and no output: %.150s", r->fio_status,
-			   r->fio_stderr);
+		pass_output_fault(r, "fio ended with status %d and no output: %.150s", r->fio_status, r->fio_stderr);
 		return;
 	}
 	if (fio_parse(text, &r->fio, &why)) {
-		pass_fault(r, "%.100s %.140s", why.text, r->fio_stderr);
+		pass_output_fault(r, "%.100s %.140s", why.text, r->fio_stderr);
 		return;
 	}
 	if (r->fio.error || r->fio_status)
@@ -146,8 +145,8 @@ static void judge(struct pass_env *e, const struct load_run *run, const struct f
 	if (r->fault[0])
 		return;
 	if (!log_agrees(s, &r->fio))
-		pass_fault(r, "fio's log (%.0f I/Os) and its totals (%llu) disagree", s->ios,
-			   (unsigned long long)r->fio.ios);
+		pass_output_fault(r, "fio's log (%.0f I/Os) and its totals (%llu) disagree", s->ios,
+				  (unsigned long long)r->fio.ios);
 	else
 		load_count_series(e, run, s, r);
 }

@@ -81,12 +81,12 @@ static void read_text(struct pass_env *e, struct load_run *run, struct pass_resu
 	if (r->fio_status)
 		load_keep_talk(run, r);
 	if (file_read(run->talk, &text)) {
-		pass_fault(r, "sysbench ended with status %d and no output", r->fio_status);
+		pass_output_fault(r, "sysbench ended with status %d and no output", r->fio_status);
 	} else if (r->target_iops > 0 && sysbench_gave_up(text)) {
 		r->flags |= PASS_TOO_FAST;
 		pass_fault(r, "sysbench gave up on %.0f I/Os/s: its queue ran full", r->target_iops);
 	} else if (sysbench_parse(text, &s, &why)) {
-		pass_fault(r, "%.200s (status %d)", why.text, r->fio_status);
+		pass_output_fault(r, "%.200s (status %d)", why.text, r->fio_status);
 	} else if (r->fio_status) {
 		pass_fault(r, "sysbench failed (status %d): %.140s", r->fio_status, r->fio_stderr);
 	}

@@ -85,9 +85,9 @@ static void read_report(struct pass_env *e, struct load_run *run, struct pass_re
 	report_path(e, path, sizeof(path));
 	load_keep_talk(run, r);
 	if (file_read(path, &text) || !text[0])
-		pass_fault(r, "iopath-uring ended with status %d and no report: %.150s", r->fio_status, r->fio_stderr);
+		pass_output_fault(r, "iopath-uring ended with status %d and no report: %.150s", r->fio_status, r->fio_stderr);
 	else if (uring_parse(text, &r->fio, &s, &why))
-		pass_fault(r, "%.100s; %.140s", why.text, r->fio_stderr);
+		pass_output_fault(r, "%.100s; %.140s", why.text, r->fio_stderr);
 	else if (r->fio_status)
 		pass_fault(r, "iopath-uring failed (status %d): %.140s", r->fio_status, r->fio_stderr);
 	fio_series_free(&s);

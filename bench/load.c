@@ -99,8 +99,8 @@ void load_count_series(struct pass_env *e, const struct load_run *run, const str
 	} else if (s->last_ms + 100 < r->to_ms) {
 		if (e->slack_ns < START_SLOWEST_NS)
 			e->slack_ns += 2 * (r->to_ms - s->last_ms) * NS_PER_MS;
-		pass_fault(r, "%s ended %llu ms before the window", name,
-			   (unsigned long long)(r->to_ms - s->last_ms));
+		pass_output_fault(r, "%s ended %llu ms before the window", name,
+				  (unsigned long long)(r->to_ms - s->last_ms));
 	}
 	r->ios = fio_series_ios(s, r->from_ms, r->to_ms);
 	r->bytes = (uint64_t)(r->ios * (double)r->fio.bytes / (double)r->fio.ios);

@@ -50,5 +50,7 @@ void load_count_series(struct pass_env *e, const struct load_run *run, const str
 void load_keep_talk(const struct load_run *run, struct pass_result *r);
 
 __attribute__((format(printf, 2, 3))) void pass_fault(struct pass_result *r, const char *fmt, ...);
+/* One of the load's own output, which a full disk has cut off, if it is full. */
+__attribute__((format(printf, 2, 3))) void pass_output_fault(struct pass_result *r, const char *fmt, ...);
 
 #endif

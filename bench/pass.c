@@ -35,6 +35,17 @@ void pass_fault(struct pass_result *r, const char *fmt, ...)
 	va_end(ap);
 }
 
+void pass_output_fault(struct pass_result *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!r->fault[0])
+		r->flags |= PASS_CUT_OFF;
+	va_start(ap, fmt);
+	fault_keep_first(r->fault, sizeof(r->fault), fmt, ap);
+	va_end(ap);
+}
+
 struct tracer_place pass_tracer_place(const struct pass_env *e)
 {
 	return (struct tracer_place){
@@ -222,13 +233,14 @@ static bool is_full(const char *dir)
 {
 	struct statvfs v;
 
-	return !statvfs(dir, &v) && (!v.f_bfree || (v.f_files && !v.f_ffree));
+	/* one without a limit counts none */
+	return !statvfs(dir, &v) && ((v.f_blocks && !v.f_bfree) || (v.f_files && !v.f_ffree));
 }
 
 /* What a load says of itself is cut off there, and so is what would be said of that. */
 static void tell_full(const struct pass_env *e, struct pass_result *r)
 {
-	if (r->fault[0])
+	if (r->flags & PASS_CUT_OFF)
 		snprintf(r->fault, sizeof(r->fault), "no space left on %.160s (--state-dir), where %s's output goes", e->work_dir,
 			 load_of(e->workload)->name);
 }

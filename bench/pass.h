@@ -58,6 +58,7 @@ enum pass_flag {
 	PASS_RATE_MISSED = 2,	/* fixed rate: less than 99 % of it was reached */
 	PASS_UEVENTS = 4,	/* devices came, went or changed in the window: udev was at work */
 	PASS_TOO_FAST = 8,	/* the load gave up on the rate, with a fault: there are no counts */
+	PASS_CUT_OFF = 16,	/* the fault is that the load's own output is not all there */
 };
 
 struct pass_result {

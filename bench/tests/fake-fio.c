@@ -6,7 +6,7 @@
  * takes the harness's job files, answers in fio's JSON and logs, and reads the
  * target a little, as a sign of life.
  *
- * FAKE_FIO_MODE: rubbish (talk before the JSON), error (a job's error is 5),
+ * FAKE_FIO_MODE: rubbish (talk before the JSON), error (a job's error is 5), fullerror (and then no room is left),
  * dies (killed after two thirds of its run), nojson, exit (status 1 and a line on stderr), noio, norate (half of any fixed
  * rate), longlog (more than a small disk holds), busier (from its second run at a fixed rate on,
  * half of the throughput), burst (begins a run at no fixed rate with 50 times of it: before the window).
@@ -97,6 +97,12 @@ static uint64_t clock_ms(clockid_t clock)
 }
 
 /* Live through the run, one bucket at a time; the I/Os "done". */
+static void fill_up(FILE *log)
+{
+	for (int i = 0; i < 1 << 17; i++)
+		fputs("a line that no disk of a test has room for\n", log);
+}
+
 static double run(const struct job *j)
 {
 	FILE *log = fopen("cell_iops.1.log", "w");
@@ -117,8 +123,8 @@ static double run(const struct job *j)
 		if (mode_is("dies") && now > start + j->runtime_ms * 2 / 3)
 			raise(SIGKILL);
 	}
-	for (int i = 0; log && mode_is("longlog") && i < 1 << 17; i++)
-		fputs("a line that no disk of a test has room for\n", log);
+	if (log && mode_is("longlog"))
+		fill_up(log);
 	if (log)
 		fclose(log);
 	return ios;
@@ -128,8 +134,9 @@ int main(int argc, char **argv)
 {
 	struct job j = { .runtime_ms = 1000 };
 	const char *out = NULL;
+	bool fails = mode_is("error") || mode_is("fullerror");
 	double ios = 0;
-	FILE *f;
+	FILE *f, *log;
 
 	if (argc == 2 && !strcmp(argv[1], "--version")) {
 		puts("fio-3.33");
@@ -168,6 +175,12 @@ int main(int argc, char **argv)
 			"\"clat_ns\":{\"N\":%.0f,\"mean\":100000,\"max\":200000,\"percentile\":"
 			"{\"50.000000\":99000,\"99.000000\":150000}}},\"write\":{\"total_ios\":0,"
 			"\"io_bytes\":0},\"sync\":{\"total_ios\":0}}]}\n",
-			mode_is("error") ? 5 : 0, j.runtime_ms, ios, ios * 4096, ios);
-	return fclose(f) || mode_is("error");
+			fails ? 5 : 0, j.runtime_ms, ios, ios * 4096, ios);
+	fails |= fclose(f) != 0;
+	log = mode_is("fullerror") ? fopen("cell_iops.1.log", "a") : NULL;
+	if (log) {
+		fill_up(log);
+		fclose(log);
+	}
+	return fails;
 }

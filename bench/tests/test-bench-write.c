@@ -258,6 +258,36 @@ TEST(a_load_whose_output_finds_no_room_is_told)
 	expect_clean();
 }
 
+/* Where a file system counts no blocks, and on a full one when the output is there. */
+TEST(a_load_that_fails_with_its_output_whole_tells_why)
+{
+	static const struct {
+		const char *mount, *mode;
+	} t[] = { { "size=0", "error" }, { "size=1m", "fullerror" } };
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		struct bench_run r;
+
+		ASSERT_EQ(system(fmt("mkdir -p %s/small && mount -t tmpfs -o %s none %s/small", base, t[i].mount, base)), 0);
+		r = run_new(fmt("--state-dir %s/small --arms off,off2 --quick --rounds 1:1 --window 200ms --workload randread-4k-qd1", base));
+		run_fake(&r);
+		setenv("FAKE_FIO_MODE", t[i].mode, 1);
+		run_start(&r);
+		run_end(&r);
+		unsetenv("FAKE_FIO_MODE");
+		if (!strstr(r.text, "fio failed (status 1, error 5") || strstr(r.text, "no space left"))
+			show(&r);
+		ASSERT_EQ(r.status, EXIT_ENVIRONMENT);
+		ASSERT_TRUE(strstr(r.text, "fio failed (status 1, error 5") != NULL);
+		ASSERT_TRUE(!strstr(r.text, "no space left"));
+		run_free(&r);
+		ASSERT_EQ(system(fmt("umount %s/small", base)), 0);
+	}
+	expect_clean();
+}
+
 TEST(what_an_older_run_measured_is_kept_once)
 {
 	struct bench_run r;
@@ -276,6 +306,6 @@ TEST(what_an_older_run_measured_is_kept_once)
 }
 
 TEST_MAIN("test-bench-write", T(a_run_that_does_not_begin_leaves_no_verdict_but_that),
-	  T(words_that_are_not_understood_leave_no_older_verdict), T(a_load_whose_output_finds_no_room_is_told), T(a_history_that_cannot_be_added_to_is_told_at_the_start),
+	  T(words_that_are_not_understood_leave_no_older_verdict), T(a_load_whose_output_finds_no_room_is_told), T(a_load_that_fails_with_its_output_whole_tells_why), T(a_history_that_cannot_be_added_to_is_told_at_the_start),
 	  T(what_an_older_run_measured_is_kept_once), T(a_device_with_data_needs_to_be_told_twice),
 	  T(schedulers_are_switched_and_put_back))
