@@ -102,45 +102,54 @@ static size_t engine_of(const char *line, const char **ret)
 	return strchr(BLANKS "\n#;", p[len]) ? len : 0;
 }
 
-/* In the list of --enghelp, one to a line. linuxaio is libaio's other name. */
-static bool has_engine(const char *list, const char *name, size_t len)
+/* Was it named in @text before @end? */
+static bool named_before(const char *text, const char *end, const char *name, size_t len)
 {
-	if (len == 8 && !strncmp(name, "linuxaio", 8))
-		return true;
-	for (const char *l = list; *l; l += strcspn(l, "\n"), l += *l == '\n') {
-		const char *word = l + strspn(l, BLANKS);
+	const char *other;
 
-		if (strcspn(word, BLANKS "\n") == len && !strncmp(word, name, len))
+	for (const char *l = text; l < end; l += strcspn(l, "\n"), l += *l == '\n')
+		if (engine_of(l, &other) == len && !strncmp(other, name, len))
 			return true;
-	}
 	return false;
+}
+
+/* By its name, as the list of --enghelp lacks those that are loaded: 1 when there is none of it, 0 also when fio does not tell. */
+static int lacks_engine(const char *fio, const char *name, size_t len)
+{
+	_cleanup_free_ char *out = NULL, *none = NULL;
+	struct words words = { .nr = 0 };
+	struct child_end end = { 0 };
+	int err;
+
+	if (asprintf(&none, "IO engine %.*s not found", (int)len, name) < 0)
+		return -ENOMEM;
+	words_add(&words, "%s", fio);
+	words_add(&words, "--enghelp=%.*s", (int)len, name);
+	err = words.err ? words.err : child_run(words.v, CHECK_TIMEOUT_NS, &out, &end);
+	words_free(&words);
+	if (err)
+		return err == -EINTR || err == -ENOMEM ? err : 0; /* the first cell will tell */
+	return strstr(out, none) != NULL;
 }
 
 static int check_engines(const struct workload *w, const char *fio, struct why *why)
 {
-	char *argv[] = { (char *)fio, "--enghelp", NULL };
-	_cleanup_free_ char *list = NULL;
-	struct child_end end = { 0 };
 	unsigned int nr = 0;
 	const char *name;
 
 	for (const char *l = w->text; *l; l += strcspn(l, "\n"), l += *l == '\n') {
 		size_t len = engine_of(l, &name);
+		int lacks;
 
 		nr++;
-		if (!len)
+		if (!len || named_before(w->text, l, name, len))
 			continue;
-		if (!list) {
-			int err = child_run(argv, CHECK_TIMEOUT_NS, &list, &end);
-
-			if (err == -EINTR || err == -ENOMEM)
-				return err;
-			if (err || end.status || strncmp(list, "Available IO engines:", 21)) /* it does not tell: the first cell will */
-				return 0;
-		}
-		if (!has_engine(list, name, len))
+		lacks = lacks_engine(fio, name, len);
+		if (lacks > 0)
 			return why_fail(why, EXIT_USAGE, -EINVAL, "%s:%u: fio does not take it: it has no engine %.*s", w->path, nr,
 					(int)len, name);
+		if (lacks)
+			return lacks;
 	}
 	return 0;
 }

@@ -119,6 +119,30 @@ TEST(broken_job_files_are_named_with_their_line)
 	expect_clean();
 }
 
+/* The list of --enghelp is short, or endless, where fio loads engines: each is asked for by its name, once. */
+TEST(an_engine_is_there_unless_fio_says_that_it_is_not)
+{
+	struct bench_run r;
+
+	NEEDS_ROOT_AND_LOOP();
+	setup();
+	ASSERT_EQ(system(fmt("mkdir -p %s/tree", base)), 0);
+	tree_put("fio", "#!/bin/sh\n"
+			"case $1 in\n"
+			"--enghelp) echo 'Available IO engines:'; exit ;;\n"
+			"--enghelp=*) echo \"$1\" >>\"$(dirname \"$0\")/asked\" ;;\n"
+			"esac\n"
+			"[ \"$1\" != --enghelp=psync ] || exit 1\n" /* it does not tell */
+			"exec fio \"$@\"\n");
+	tree_put("l.fio", "[a]\nrw=read\nioengine=libaio\n[b]\nioengine=psync\n[c]\nioengine=libaio\n[d]\nioengine=linuxaio\n"
+			  "[e]\nioengine=nope\n");
+	ASSERT_EQ(tree_sh("chmod +x fio"), 0);
+	r = run_new(fmt("--arms off,off2 --fio %s/tree/fio --workload %s/tree/l.fio", base, base));
+	expect_refused(r, EXIT_USAGE, "l.fio:11: fio does not take it: it has no engine nope");
+	ASSERT_EQ(tree_sh("test \"$(cat asked)\" = \"$(printf -- '--enghelp=%s\\n' libaio psync linuxaio nope)\""), 0);
+	expect_clean();
+}
+
 /* Its settings that only it knows: those of its own, in the version that is here. */
 TEST(what_sysbench_refuses_is_named_with_its_line)
 {
@@ -172,5 +196,6 @@ TEST(without_root_it_says_so)
 	unlink(job);
 }
 TEST_MAIN("test-bench-input", T(bad_input_is_one_line_and_the_right_code),
-	  T(broken_job_files_are_named_with_their_line), T(what_sysbench_refuses_is_named_with_its_line),
+	  T(broken_job_files_are_named_with_their_line),
+	  T(an_engine_is_there_unless_fio_says_that_it_is_not), T(what_sysbench_refuses_is_named_with_its_line),
 	  T(without_root_it_says_so))
