@@ -276,8 +276,25 @@ void preflight_files(const char *root, const char *out, const char *state, struc
 
 /* ---- what must be asked or watched ---- */
 
-bool preflight_is_tracer(const struct bpf_link_info *link)
+/*
+ * Those of systemd-nsresourced (systemd 256 and later) stay for good: on LSM, and on a kprobe where a user namespace ends,
+ * which no I/O comes by. As the kernel cuts their names.
+ */
+#define NSRESOURCED "userns_restrict"
+
+/* Of a kind that perf_event_open() attaches, without a link. */
+static bool is_on_a_probe(const struct bpf_prog_info *program)
 {
+	return program->type == BPF_PROG_TYPE_KPROBE || program->type == BPF_PROG_TYPE_TRACEPOINT ||
+	       program->type == BPF_PROG_TYPE_PERF_EVENT;
+}
+
+bool preflight_is_tracer(const struct bpf_link_info *link, const struct bpf_prog_info *program)
+{
+	if (!strncmp(program->name, NSRESOURCED, strlen(NSRESOURCED)))
+		return false;
+	if (!link)
+		return is_on_a_probe(program);
 	switch (link->type) {
 	case BPF_LINK_TYPE_RAW_TRACEPOINT:
 	case BPF_LINK_TYPE_PERF_EVENT:
@@ -310,19 +327,20 @@ static bool get_info(int get_fd, uint32_t id, void *info, uint32_t len)
 
 static bool is_tracers_link(uint32_t id)
 {
-	struct bpf_link_info info = { 0 };
+	struct bpf_prog_info program = { 0 }; /* without a name where it is gone by now */
+	struct bpf_link_info link = { 0 };
 
-	return get_info(BPF_LINK_GET_FD_BY_ID, id, &info, sizeof(info)) && preflight_is_tracer(&info);
+	if (!get_info(BPF_LINK_GET_FD_BY_ID, id, &link, sizeof(link)))
+		return false;
+	get_info(BPF_PROG_GET_FD_BY_ID, link.prog_id, &program, sizeof(program));
+	return preflight_is_tracer(&link, &program);
 }
 
-/* Of a kind that perf_event_open() attaches, without a link. */
-static bool is_on_a_probe(uint32_t id)
+static bool is_tracers_program(uint32_t id)
 {
-	struct bpf_prog_info info = { 0 };
+	struct bpf_prog_info program = { 0 };
 
-	return get_info(BPF_PROG_GET_FD_BY_ID, id, &info, sizeof(info)) &&
-	       (info.type == BPF_PROG_TYPE_KPROBE || info.type == BPF_PROG_TYPE_TRACEPOINT ||
-		info.type == BPF_PROG_TYPE_PERF_EVENT);
+	return get_info(BPF_PROG_GET_FD_BY_ID, id, &program, sizeof(program)) && preflight_is_tracer(NULL, &program);
 }
 
 static unsigned int count_ids(int next, bool (*counts)(uint32_t id))
@@ -342,7 +360,7 @@ static unsigned int count_ids(int next, bool (*counts)(uint32_t id))
 static void check_tracers(struct checks *c)
 {
 	unsigned int links = count_ids(BPF_LINK_GET_NEXT_ID, is_tracers_link),
-		     programs = count_ids(BPF_PROG_GET_NEXT_ID, is_on_a_probe);
+		     programs = count_ids(BPF_PROG_GET_NEXT_ID, is_tracers_program);
 
 	if (links || programs)
 		add(c, "tracers", CHECK_BIASES, "BPF of others, %u links and %u programs for probes: their cost is in every arm",

@@ -14,6 +14,7 @@
 #define PREFLIGHT_MAX 24
 
 struct bpf_link_info;
+struct bpf_prog_info;
 
 enum check_state {
 	CHECK_OK,
@@ -50,8 +51,8 @@ int preflight_all(const char *out, const char *state, uint64_t watch_ns, struct 
 void preflight_notes(const struct checks *c, struct preflight *ret);
 /* "ok thp, irqbalance; absent governor; doubtful load" */
 void preflight_summary(const struct checks *c, char *buf, size_t len);
-/* Of a BPF link: is it a tracer's? Those for cgroups, networks and security, which systemd has too, are not. */
-bool preflight_is_tracer(const struct bpf_link_info *link);
+/* Is @program, on @link or without one (NULL), a tracer's? Those for cgroups, networks and security, which systemd has too, are not. */
+bool preflight_is_tracer(const struct bpf_link_info *link, const struct bpf_prog_info *program);
 void preflight_print(const struct checks *c, FILE *f);
 
 /* Shorter, one tick of the clock looks like load. */

@@ -210,24 +210,31 @@ TEST(only_the_bpf_of_tracers_is_another_tracer)
 	static const struct {
 		unsigned int type, attach;
 		bool tracer;
+		const char *program;
 	} t[] = {
-		{ BPF_LINK_TYPE_RAW_TRACEPOINT, 0, true },
-		{ BPF_LINK_TYPE_PERF_EVENT, 0, true },
-		{ BPF_LINK_TYPE_KPROBE_MULTI, 0, true },
-		{ BPF_LINK_TYPE_TRACING, BPF_TRACE_FENTRY, true },
-		{ BPF_LINK_TYPE_TRACING, BPF_TRACE_FEXIT, true },
-		{ BPF_LINK_TYPE_TRACING, BPF_LSM_MAC, false },
-		{ BPF_LINK_TYPE_TRACING, BPF_MODIFY_RETURN, false },
-		{ BPF_LINK_TYPE_CGROUP, BPF_CGROUP_DEVICE, false },
-		{ BPF_LINK_TYPE_NETNS, 0, false },
-		{ BPF_LINK_TYPE_XDP, 0, false },
-		{ BPF_LINK_TYPE_STRUCT_OPS, 0, false },
+		{ BPF_LINK_TYPE_RAW_TRACEPOINT, 0, true, NULL },
+		{ BPF_LINK_TYPE_PERF_EVENT, 0, true, NULL },
+		{ BPF_LINK_TYPE_KPROBE_MULTI, 0, true, NULL },
+		{ BPF_LINK_TYPE_TRACING, BPF_TRACE_FENTRY, true, NULL },
+		{ BPF_LINK_TYPE_TRACING, BPF_TRACE_FEXIT, true, NULL },
+		{ BPF_LINK_TYPE_TRACING, BPF_LSM_MAC, false, NULL },
+		{ BPF_LINK_TYPE_TRACING, BPF_MODIFY_RETURN, false, NULL },
+		{ BPF_LINK_TYPE_CGROUP, BPF_CGROUP_DEVICE, false, NULL },
+		{ BPF_LINK_TYPE_NETNS, 0, false, NULL },
+		{ BPF_LINK_TYPE_XDP, 0, false, NULL },
+		{ BPF_LINK_TYPE_STRUCT_OPS, 0, false, NULL },
+		/* on free_user_ns, by systemd-nsresourced: as a link, and without one */
+		{ BPF_LINK_TYPE_PERF_EVENT, 0, false, "userns_restrict" },
+		{ 0, 0, false, "userns_restrict" },
+		{ 0, 0, true, "userns_restric" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
 		struct bpf_link_info info = { .type = t[i].type, .tracing.attach_type = t[i].attach };
+		struct bpf_prog_info program = { .type = BPF_PROG_TYPE_KPROBE };
 
-		ASSERT_EQ(preflight_is_tracer(&info), t[i].tracer);
+		snprintf(program.name, sizeof(program.name), "%s", t[i].program ?: "");
+		ASSERT_EQ(preflight_is_tracer(t[i].type ? &info : NULL, &program), t[i].tracer);
 	}
 }
 
