@@ -15,9 +15,10 @@ static const char program[] =
 	"#!/bin/sh\n"
 	"[ $1 = run ] || exec %s/iopath-bench \"$@\"\n"
 	"echo \"$KERNEL $*\" >>runs.txt\n"
-	"while [ $1 != --out ]; do shift; done\n"
+	"while [ $1 != --out ]; do case $1 in --workload*) load=${2%%%%=*} ;; esac; shift; done\n"
 	"[ ! -e broken ] || exit 4\n"
 	"mkdir -p $2 && cp of/* $2\n"
+	"sed \"s/randread-4k-qd1/$load/\" of/results.jsonl >$2/results.jsonl\n"
 	"exit 3\n";
 
 /* ci/gate/run of one scheduler, whose figures tell it from the others. */
@@ -100,7 +101,7 @@ TEST(schedulers_are_published)
 		"\nMade with: Linux 6.1.0-test under one emulated processor; fio-of-a-test; QEMU of a test; ",
 		"Run by `KERNEL=6.1 SMP=1 iopath-bench run --workload-dir workloads --workload reader-and-writer --device lab:nvme --scheduler ",
 		"\n# Loop device on memory\n", "\n# The lab: nvme\n", "\n# The lab: virtio\n", "\n# The lab: scsi\n",
-		"\n### randread-4k-qd1 on loop", "\nOf iopath unknown",
+		"\n### reader-and-writer on loop", "\nOf iopath unknown",
 	};
 	_cleanup_free_ char *page = NULL, *again = NULL;
 
@@ -173,6 +174,25 @@ TEST(what_no_revision_has_is_not_measured_to_be_published)
 	setenv("IOPATH_REVISION", "1234567-dirty", 1);
 	ASSERT_EQ(publish("schedulers"), 0);
 	ASSERT_EQ(tree_sh("! grep -q dirty schedulers.md"), 0);
+	/* not if it was measured of no revision, nor of another workload */
+	ASSERT_EQ(publish("disks"), EXIT_ENVIRONMENT);
+	setenv("IOPATH_REVISION", "1234567", 1);
+	ASSERT_EQ(publish("disks"), 0);
+	ASSERT_EQ(tree_sh("rm runs.txt; cd build/publish && for f in schedulers-cost/kyber/revision schedulers-nvme/revision "
+			  "disks-added.revision; do echo 1234567-dirty >$f; done; "
+			  "sed -i s/reader-and-writer/uring-randread-qd1/ schedulers-scsi/results.jsonl"), 0);
+	ASSERT_EQ(publish("schedulers"), 0);
+	ASSERT_EQ(publish("disks"), 0);
+	ASSERT_EQ(tree_sh("test $(wc -l <runs.txt) = 4 && grep -q 'gate kyber' runs.txt && grep -q lab:nvme runs.txt && "
+			  "grep -q lab:scsi runs.txt && grep -q '^lab virtual' runs.txt && ! grep -q dirty schedulers.md disks.md"), 0);
+	/* a file's and a command's are told by their names */
+	ASSERT_EQ(tree_sh("rm runs.txt"), 0);
+	setenv("WORKLOAD", "/of/reader-and-writer.fio", 1);
+	ASSERT_EQ(publish("schedulers"), 0);
+	setenv("WORKLOAD", "reader-and-writer=dd if={target}", 1);
+	ASSERT_EQ(publish("schedulers"), 0);
+	ASSERT_TRUE(tree_sh("test -e runs.txt") != 0);
+	unsetenv("WORKLOAD");
 	unsetenv("IOPATH_REVISION");
 }
 
