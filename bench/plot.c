@@ -34,10 +34,11 @@ static bool has_figures(const struct report_set *s, unsigned int arm)
 
 static void arm_name(const struct report *r, unsigned int arm, double y, FILE *f)
 {
-	char text[NAME_CHARS + 4];
+	const char *name = r->arms->v[arm].name;
+	bool fits = strlen(name) <= NAME_CHARS;
+	char text[NAME_CHARS + 1];
 
-	snprintf(text, sizeof(text), "%.*s%s", NAME_CHARS, r->arms->v[arm].name,
-		 strlen(r->arms->v[arm].name) > NAME_CHARS ? "..." : "");
+	snprintf(text, sizeof(text), "%.*s%s", fits ? NAME_CHARS : NAME_CHARS - 3, name, fits ? "" : "...");
 	svg_text(f, "t", NAME_WIDTH - 8, y + 4, "end", text);
 }
 
@@ -289,8 +290,8 @@ void plot_latency(const struct report *r, const struct report_set *s, FILE *f)
 	x.hi = deepest;
 	y = axis_fit(lo, hi, bottom, TOP, true);
 	svg_begin(f, WIDTH, bottom + 22 + legend_height(r), "Latency distribution at saturation");
-	snprintf(title, sizeof(title), "Latency %s: %% of the %s took no longer", view_full_load(&s->outcome),
-		 view_operation(&s->outcome));
+	snprintf(title, sizeof(title), "Latency of %s %s, by percentile", view_operation(&s->outcome),
+		 view_full_load(&s->outcome));
 	svg_text(f, "h", 0, 12, "start", title);
 	ticks_left(&y, true, f);
 	ticks_of_shares(&x, bottom, f);

@@ -26,7 +26,7 @@ static const char *browser;
  * Shows the report in a frame of each width; the last is paper's, with the rules for print as
  * a frame is of the screen. Of each it says: the frame's width, that of what is in it, and how
  * many plots are whole inside it, of all; how small the smallest text is, in tenths of a
- * pixel; and how many tables are wider than their place.
+ * pixel; and how many tables are wider than their place. Whole is a plot with all of its texts.
  */
 static const char frame[] =
 	"<!DOCTYPE html><html><body><script>\n"
@@ -48,7 +48,9 @@ static const char frame[] =
 	"  page.querySelectorAll('.wide').forEach(function (w) { wide += w.scrollWidth > w.clientWidth; });\n"
 	"  plots.forEach(function (p) {\n"
 	"   var b = p.getBoundingClientRect();\n"
-	"   whole += b.width > 150 && b.height > 40 && b.left >= 0 && b.right <= width;\n"
+	"   var cut = Array.from(p.querySelectorAll('text')).filter(function (t) {\n"
+	"    var r = t.getBoundingClientRect(); return r.left < b.left - 1 || r.right > b.right + 1; });\n"
+	"   whole += b.width > 150 && b.height > 40 && b.left >= 0 && b.right <= width && !cut.length;\n"
 	"   var scale = p.getScreenCTM().a, view = f.contentWindow;\n"
 	"   p.querySelectorAll('text').forEach(function (t) {\n"
 	"    small = Math.min(small, parseFloat(view.getComputedStyle(t).fontSize) * scale);\n"
@@ -133,6 +135,7 @@ static void make_page(void)
 	c.loss_pct[3] = 20;
 	c.second_scheduler = "mq-deadline";
 	c.skipped = "bfq";
+	c.bins = true;
 	raw = at("results.jsonl");
 	page = at("report.html");
 	around = at("frame.html");
