@@ -63,6 +63,12 @@ bool tags_file(struct tags_reader *r, u64 file, u64 uring_req, struct tag_file *
 	return false;
 }
 
+bool tags_carried(struct tags_reader *r, u64 rq, u64 bio, struct tag_file *ret)
+{
+	(void)r, (void)rq, (void)bio, (void)ret;
+	return false;
+}
+
 json_t *printed(int (*print)(FILE *, const void *), const void *arg)
 {
 	_cleanup_free_ char *text = NULL;
