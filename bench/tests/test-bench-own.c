@@ -186,7 +186,7 @@ TEST(what_is_read_was_written_before)
 	struct bench_run r;
 
 	NEEDS_DISK(dev, 64);
-	ASSERT_EQ(file_replace(fmt("%s/fio", base), fmt("#!/bin/sh\ncase $* in *--version* | *--parse-only*) ;; *) stat -c %%b %s/disk >>%s/blocks ;; esac\n"
+	ASSERT_EQ(file_replace(fmt("%s/fio", base), fmt("#!/bin/sh\ncase $* in *--version* | *--parse-only* | *--enghelp*) ;; *) stat -c %%b %s/disk >>%s/blocks ;; esac\n"
 							"exec %s/fake-fio \"$@\"\n", base, base, build_dir)), 0);
 	ASSERT_EQ(system(fmt("chmod +x %s/fio", base)), 0);
 	r = run_new(fmt("--device %s --arms off,off2 --quick --rounds 1:1 --window 200ms --span 32M --workload randread-4k-qd1 "
