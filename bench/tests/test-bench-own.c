@@ -51,7 +51,7 @@ TEST(a_file_system_of_the_run_is_not_taken_for_data)
 	struct bench_run r, again;
 
 	NEEDS_DISK(dev, 96);
-	r = run_new(fmt("--device %s --arms off,off2 --time 50s --rounds 2:32 --budget 0.1 --window 200ms "
+	r = run_new(fmt("--device %s --arms off,off2 --time 36s --rounds 2:32 --budget 0.1 --window 200ms "
 			"--workload append-4k-fsync,randrw-16k-fsync", dev));
 	run_fake(&r);
 	run_start(&r);

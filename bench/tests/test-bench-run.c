@@ -350,7 +350,7 @@ TEST(time_goes_to_what_is_undecided_and_shards_make_one_run)
 	NEEDS_ROOT_AND_LOOP();
 	setup();
 	unlink(fmt("%s/out/results.jsonl", base));
-	r = run_new("--arms off,off2 --time 40s --rounds 2:32 --budget 0.1 --window 200ms --workload randread-4k-qd1,randwrite-4k-qd1 --seed 3");
+	r = run_new("--arms off,off2 --time 30s --rounds 2:32 --budget 0.1 --window 200ms --workload randread-4k-qd1,randwrite-4k-qd1 --seed 3");
 	run_fake(&r);
 	run_start(&r);
 	run_end(&r);
