@@ -25,6 +25,7 @@ BENCH_LIB := \
 	bench/cmd-run.c \
 	bench/cmd.c \
 	bench/compare.c \
+	bench/compare-numbers.c \
 	bench/confirm.c \
 	bench/cpu.c \
 	bench/device-loop.c \

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/compare-numbers.h"
 #include "bench/machine.h"
 #include "tracer/base/cleanup.h"
 
-#define ALPHA .05 /* one-sided */
 #define RATE_APART .05 /* of the capacity: fixed rates that are told */
 
 /* The worst core is another one from run to run: it is not compared. */
@@ -121,222 +121,6 @@ static const char *failure(const struct report *r, const struct report *of, cons
 	return NULL;
 }
 
-static int find_arm(const struct report *r, const char *name)
-{
-	for (unsigned int a = 0; a < r->arms->nr; a++)
-		if (!strcmp(r->arms->v[a].name, name))
-			return (int)a;
-	return -1;
-}
-
-/* ---- numbers ---- */
-
-static double response_of(const struct response *v, enum metric m)
-{
-	return m == METRIC_THROUGHPUT ? v->ln_throughput :
-	       m == METRIC_CPU_PER_IO ? v->ln_cpu_per_io :
-	       m == METRIC_P99	      ? v->ln_p99 :
-					v->system_pct;
-}
-
-/* Of each round: @arm against off. */
-static unsigned int costs(const struct report *r, const struct report_set *s, unsigned int arm,
-			  enum metric m, double *d)
-{
-	const struct table *t = &s->outcome.table;
-	unsigned int n = t->nr_rounds < STAT_MAX_N ? t->nr_rounds : STAT_MAX_N;
-
-	for (unsigned int i = 0; i < n; i++) {
-		const struct response *row = &t->response[(size_t)i * t->nr_arms];
-
-		d[i] = response_of(&row[arm], m) - response_of(&row[r->arms->off], m);
-	}
-	return n;
-}
-
-/* A difference of logarithms is a ratio; both kinds become "more cost". */
-static double to_cost(enum metric m, double v)
-{
-	return m == METRIC_THROUGHPUT ? 100 * -expm1(v) : m == METRIC_SYSTEM_CPU ? v : 100 * expm1(v);
-}
-
-static struct interval interval_to_cost(enum metric m, struct interval v)
-{
-	struct interval r = { to_cost(m, v.estimate), to_cost(m, v.lower), to_cost(m, v.upper) };
-
-	if (m == METRIC_THROUGHPUT) {
-		r.lower = to_cost(m, v.upper);
-		r.upper = to_cost(m, v.lower);
-	}
-	if (isinf(v.lower)) {
-		r.lower = -INFINITY;
-		r.upper = INFINITY;
-	}
-	return r;
-}
-
-static double cost_estimate(enum metric m, const double *d, unsigned int n)
-{
-	struct interval v = { 0 };
-
-	stat_hodges_lehmann(d, n, ALPHA, &v);
-	return to_cost(m, v.estimate);
-}
-
-static bool twin_invalid(const struct report *r, const struct report_set *s, enum metric m)
-{
-	const struct decision *d = &s->outcome.decision[r->arms->twin][m];
-
-	return d->verdict == VERDICT_INVALID && d->reason && strstr(d->reason, "off2 differs");
-}
-
-/* The two runs of a comparison, which are one and the same for two arms of it. */
-struct runs {
-	const struct report *a, *b;
-};
-
-struct samples {
-	double a[STAT_MAX_N], b[STAT_MAX_N];	/* paired: b is the difference, and a unused */
-	unsigned int n, m;
-	bool paired;
-};
-
-static struct samples samples_of(const struct compared *c, const struct runs *r)
-{
-	struct samples s = { .paired = r->a == r->b };
-
-	s.n = costs(r->a, c->set_a, (unsigned int)find_arm(r->a, c->arm_a), c->metric, s.a);
-	s.m = costs(r->b, c->set, (unsigned int)find_arm(r->b, c->arm_b), c->metric, s.b);
-	return s;
-}
-
-static int change_of(const struct samples *s, double alpha, struct interval *ret)
-{
-	double d[STAT_MAX_N];
-
-	if (!s->paired)
-		return stat_shift(s->a, s->n, s->b, s->m, alpha, ret);
-	for (unsigned int i = 0; i < s->n; i++)
-		d[i] = s->b[i] - s->a[i];
-	return stat_hodges_lehmann(d, s->n, alpha, ret);
-}
-
-/* Of the difference of one round and one round. */
-static double spread(const struct samples *s)
-{
-	double d[STAT_MAX_N];
-
-	if (!s->paired)
-		return hypot(stat_sd(s->a, s->n), stat_sd(s->b, s->m));
-	for (unsigned int i = 0; i < s->n; i++)
-		d[i] = s->b[i] - s->a[i];
-	return stat_sd(d, s->n);
-}
-
-/* The fewest rounds of each with a bound at @alpha. */
-static unsigned int rounds_for(double alpha, bool paired)
-{
-	unsigned int n = 1;
-
-	while (n < STAT_MAX_N && (paired ? stat_rank_q(n, alpha) : stat_rank_sum_q(n, n, alpha)) < 0)
-		n++;
-	return n;
-}
-
-static double margin_of(const struct comparison *c, enum metric m)
-{
-	return m == METRIC_P99 ? c->p99_margin : c->margin;
-}
-
-static unsigned int needed(const struct compared *c, const struct samples *s, double margin, double alpha)
-{
-	double unit = c->metric == METRIC_SYSTEM_CPU ? 1 : 100;
-	unsigned int least = rounds_for(alpha, s->paired), have = s->n < s->m ? s->n : s->m;
-	unsigned int n = stat_rounds_needed(unit * spread(s), margin - c->change.estimate);
-
-	if (n < least)
-		n = least;
-	return n > have ? n : have + 1;
-}
-
-static int measure(struct compared *c, const struct runs *r)
-{
-	struct samples s = samples_of(c, r);
-	struct interval plain;
-	int err = change_of(&s, ALPHA, &plain);
-
-	if (err)
-		return err;
-	c->cost_a = cost_estimate(c->metric, s.a, s.n);
-	c->cost_b = cost_estimate(c->metric, s.b, s.m);
-	c->rounds_a = s.n;
-	c->rounds_b = s.m;
-	c->change = interval_to_cost(c->metric, plain);
-	c->verdict = CHANGE_UNDECIDED;
-	if (twin_invalid(r->a, c->set_a, c->metric) || twin_invalid(r->b, c->set, c->metric))
-		c->reason = "off2 differs from off where nothing differs";
-	return 0;
-}
-
-/* Lower bounds with an error of ALPHA / @family. *ret: how many cells became worse by them. */
-static int bound(struct comparison *c, const struct runs *r, unsigned int family, unsigned int *ret)
-{
-	unsigned int nr = 0;
-
-	for (unsigned int i = 0; i < c->nr; i++) {
-		struct compared *o = &c->cell[i];
-		struct samples s;
-		struct interval strict;
-		int err;
-
-		if (o->verdict == CHANGE_WORSE)
-			continue;
-		s = samples_of(o, r);
-		err = change_of(&s, ALPHA / family, &strict);
-		if (err)
-			return err;
-		o->change.lower = interval_to_cost(o->metric, strict).lower;
-		if (o->change.lower > margin_of(c, o->metric) && !o->reason) {
-			o->verdict = CHANGE_WORSE;
-			nr++;
-		}
-	}
-	*ret = nr;
-	return 0;
-}
-
-/* Holm: what is worse at the error of all cells leaves more of it to the others. */
-static int decide(struct comparison *c, const struct runs *r)
-{
-	unsigned int family = c->nr, last = 0, worse;
-	int err = 0;
-
-	do {
-		last = family;
-		err = bound(c, r, family, &worse);
-		if (!err)
-			family -= worse;
-	} while (!err && worse && family);
-	for (unsigned int i = 0; i < c->nr && !err; i++) {
-		struct compared *o = &c->cell[i];
-		struct samples s;
-
-		if (o->verdict == CHANGE_WORSE || o->reason)
-			continue;
-		if (o->change.upper < margin_of(c, o->metric)) {
-			o->verdict = o->change.upper < 0 ? CHANGE_BETTER : CHANGE_NONE;
-			continue;
-		}
-		s = samples_of(o, r);
-		o->rounds_needed = needed(o, &s, margin_of(c, o->metric), ALPHA / last);
-		if (isinf(o->change.upper))
-			o->reason = "too few rounds for a bound";
-		else if (isinf(o->change.lower))
-			o->reason = "too few rounds to call one of so many cells worse";
-	}
-	return err;
-}
-
 /* ---- two runs ---- */
 
 /* @s of @r. @lost: why the other of the two, which was tried too, has no figures; or NULL. */
@@ -406,7 +190,7 @@ static const char *why_unusable(const struct report_set *s, unsigned int arm)
 static bool tells_p99(const struct report *r, const struct report_set *s, const char *arm)
 {
 	double d[STAT_MAX_N];
-	unsigned int n = costs(r, s, (unsigned int)find_arm(r, arm), METRIC_P99, d);
+	unsigned int n = compare_costs(r, s, (unsigned int)compare_find_arm(r, arm), METRIC_P99, d);
 
 	for (unsigned int i = 0; i < n; i++)
 		if (!isfinite(d[i]))
@@ -471,7 +255,7 @@ static int add_off(struct comparison *c, const struct report *a, const struct re
 		va[i] = log(table_value(&sa->outcome.table, COLUMN_IOPS, i, a->arms->off));
 	for (unsigned int i = 0; i < m && i < STAT_MAX_N; i++)
 		vb[i] = log(table_value(&sb->outcome.table, COLUMN_IOPS, i, b->arms->off));
-	err = stat_shift(va, n, vb, m, ALPHA, &v);
+	err = stat_shift(va, n, vb, m, COMPARE_ALPHA, &v);
 	if (err)
 		return err;
 	c->off[c->nr_off].set = sb;
@@ -488,7 +272,7 @@ static int add_set(struct comparison *c, const struct report *a, const struct re
 	if (sa->outcome.table.nr_rounds && sb->outcome.table.nr_rounds)
 		err = add_off(c, a, sa, b, sb);
 	for (unsigned int i = 0; i < b->arms->nr && !err; i++) {
-		int k = find_arm(a, b->arms->v[i].name);
+		int k = compare_find_arm(a, b->arms->v[i].name);
 		bool in_a;
 
 		if (i == b->arms->off || i == b->arms->twin)
@@ -506,7 +290,7 @@ static int add_set(struct comparison *c, const struct report *a, const struct re
 							      .arm_b = b->arms->v[i].name }, force);
 	}
 	for (unsigned int k = 0; k < a->arms->nr && !err; k++)
-		if (find_arm(b, a->arms->v[k].name) < 0 && usable(sa, k))
+		if (compare_find_arm(b, a->arms->v[k].name) < 0 && usable(sa, k))
 			err = add_missing(c, a->arms->v[k].name, b, sb, "A", NULL);
 	return err;
 }
@@ -617,9 +401,9 @@ static int pair_up(const struct report *a, const struct report *b, const struct 
 static int judge(struct comparison *c, const struct runs *r, int err, struct comparison *ret)
 {
 	for (unsigned int i = 0; i < c->nr && !err; i++)
-		err = measure(&c->cell[i], r);
+		err = compare_measure(&c->cell[i], r);
 	if (!err)
-		err = decide(c, r);
+		err = compare_decide(c, r);
 	if (err)
 		comparison_free(c);
 	else
@@ -672,7 +456,7 @@ static int pair_arms(const struct report *r, unsigned int a, unsigned int b, str
 int compare_arms(const struct report *r, const char *arm_a, const char *arm_b,
 		 const struct compare_rule *rule, struct comparison *ret, struct why *why)
 {
-	int a = find_arm(r, arm_a), b = find_arm(r, arm_b), err;
+	int a = compare_find_arm(r, arm_a), b = compare_find_arm(r, arm_b), err;
 	struct runs runs = { r, r };
 	struct comparison c = new_comparison(&runs, rule);
 
