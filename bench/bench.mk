@@ -207,15 +207,19 @@ $(BENCH_PRELOADS): $(O)/%.so: bench/tests/%.c
 BENCH_TESTS := test-bench-arm test-bench-browser test-bench-cell test-bench-clock test-bench-compare test-bench-cpu \
 	test-bench-device test-bench-fio test-bench-fuzz test-bench-guard test-bench-history test-bench-input \
 	test-bench-lab test-bench-latency test-bench-make test-bench-merge test-bench-own test-bench-past \
-	test-bench-plot test-bench-proc test-bench-publish test-bench-rate test-bench-readers test-bench-report \
+	test-bench-plot test-bench-preflight test-bench-proc test-bench-publish test-bench-rate test-bench-readers test-bench-report \
 	test-bench-resume test-bench-run test-bench-scripts test-bench-spec test-bench-stat test-bench-stop \
 	test-bench-sysbench test-bench-time test-bench-tracers test-bench-tune test-bench-turns test-bench-uring \
-	test-bench-verdict test-bench-view test-bench-workload test-bench-write
+	test-bench-verdict test-bench-view test-bench-view-people test-bench-workload test-bench-write
 TESTS += $(BENCH_TESTS)
 # Their runs are of a fio that only waits; what they set on the machine is set by none of the others.
 TESTS_BESIDE := test-bench-own test-bench-scripts test-bench-sysbench test-bench-stop test-bench-tune
 test-bench-fuzz_EXTRA := bench/fuzz/target.c
-BENCH_RUN_TESTS := test-bench-clock test-bench-input test-bench-lab test-bench-make test-bench-tune test-bench-device test-bench-own test-bench-publish test-bench-rate test-bench-run test-bench-scripts test-bench-stop test-bench-sysbench test-bench-tracers test-bench-uring test-bench-write
+test-bench-preflight_EXTRA := bench/tests/made-machine.c
+test-bench-tune_EXTRA := bench/tests/made-machine.c
+test-bench-view_EXTRA := bench/tests/rendered.c
+test-bench-view-people_EXTRA := bench/tests/rendered.c
+BENCH_RUN_TESTS := test-bench-preflight test-bench-clock test-bench-input test-bench-lab test-bench-make test-bench-tune test-bench-device test-bench-own test-bench-publish test-bench-rate test-bench-run test-bench-scripts test-bench-stop test-bench-sysbench test-bench-tracers test-bench-uring test-bench-write
 $(foreach t,$(BENCH_TESTS),$(eval $(t)_SRC := bench/tests/$(t).c bench/tests/canned.c bench/tests/schema.c $(value $(t)_EXTRA) \
 	$(if $(filter $(t),$(BENCH_RUN_TESTS)),bench/tests/bench-run.c) $(BENCH_LIB) $(BASE_SRC)) \
 	$(eval $(t)_LIBS := $(BENCH_LIBS)))
